@@ -1,0 +1,222 @@
+/**
+ * Which app this is: its id, its secrets, and the platform it belongs to.
+ *
+ * @since 0.1.0
+ */
+import * as Config from "effect/Config"
+import * as ConfigError from "effect/ConfigError"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+
+/**
+ * The base URL of Feishu (飞书), the platform in mainland China.
+ *
+ * @since 0.1.0
+ * @category base URLs
+ */
+export const feishu = "https://open.feishu.cn"
+
+/**
+ * The base URL of Lark, the platform everywhere else.
+ *
+ * @since 0.1.0
+ * @category base URLs
+ */
+export const lark = "https://open.larksuite.com"
+
+/**
+ * A `store` app is installed by many tenants and needs an app ticket; a `self-built` app belongs to one tenant and
+ * needs none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Kind = "store" | "self-built"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  readonly kind: Kind
+  readonly appId: string
+  readonly appSecret: Redacted.Redacted
+  /** Where the platform is, without a slash at its end. */
+  readonly baseUrl: string
+  /** The developer console's "Encrypt Key": events arrive encrypted and signed where the app has one. */
+  readonly encryptKey: Option.Option<Redacted.Redacted>
+  /** The developer console's "Verification Token": it is inside each event. */
+  readonly verificationToken: Option.Option<Redacted.Redacted>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class FeishuApp extends Context.Tag("@effect-feishu/auth/FeishuApp")<FeishuApp, Service>() {}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** The app id, `cli_…`, from the developer console's page "Credentials & Basic Info". */
+  readonly appId: string
+  /** The app secret, from the same page. */
+  readonly appSecret: Redacted.Redacted
+  /** Default: `store`. */
+  readonly kind?: Kind | undefined
+  /** `FeishuApp.feishu` (the default), `FeishuApp.lark`, or any https URL; http is for loopback addresses only. */
+  readonly baseUrl?: string | undefined
+  /** Leave it out where the app has none. */
+  readonly encryptKey?: Redacted.Redacted | undefined
+  /** Leave it out where the app has none. */
+  readonly verificationToken?: Redacted.Redacted | undefined
+}
+
+/** The variable that `config` reads for each option. */
+const variables = {
+  appId: "FEISHU_APP_ID",
+  appSecret: "FEISHU_APP_SECRET",
+  kind: "FEISHU_APP_KIND",
+  baseUrl: "FEISHU_BASE_URL",
+  encryptKey: "FEISHU_ENCRYPT_KEY",
+  verificationToken: "FEISHU_VERIFICATION_TOKEN"
+} as const
+
+/**
+ * An option that cannot be right. It never holds the value, which may be a secret.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class FeishuAppError extends Schema.TaggedError<FeishuAppError>("@effect-feishu/auth/FeishuAppError")(
+  "FeishuAppError",
+  {
+    field: Schema.Literal("appId", "appSecret", "kind", "baseUrl", "encryptKey", "verificationToken"),
+    /** What is wrong with it and what it should be. */
+    problem: Schema.String
+  }
+) {
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    return `FeishuApp: ${this.field} (${variables[this.field]}) ${this.problem}`
+  }
+}
+
+const text = (field: FeishuAppError["field"], value: string): Either.Either<string, FeishuAppError> =>
+  value === ""
+    ? Either.left(
+      new FeishuAppError({ field, problem: "is empty: give it a value, or leave it out if it is optional" })
+    )
+    : /^\s|\s$|[\r\n]/.test(value)
+    ? Either.left(
+      new FeishuAppError({ field, problem: "has white space or a line break around or in it: remove that" })
+    )
+    : Either.right(value)
+
+const secret = (
+  field: FeishuAppError["field"],
+  value: Redacted.Redacted
+): Either.Either<Redacted.Redacted, FeishuAppError> => Either.map(text(field, Redacted.value(value)), () => value)
+
+const optionalSecret = (
+  field: FeishuAppError["field"],
+  value: Redacted.Redacted | undefined
+): Either.Either<Option.Option<Redacted.Redacted>, FeishuAppError> =>
+  value === undefined ? Either.right(Option.none()) : Either.map(secret(field, value), Option.some)
+
+const isLoopback = (hostname: string): boolean =>
+  hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname)
+
+const baseUrl = (value: string): Either.Either<string, FeishuAppError> => {
+  const wrong = (problem: string) => Either.left(new FeishuAppError({ field: "baseUrl", problem }))
+  if (!URL.canParse(value)) return wrong(`is not a URL: give it in full, for example ${feishu}`)
+  const url = new URL(value)
+  if (url.username !== "" || url.password !== "") return wrong("holds a user name or a password: remove them")
+  if (url.search !== "" || url.hash !== "") return wrong("has a query or a fragment: remove it")
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname))) {
+    return wrong("must begin with https:// (http:// only for a loopback address), for the app secret goes there")
+  }
+  return Either.right(url.href.replace(/\/+$/, ""))
+}
+
+/**
+ * Checks the options. Fails with the name of the field that cannot be right.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options: Options): Effect.Effect<Service, FeishuAppError> =>
+  Either.all({
+    kind: options.kind === undefined || options.kind === "store" || options.kind === "self-built"
+      ? Either.right(options.kind ?? "store")
+      : Either.left(new FeishuAppError({ field: "kind", problem: "must be store or self-built" })),
+    appId: text("appId", options.appId),
+    appSecret: secret("appSecret", options.appSecret),
+    baseUrl: baseUrl(options.baseUrl ?? feishu),
+    encryptKey: optionalSecret("encryptKey", options.encryptKey),
+    verificationToken: optionalSecret("verificationToken", options.verificationToken)
+  })
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (options: Options): Layer.Layer<FeishuApp, FeishuAppError> =>
+  Layer.effect(FeishuApp, make(options))
+
+// Not `Config.redacted`, whose masking goes as far as the sentence that says which variable is missing.
+const redacted = (name: string): Config.Config<Redacted.Redacted> => Config.map(Config.string(name), Redacted.make)
+
+const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
+  Config.map(Config.option(config), Option.getOrUndefined)
+
+/**
+ * Reads the options from
+ *
+ * - `FEISHU_APP_ID`, `FEISHU_APP_SECRET`: both needed;
+ * - `FEISHU_BASE_URL`, or `FEISHU_DOMAIN` (`feishu` or `lark`), not both: default Feishu;
+ * - `FEISHU_APP_KIND`: `store` (the default) or `self-built`;
+ * - `FEISHU_ENCRYPT_KEY`, `FEISHU_VERIFICATION_TOKEN`: as the app has them.
+ *
+ * @since 0.1.0
+ * @category config
+ */
+export const config: Config.Config<Options> = Config.all({
+  appId: Config.string(variables.appId),
+  appSecret: redacted(variables.appSecret),
+  kind: optional(Config.literal("store", "self-built")(variables.kind)),
+  baseUrl: Config.mapOrFail(
+    Config.all({
+      url: optional(Config.string(variables.baseUrl)),
+      domain: optional(Config.literal("feishu", "lark")("FEISHU_DOMAIN"))
+    }),
+    ({ domain, url }) =>
+      domain === undefined
+        ? Either.right(url)
+        : url === undefined
+        ? Either.right(domain === "lark" ? lark : feishu)
+        : Either.left(ConfigError.InvalidData(["FEISHU_DOMAIN"], "FEISHU_BASE_URL is set, too: set only one of them"))
+  ),
+  encryptKey: optional(redacted(variables.encryptKey)),
+  verificationToken: optional(redacted(variables.verificationToken))
+})
+
+/**
+ * The app as the configuration has it: `config` unless told otherwise.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerConfig = (
+  options: Config.Config.Wrap<Options> = config
+): Layer.Layer<FeishuApp, ConfigError.ConfigError | FeishuAppError> =>
+  Layer.effect(FeishuApp, Effect.flatMap(Config.unwrap(options), make))

@@ -1,0 +1,178 @@
+/**
+ * Why a call to the platform failed: `NetworkError` when nothing usable came back, `ApiError` when the platform
+ * answered and refused.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Schema from "effect/Schema"
+import * as ErrorCode from "./ErrorCode.js"
+
+const networkAdvice = {
+  Connection: "Check the network, DNS, and any proxy or firewall between this machine and the host.",
+  Timeout: "Check that the host can be reached from this machine; if it is only slow, raise the time limit.",
+  Unavailable: "The platform, or a gateway before it, is out of order: try again later.",
+  InvalidResponse: "Something other than the Open Platform may have answered: check the base URL and any proxy."
+} as const
+
+/**
+ * Nothing usable came back: the request may or may not have reached the platform.
+ *
+ * - `Connection`: no connection, or it broke before an answer came.
+ * - `Timeout`: no complete answer in the time allowed for one attempt.
+ * - `Unavailable`: HTTP 5xx without an error code of the platform's, so most likely from a gateway.
+ * - `InvalidResponse`: an answer came, but it is not the platform's: not JSON, not its envelope, too long, or cut off.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NetworkError extends Schema.TaggedError<NetworkError>("@effect-feishu/auth/NetworkError")(
+  "NetworkError",
+  {
+    reason: Schema.Literal("Connection", "Timeout", "Unavailable", "InvalidResponse"),
+    method: Schema.String,
+    url: Schema.String,
+    /** What was seen, in a few words. */
+    description: Schema.String,
+    /** The HTTP status, where an answer had begun. */
+    status: Schema.optional(Schema.Number),
+    /** How long the answer said to wait (header `x-ogw-ratelimit-reset`), even though its body was of no use. */
+    retryAfter: Schema.optional(Schema.DurationFromMillis),
+    /** The transport's own error: its names, messages and codes only, with the secrets masked. */
+    cause: Schema.optional(Schema.Defect)
+  }
+) {
+  /**
+   * What to do about it, in one sentence.
+   *
+   * @since 0.1.0
+   */
+  get advice(): string {
+    return networkAdvice[this.reason]
+  }
+
+  /**
+   * Whether the same request, sent again later, may succeed. True but for an answer that says, by its 3xx or 4xx
+   * status, that this is the wrong address; 408 and 429 are passing states.
+   *
+   * @since 0.1.0
+   */
+  get isRetryable(): boolean {
+    return this.reason !== "InvalidResponse"
+      || this.status === undefined
+      || this.status < 300
+      || this.status === 408
+      || this.status === 429
+  }
+
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    const status = this.status === undefined ? "" : `, HTTP ${this.status}`
+    return `${this.method} ${this.url}: ${this.description} (${this.reason}${status}). ${this.advice}`
+  }
+}
+
+/**
+ * A page that the platform points to.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const HelpLink = Schema.Struct({
+  url: Schema.String,
+  description: Schema.optional(Schema.String)
+})
+
+/**
+ * The platform answered with a `code` other than 0, whatever the HTTP status.
+ *
+ * Branch on `kind` or `code`, never on `msg`: the platform changes its wording.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ApiError extends Schema.TaggedError<ApiError>("@effect-feishu/auth/ApiError")("ApiError", {
+  /** The platform's error code; `ErrorCode.table` has the known ones. */
+  code: Schema.Int,
+  /** The platform's own words, empty where it gave none. */
+  msg: Schema.String,
+  /** The HTTP status: the platform refuses with 200, too. */
+  status: Schema.Number,
+  method: Schema.String,
+  url: Schema.String,
+  /** What to quote to the platform's support: `x-tt-logid`, else `x-request-id`, else `error.log_id` of the body. */
+  logId: Schema.optional(Schema.String),
+  /** How long to wait before the next try, from the header `x-ogw-ratelimit-reset` (seconds). */
+  retryAfter: Schema.optional(Schema.DurationFromMillis),
+  /** A page or a hint that the platform gives for finding the cause. */
+  troubleshooter: Schema.optional(Schema.String),
+  /** Pages that the platform points to. */
+  helps: Schema.optionalWith(Schema.Array(HelpLink), { default: () => [] })
+}) {
+  private get classified() {
+    return ErrorCode.classify({
+      code: this.code,
+      status: this.status,
+      toldToWait: this.retryAfter !== undefined
+    })
+  }
+
+  /**
+   * What the code means, as one of eleven kinds.
+   *
+   * @since 0.1.0
+   */
+  get kind(): ErrorCode.Kind {
+    return this.classified.kind
+  }
+
+  /**
+   * What to do about it, in one sentence.
+   *
+   * @since 0.1.0
+   */
+  get advice(): string {
+    return ErrorCode.advice[this.kind]
+  }
+
+  /**
+   * Whether the same request, sent again later, may succeed.
+   *
+   * @since 0.1.0
+   */
+  get isRetryable(): boolean {
+    return this.classified.retryable
+  }
+
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    const logId = this.logId === undefined ? "" : `, log id ${this.logId}`
+    return [
+      `${this.method} ${this.url}: refused with code ${this.code}`,
+      this.msg === "" ? "" : ` "${this.msg}"`,
+      ` (${this.kind}, HTTP ${this.status}${logId}).`,
+      this.retryAfter === undefined ? "" : ` The platform asks to wait ${Duration.format(this.retryAfter)}.`,
+      ` ${this.advice}`,
+      this.troubleshooter === undefined ? "" : ` ${this.troubleshooter}`,
+      ...this.helps.map((help) => ` See ${help.url}`)
+    ].join("")
+  }
+}
+
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export type FeishuError = NetworkError | ApiError
+
+/**
+ * The two families as one schema, to send a failure to another process or to store it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const FeishuError: Schema.Union<[typeof NetworkError, typeof ApiError]> = Schema.Union(NetworkError, ApiError)

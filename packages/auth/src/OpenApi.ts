@@ -1,0 +1,278 @@
+/**
+ * One exchange with the Open Platform: the request, its time limit, the answer decoded or classified, retries, a span.
+ *
+ * @since 0.1.0
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { constTrue } from "effect/Function"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
+import * as Record from "effect/Record"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { FeishuApp } from "./FeishuApp.js"
+import { ApiError, type FeishuError, HelpLink, NetworkError } from "./FeishuError.js"
+import * as RetryPolicy from "./RetryPolicy.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Call<A, I> {
+  /** What the call is named in spans (`OpenApi.<name>`) and logs. */
+  readonly name: string
+  readonly path: `/open-apis/${string}`
+  /** Sent as a JSON object. A `Redacted` value is opened on the wire only, and masked wherever it might come back. */
+  readonly body: Readonly<Record<string, string | Redacted.Redacted>>
+  /** What the answer must hold beside `code` and `msg`. */
+  readonly answer: Schema.Schema<A, I>
+}
+
+const isSecret = (value: string | Redacted.Redacted): value is Redacted.Redacted => Redacted.isRedacted(value)
+
+/** How a secret may look in somebody's message: as it is, inside JSON, inside a URL or a form. */
+const forms = (secret: string): ReadonlyArray<string> => [
+  secret,
+  JSON.stringify(secret).slice(1, -1),
+  encodeURIComponent(secret),
+  new URLSearchParams([["", secret]]).toString().slice(1)
+]
+
+/** Takes the secrets out of what the platform or the transport says. */
+const makeMask = (secrets: ReadonlyArray<Redacted.Redacted>) => {
+  // The longest first: a secret may contain another.
+  const needles = secrets.flatMap((secret) => forms(Redacted.value(secret)))
+    .filter((needle) => needle !== "")
+    .toSorted((a, b) => b.length - a.length)
+  return (text: string): string => needles.reduce((text, needle) => text.replaceAll(needle, "<redacted>"), text)
+}
+
+/**
+ * A transport's error with its chain of causes, as new errors of names, messages, codes and stacks only: what else
+ * hangs on the original, the request for one, may hold the secrets.
+ */
+const safeCause = (cause: unknown, mask: (text: string) => string, depth = 0): Error => {
+  const original = Predicate.isRecord(cause) ? cause : { message: String(cause) }
+  const textOf = (key: string) => Predicate.isString(original[key]) ? mask(original[key]) : undefined
+  const code = textOf("code")
+  const error = Object.assign(new Error(textOf("message") || code || "no message"), code && { code })
+  error.name = textOf("name") ?? error.name
+  error.stack = textOf("stack") ?? error.stack ?? ""
+  // A chain that leads back to itself has no end of its own.
+  if (original["cause"] !== undefined && depth < 8) error.cause = safeCause(original["cause"], mask, depth + 1)
+  return error
+}
+
+const messages = (error: Error): string =>
+  error.cause instanceof Error ? `${error.message}: ${messages(error.cause)}` : error.message
+
+/** The longest answer that is read. The platform's longest to these calls, a token of 4 KB, is far below. */
+const maxAnswerBytes = 1024 * 1024
+
+/** A field that counts as absent where it has a type that nobody expects: it must not hide the `code` beside it. */
+const lenient = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.optional(
+    Schema.UndefinedOr(schema).annotations({ decodingFallback: () => Either.right(undefined) })
+  )
+
+const decodeEnvelope = Schema.decodeOption(Schema.parseJson(Schema.Struct({
+  code: Schema.Int,
+  msg: lenient(Schema.String),
+  error: lenient(Schema.Struct({
+    log_id: lenient(Schema.String),
+    troubleshooter: lenient(Schema.String),
+    helps: lenient(Schema.Array(HelpLink))
+  }))
+})))
+
+interface Answer {
+  readonly status: number
+  readonly headers: HttpClientResponse.HttpClientResponse["headers"]
+  readonly body: string
+}
+
+/** `x-ogw-ratelimit-reset` is in seconds (page "频控策略"). */
+const retryAfter = (answer: Answer): Duration.Duration | undefined => {
+  const seconds = answer.headers["x-ogw-ratelimit-reset"]?.trim()
+  return seconds !== undefined && /^\d+(\.\d+)?$/.test(seconds) ? Duration.seconds(Number(seconds)) : undefined
+}
+
+const describeBody = (answer: Answer): string => {
+  const contentType = answer.headers["content-type"] ?? "no content type"
+  return answer.body === "" ? `an empty body (${contentType})` : `${contentType}, ${answer.body.length} characters`
+}
+
+/** Names the fields that are wrong and never their values, which may be tokens. */
+const describeIssue = (error: ParseResult.ParseError): string =>
+  ParseResult.ArrayFormatter.formatErrorSync(error)
+    .map((issue) => `${issue._tag === "Missing" ? "missing" : "unexpected"} "${issue.path.join(".")}"`)
+    .join(", ")
+
+/**
+ * Calls the platform with `POST`, under the `RetryPolicy` in force.
+ *
+ * Each attempt is a span `OpenApi.<name>` with the attributes `feishu.app_id`, `feishu.attempt`, `feishu.code` and
+ * `feishu.log_id`. The `HttpClient`'s own span is left out, since its failure holds the request and so the secrets.
+ *
+ * @since 0.1.0
+ * @category calls
+ */
+export const post = <A, I>(
+  call: Call<A, I>
+): Effect.Effect<A, FeishuError, FeishuApp | HttpClient.HttpClient> =>
+  Effect.gen(function*() {
+    const app = yield* FeishuApp
+    const client = (yield* HttpClient.HttpClient).pipe(
+      HttpClient.withTracerDisabledWhen(constTrue),
+      HttpClient.withScope
+    )
+    const url = app.baseUrl + call.path
+    const mask = makeMask([app.appSecret, ...Object.values(call.body).filter(isSecret)])
+
+    const networkError = (error: {
+      readonly reason: NetworkError["reason"]
+      readonly description: string
+      readonly cause?: unknown
+      readonly answer?: Answer
+    }) => {
+      const cause = error.cause === undefined ? undefined : safeCause(error.cause, mask)
+      return new NetworkError({
+        reason: error.reason,
+        method: "POST",
+        url,
+        description: mask(error.description) + (cause === undefined ? "" : `: ${messages(cause)}`),
+        status: error.answer?.status,
+        retryAfter: error.answer && retryAfter(error.answer),
+        cause
+      })
+    }
+
+    const send = Effect.suspend(() =>
+      client.execute(
+        HttpClientRequest.post(url).pipe(
+          HttpClientRequest.acceptJson,
+          HttpClientRequest.bodyText(
+            JSON.stringify(Record.map(call.body, (value) => isSecret(value) ? Redacted.value(value) : value)),
+            "application/json; charset=utf-8"
+          )
+        )
+      )
+    ).pipe(
+      // A client that refuses by status must not hide the platform's answer.
+      Effect.catchIf(
+        (error): error is HttpClientError.ResponseError => error._tag === "ResponseError",
+        (error) => Effect.succeed(error.response)
+      ),
+      Effect.mapError((error) =>
+        networkError({ reason: "Connection", description: "no answer", cause: error.cause ?? error.description })
+      )
+    )
+
+    const read = (response: HttpClientResponse.HttpClientResponse) => {
+      const answer = (body: string): Answer => ({ status: response.status, headers: response.headers, body })
+      const decoder = new TextDecoder()
+      let bytes = 0
+      return response.stream.pipe(
+        Stream.mapEffect((chunk) => {
+          bytes += chunk.length
+          return bytes > maxAnswerBytes
+            ? Effect.fail(networkError({
+              reason: response.status >= 500 ? "Unavailable" : "InvalidResponse",
+              description: "the answer is longer than 1 MiB",
+              answer: answer("")
+            }))
+            : Effect.succeed(decoder.decode(chunk, { stream: true }))
+        }),
+        Stream.mkString,
+        Effect.map((body) => answer(body + decoder.decode())),
+        Effect.catchTag("ResponseError", (error) =>
+          error.reason === "EmptyBody"
+            ? Effect.succeed(answer(""))
+            : Effect.fail(networkError({
+              reason: response.status >= 500 ? "Unavailable" : "InvalidResponse",
+              description: "the answer broke off",
+              cause: error.cause ?? error.description,
+              answer: answer("")
+            })))
+      )
+    }
+
+    const decode = Effect.fnUntraced(function*(answer: Answer) {
+      const envelope = Option.getOrUndefined(decodeEnvelope(answer.body))
+      const unmaskedLogId = answer.headers["x-tt-logid"] ?? answer.headers["x-request-id"] ?? envelope?.error?.log_id
+      const logId = unmaskedLogId && mask(unmaskedLogId)
+      yield* Effect.annotateCurrentSpan({
+        "http.response.status_code": answer.status,
+        ...(envelope && { "feishu.code": envelope.code }),
+        ...(logId && { "feishu.log_id": logId })
+      })
+      if (envelope !== undefined && envelope.code !== 0) {
+        const { helps, troubleshooter } = envelope.error ?? {}
+        return yield* new ApiError({
+          code: envelope.code,
+          msg: mask(envelope.msg ?? ""),
+          status: answer.status,
+          method: "POST",
+          url,
+          logId,
+          retryAfter: retryAfter(answer),
+          troubleshooter: troubleshooter && mask(troubleshooter),
+          helps: (helps ?? []).map(({ description, url }) => ({
+            url: mask(url),
+            description: description && mask(description)
+          }))
+        })
+      }
+      if (answer.status >= 500) {
+        return yield* networkError({ reason: "Unavailable", description: describeBody(answer), answer })
+      }
+      if (envelope === undefined) {
+        const description = `the answer is not the platform's: ${describeBody(answer)}`
+        return yield* networkError({ reason: "InvalidResponse", description, answer })
+      }
+      if (answer.status < 200 || answer.status > 299) {
+        return yield* networkError({
+          reason: "InvalidResponse",
+          description: "the answer says success and its HTTP status says otherwise",
+          answer
+        })
+      }
+      return yield* Schema.decodeUnknown(Schema.parseJson(call.answer), { errors: "all" })(answer.body).pipe(
+        Effect.mapError((error) =>
+          networkError({ reason: "InvalidResponse", description: `the answer has ${describeIssue(error)}`, answer })
+        )
+      )
+    })
+
+    const attempt = (number: number) =>
+      Effect.logDebug(`attempt ${number}: POST ${url}`).pipe(
+        Effect.zipRight(send),
+        Effect.flatMap(read),
+        Effect.scoped,
+        Effect.flatMap(decode),
+        Effect.zipLeft(Effect.logDebug(`attempt ${number} succeeded`)),
+        Effect.withSpan(`OpenApi.${call.name}`, {
+          kind: "client",
+          attributes: {
+            "feishu.app_id": app.appId,
+            "feishu.attempt": number,
+            "http.request.method": "POST",
+            "url.full": url
+          }
+        })
+      )
+
+    return yield* RetryPolicy.retry({
+      attempt,
+      onTimeout: (allowed) =>
+        networkError({ reason: "Timeout", description: `no complete answer within ${Duration.format(allowed)}` })
+    })
+  }).pipe(Effect.annotateLogs("call", call.name))

@@ -1,0 +1,189 @@
+/**
+ * When a failed call is tried again, how long to wait before, and when to give up.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import * as ScheduleDecision from "effect/ScheduleDecision"
+import * as ScheduleIntervals from "effect/ScheduleIntervals"
+import type { FeishuError } from "./FeishuError.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Policy {
+  /** Sees each failure, decides whether to try again, and after which wait. */
+  readonly schedule: Schedule.Schedule<unknown, FeishuError>
+  /** The time for one attempt, from the connection to the last byte of the answer. */
+  readonly attemptTimeout: Duration.DurationInput
+  /** The time for all attempts and waits together; a wait that does not fit the rest of it is not begun. */
+  readonly totalTimeout: Duration.DurationInput
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** How many times at most to try again after the first attempt. Default: 5. */
+  readonly retries?: number | undefined
+  /** The upper bound of the first wait; each further one is twice the one before. Default: 200 ms. */
+  readonly baseDelay?: Duration.DurationInput | undefined
+  /** No wait is longer, but for one that the platform asks for. Default: 10 s. */
+  readonly maxDelay?: Duration.DurationInput | undefined
+  /** Default: 10 s. */
+  readonly attemptTimeout?: Duration.DurationInput | undefined
+  /** Default: 30 s. */
+  readonly totalTimeout?: Duration.DurationInput | undefined
+}
+
+const defaults = {
+  retries: 5,
+  baseDelay: "200 millis",
+  maxDelay: "10 seconds",
+  attemptTimeout: "10 seconds",
+  totalTimeout: "30 seconds"
+} as const
+
+/**
+ * The default waits as a plain `Schedule`, to build others on.
+ *
+ * It goes on only while the error is retryable and `retries` are left. It waits exactly `error.retryAfter` where the
+ * platform gave one, and else a random time between nothing and a bound that starts at `baseDelay` and doubles up to
+ * `maxDelay` ("full jitter", so that many processes that failed together do not come back together). A `retryAfter` of
+ * zero tells nothing and counts as none.
+ *
+ * @since 0.1.0
+ * @category schedules
+ */
+export const schedule = (options?: {
+  readonly retries?: number | undefined
+  readonly baseDelay?: Duration.DurationInput | undefined
+  readonly maxDelay?: Duration.DurationInput | undefined
+}): Schedule.Schedule<[retry: number, error: FeishuError], FeishuError> => {
+  const baseDelay = Duration.toMillis(options?.baseDelay ?? defaults.baseDelay)
+  const maxDelay = Duration.toMillis(options?.maxDelay ?? defaults.maxDelay)
+  return Schedule.recurs(options?.retries ?? defaults.retries).pipe(
+    Schedule.intersect(Schedule.identity<FeishuError>()),
+    Schedule.whileOutput(([_, error]) => error.isRetryable),
+    Schedule.addDelayEffect(([retry, error]) =>
+      error.retryAfter !== undefined && Duration.greaterThan(error.retryAfter, Duration.zero)
+        ? Effect.succeed(error.retryAfter)
+        : Effect.map(
+          Random.next,
+          (random) => Duration.millis(Math.round(random * Math.min(maxDelay, baseDelay * 2 ** retry)))
+        )
+    )
+  )
+}
+
+/**
+ * A policy with the default waits, each of its numbers adjustable.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options?: Options): Policy => ({
+  schedule: schedule(options),
+  attemptTimeout: options?.attemptTimeout ?? defaults.attemptTimeout,
+  totalTimeout: options?.totalTimeout ?? defaults.totalTimeout
+})
+
+/**
+ * One attempt of at most 10 s, no retry.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const none: Policy = make({ retries: 0 })
+
+/**
+ * The policy in force: `make()` where nothing else is provided, so that one service can override it for a region of
+ * code.
+ *
+ * A bare `Schedule` is a policy, too. It alone decides then: it sees each error, retryable or not, and there is no
+ * total time limit; an attempt still has 10 s.
+ *
+ * @example
+ * ```ts
+ * import { AppTicket, RetryPolicy } from "@effect-feishu/auth"
+ * import { Effect } from "effect"
+ *
+ * const patient = AppTicket.resend.pipe(
+ *   Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.make({ retries: 10, totalTimeout: "2 minutes" }))
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export class RetryPolicy extends Context.Reference<RetryPolicy>()("@effect-feishu/auth/RetryPolicy", {
+  defaultValue: (): Policy | Schedule.Schedule<unknown, FeishuError> => make()
+}) {}
+
+const currentPolicy: Effect.Effect<Policy> = Effect.map(
+  RetryPolicy,
+  (policy) =>
+    Schedule.isSchedule(policy)
+      ? { schedule: policy, attemptTimeout: defaults.attemptTimeout, totalTimeout: Duration.infinity }
+      : policy
+)
+
+/** Milliseconds on a clock that no correction of the system's time can move. */
+const monotonicMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000n) / 1_000)
+
+/**
+ * The same schedule, but done as soon as its next wait would use up what is left of the time; else `onWait` is run
+ * before the wait.
+ */
+const within = <Out, In>(
+  self: Schedule.Schedule<Out, In>,
+  millisLeft: Effect.Effect<number>,
+  onWait: (error: In, wait: Duration.Duration) => Effect.Effect<void>
+): Schedule.Schedule<Out, In> =>
+  Schedule.makeWithState(self.initial, (now, error: In, state) =>
+    Effect.gen(function*() {
+      const [next, out, decision] = yield* self.step(now, error, state)
+      if (ScheduleDecision.isDone(decision)) return [next, out, decision] as const
+      const wait = Math.max(0, ScheduleIntervals.start(decision.intervals) - now)
+      if (wait >= (yield* millisLeft)) return [next, out, ScheduleDecision.done] as const
+      yield* onWait(error, Duration.millis(wait))
+      return [next, out, decision] as const
+    }))
+
+/**
+ * Runs `attempt` under the policy in force until it succeeds or the policy gives up with the last error.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const retry = <A, R>(options: {
+  /** One attempt, given its number from 1 up. */
+  readonly attempt: (number: number) => Effect.Effect<A, FeishuError, R>
+  /** The error of an attempt that took longer than it was allowed to. */
+  readonly onTimeout: (allowed: Duration.Duration) => FeishuError
+}): Effect.Effect<A, FeishuError, R> =>
+  Effect.gen(function*() {
+    const policy = yield* currentPolicy
+    const start = yield* monotonicMillis
+    const millisLeft = Effect.map(monotonicMillis, (now) => start + Duration.toMillis(policy.totalTimeout) - now)
+    let attempts = 0
+    const attempt = Effect.gen(function*() {
+      const allowed = Duration.min(policy.attemptTimeout, Duration.millis(yield* millisLeft))
+      attempts++
+      return yield* options.attempt(attempts).pipe(
+        Effect.timeoutFail({ duration: allowed, onTimeout: () => options.onTimeout(allowed) })
+      )
+    })
+    const announced = within(policy.schedule, millisLeft, (error, wait) =>
+      Effect.logWarning(
+        `attempt ${attempts} failed, the next one follows in ${Duration.format(wait)}: ${error.message}`
+      ))
+    return yield* Effect.retry(attempt, announced)
+  })

@@ -1,0 +1,117 @@
+/**
+ * The emulator's door of real sockets. It is built on `node:http` itself, since it must also do what a good server
+ * never does: drop connections, and break answers off.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Http from "node:http"
+import type * as Net from "node:net"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Request {
+  readonly method: string
+  readonly path: string
+  readonly body: string
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Reply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  /** How the connection is used: `cut off` sends half of the body, `never begun` sends nothing. */
+  readonly end: "whole" | "cut off" | "never begun"
+}
+
+/**
+ * The port cannot be listened on.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ServerError extends Schema.TaggedError<ServerError>("@effect-feishu/emulator/ServerError")("ServerError", {
+  port: Schema.Number,
+  cause: Schema.Defect
+}) {
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    return `The emulator cannot listen on port ${this.port}: choose another, or 0 for any free one (${this.cause})`
+  }
+}
+
+const read = (request: Http.IncomingMessage): Effect.Effect<Request> =>
+  Effect.async((resume) => {
+    const chunks: Array<Buffer> = []
+    request.on("data", (chunk: Buffer) => chunks.push(chunk))
+    request.on("end", () =>
+      resume(Effect.succeed({
+        method: request.method ?? "",
+        path: request.url ?? "",
+        body: Buffer.concat(chunks).toString("utf8")
+      })))
+  })
+
+const write = (response: Http.ServerResponse, reply: Reply): Effect.Effect<void> =>
+  Effect.sync(() => {
+    const body = Buffer.from(reply.body)
+    switch (reply.end) {
+      case "whole":
+        response.writeHead(reply.status, { ...reply.headers, "content-length": body.length }).end(body)
+        break
+      case "cut off":
+        response.writeHead(reply.status, { ...reply.headers, "content-length": body.length })
+        response.write(body.subarray(0, body.length / 2), () => response.destroy())
+        break
+      case "never begun":
+        response.destroy()
+        break
+    }
+  })
+
+/**
+ * Listens on loopback and gives the base URL. The end of the scope closes the port and every connection.
+ *
+ * @since 0.1.0
+ * @category servers
+ */
+export const listen = (options: {
+  /** 0 for any free port. */
+  readonly port: number
+  readonly handle: (request: Request) => Effect.Effect<Reply>
+}): Effect.Effect<string, ServerError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const run = yield* FiberSet.makeRuntime<never>()
+    const server = Http.createServer((request, response) => {
+      const fiber = run(
+        read(request).pipe(
+          Effect.flatMap(options.handle),
+          Effect.flatMap((reply) => write(response, reply))
+        )
+      )
+      response.on("close", () => fiber.unsafeInterruptAsFork(fiber.id()))
+    })
+    yield* Effect.acquireRelease(
+      Effect.async<void, ServerError>((resume) => {
+        server.once("error", (cause) => resume(new ServerError({ port: options.port, cause })))
+        server.listen(options.port, "127.0.0.1", () => resume(Effect.void))
+      }),
+      () =>
+        Effect.async<void>((resume) => {
+          server.close(() => resume(Effect.void))
+          server.closeAllConnections()
+        })
+    )
+    return `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}`
+  })
