@@ -13,7 +13,7 @@ const resolve = {
 
 const project = (name: string, root: string) => ({
   resolve,
-  test: { name, root, include: ["test/**/*.test.ts"], sequence: { concurrent: false } }
+  test: { name, root, include: ["test/**/*.test.ts"], testTimeout: 30_000 }
 })
 
 export default defineWorkspace([

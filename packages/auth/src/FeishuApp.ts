@@ -155,16 +155,18 @@ const baseUrl = (value: string): Either.Either<string, FeishuAppError> => {
  * @category constructors
  */
 export const make = (options: Options): Effect.Effect<Service, FeishuAppError> =>
-  Either.all({
-    kind: options.kind === undefined || options.kind === "store" || options.kind === "self-built"
-      ? Either.right(options.kind ?? "store")
-      : Either.left(new FeishuAppError({ field: "kind", problem: "must be store or self-built" })),
-    appId: text("appId", options.appId),
-    appSecret: secret("appSecret", options.appSecret),
-    baseUrl: baseUrl(options.baseUrl ?? feishu),
-    encryptKey: optionalSecret("encryptKey", options.encryptKey),
-    verificationToken: optionalSecret("verificationToken", options.verificationToken)
-  })
+  Effect.suspend(() =>
+    Either.all({
+      kind: options.kind === undefined || options.kind === "store" || options.kind === "self-built"
+        ? Either.right(options.kind ?? "store")
+        : Either.left(new FeishuAppError({ field: "kind", problem: "must be store or self-built" })),
+      appId: text("appId", options.appId),
+      appSecret: secret("appSecret", options.appSecret),
+      baseUrl: baseUrl(options.baseUrl ?? feishu),
+      encryptKey: optionalSecret("encryptKey", options.encryptKey),
+      verificationToken: optionalSecret("verificationToken", options.verificationToken)
+    })
+  )
 
 /**
  * @since 0.1.0

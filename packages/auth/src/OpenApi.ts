@@ -181,6 +181,16 @@ export const post = <A, I>(
       const decoder = new TextDecoder()
       let bytes = 0
       return response.stream.pipe(
+        // Inside the stream, since a stream may run on a fiber of its own, and a fiber that fails is logged.
+        Stream.catchTag("ResponseError", (error) =>
+          error.reason === "EmptyBody"
+            ? Stream.empty
+            : Stream.fail(networkError({
+              reason: response.status >= 500 ? "Unavailable" : "InvalidResponse",
+              description: "the answer broke off",
+              cause: error.cause ?? error.description,
+              answer: answer("")
+            }))),
         Stream.mapEffect((chunk) => {
           bytes += chunk.length
           return bytes > maxAnswerBytes
@@ -192,16 +202,7 @@ export const post = <A, I>(
             : Effect.succeed(decoder.decode(chunk, { stream: true }))
         }),
         Stream.mkString,
-        Effect.map((body) => answer(body + decoder.decode())),
-        Effect.catchTag("ResponseError", (error) =>
-          error.reason === "EmptyBody"
-            ? Effect.succeed(answer(""))
-            : Effect.fail(networkError({
-              reason: response.status >= 500 ? "Unavailable" : "InvalidResponse",
-              description: "the answer broke off",
-              cause: error.cause ?? error.description,
-              answer: answer("")
-            })))
+        Effect.map((body) => answer(body + decoder.decode()))
       )
     }
 
@@ -261,6 +262,7 @@ export const post = <A, I>(
         Effect.zipLeft(Effect.logDebug(`attempt ${number} succeeded`)),
         Effect.withSpan(`OpenApi.${call.name}`, {
           kind: "client",
+          captureStackTrace: false,
           attributes: {
             "feishu.app_id": app.appId,
             "feishu.attempt": number,

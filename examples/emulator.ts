@@ -1,0 +1,31 @@
+/** An emulator of the platform in one's own program: what it saw of a resend whose first two attempts failed. */
+import { AppTicket, FeishuApp } from "@effect-feishu/auth"
+import { Emulator, Fault } from "@effect-feishu/emulator"
+import { FetchHttpClient } from "@effect/platform"
+import { NodeRuntime } from "@effect/platform-node"
+import { Console, Effect, Redacted } from "effect"
+
+const EmulatorLive = Emulator.layerServer({
+  apps: [{ appId: "cli_example", appSecret: Redacted.make("an example's secret") }],
+  // What goes wrong with the first calls, one after the other
+  faults: [Fault.Drop(), Fault.rateLimit({ resetSeconds: 1 })]
+})
+
+const program = Effect.gen(function*() {
+  const emulator = yield* Emulator.Emulator
+  yield* AppTicket.resend.pipe(
+    Effect.provide(FeishuApp.layer({
+      appId: "cli_example",
+      appSecret: Redacted.make("an example's secret"),
+      baseUrl: emulator.baseUrl
+    }))
+  )
+  for (const exchange of yield* emulator.journal) {
+    yield* Console.log(`${exchange.method} ${exchange.path}: ${exchange.fault ?? "answered"}`)
+  }
+})
+
+program.pipe(
+  Effect.provide([EmulatorLive, FetchHttpClient.layer]),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,15 @@
+import { AppTicket, FeishuApp } from "@effect-feishu/auth"
+import { FetchHttpClient } from "@effect/platform"
+import { NodeRuntime } from "@effect/platform-node"
+import { Console, Effect } from "effect"
+
+const program = Effect.gen(function*() {
+  yield* AppTicket.resend
+  yield* Console.log("The platform will push an app_ticket event to the app's request URL.")
+})
+
+program.pipe(
+  // The app from FEISHU_APP_ID and FEISHU_APP_SECRET, and the HTTP client that carries the calls
+  Effect.provide([FeishuApp.layerConfig(), FetchHttpClient.layer]),
+  NodeRuntime.runMain
+)

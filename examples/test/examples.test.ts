@@ -1,0 +1,171 @@
+/** Each example as a process of its own, against the emulator. */
+import { Emulator, Fault } from "@effect-feishu/emulator"
+import { Command } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { assert, describe, layer } from "@effect/vitest"
+import { Effect, Layer, Redacted, Stream } from "effect"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const secret = "an app's secret"
+
+const text = <E>(stream: Stream.Stream<Uint8Array, E>) => stream.pipe(Stream.decodeText(), Stream.mkString)
+
+// The programs must not see the variables of whoever runs the tests.
+for (const name of Object.keys(process.env)) {
+  if (name.startsWith("FEISHU_")) delete process.env[name]
+}
+
+const run = (program: string, variables: Record<string, string>) =>
+  Effect.gen(function*() {
+    const started = yield* Command.make("node", "--import", "tsx", program).pipe(
+      Command.workingDirectory(root),
+      Command.env(variables),
+      Command.start
+    )
+    const [stdout, stderr, code] = yield* Effect.all([text(started.stdout), text(started.stderr), started.exitCode], {
+      concurrency: "unbounded"
+    })
+    return { stdout, stderr, code: Number(code) }
+  }).pipe(Effect.scoped)
+
+const runAgainst = (program: string, faults: ReadonlyArray<Fault.Fault>, variables?: Record<string, string>) =>
+  Effect.gen(function*() {
+    const emulator = yield* Emulator.Emulator
+    yield* emulator.setFaults(faults)
+    const before = (yield* emulator.journal).length
+    const result = yield* run(program, {
+      FEISHU_APP_ID: "cli_example",
+      FEISHU_APP_SECRET: secret,
+      FEISHU_BASE_URL: emulator.baseUrl,
+      ...variables
+    })
+    assert.notInclude(result.stdout + result.stderr, secret)
+    return { ...result, calls: (yield* emulator.journal).length - before }
+  })
+
+const Live = Layer.merge(
+  NodeContext.layer,
+  Emulator.layerServer({ apps: [{ appId: "cli_example", appSecret: Redacted.make(secret) }] })
+)
+
+layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (it) => {
+  describe("resend.ts", () => {
+    it.effect("without credentials, tells the story of an emulated resend", () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* run("examples/resend.ts", {})
+        assert.strictEqual(stderr, "")
+        assert.strictEqual(code, 0)
+        const story = stdout.replace(/\s+/g, " ")
+        const chapters = [
+          "No FEISHU_APP_ID is set: this calls an emulator",
+          "s attempt 1: POST http://127.0.0.1:",
+          "s attempt 1 failed, the next one follows in ",
+          "(Connection)",
+          "s attempt 2: POST",
+          "s attempt 2 failed, the next one follows in 1s: ",
+          "refused with code 99991400",
+          "The platform asks to wait 1s.",
+          "s attempt 3: POST",
+          "s attempt 3 succeeded Accepted after 1.",
+          "the platform pushes it to the app's request URL."
+        ]
+        let from = 0
+        for (const chapter of chapters) {
+          const at = story.indexOf(chapter, from)
+          assert.isAtLeast(at, from, `"${chapter}" is missing, or out of order, in:\n${stdout}`)
+          from = at + chapter.length
+        }
+      }))
+
+    it.effect("with credentials, calls the platform that they name", () =>
+      Effect.gen(function*() {
+        const { calls, code, stdout } = yield* runAgainst("examples/resend.ts", [])
+        assert.strictEqual(code, 0)
+        assert.strictEqual(calls, 1)
+        assert.include(stdout, "attempt 1 succeeded")
+        assert.notInclude(stdout, "emulator")
+      }))
+
+    it.effect.each<[string, Record<string, string>]>([
+      ["FEISHU_APP_SECRET", { FEISHU_APP_ID: "cli_example" }],
+      ["FEISHU_APP_ID", { FEISHU_APP_SECRET: secret }],
+      ["FEISHU_APP_SECRET", { FEISHU_APP_ID: "cli_example", FEISHU_APP_SECRET: "" }],
+      ["FEISHU_APP_ID", { FEISHU_DOMAIN: "lark" }]
+    ])("asks for %s with %o", ([missing, variables]) =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* run("examples/resend.ts", variables)
+        assert.strictEqual(code, 1)
+        assert.include(stderr, missing)
+        assert.strictEqual(stdout, "")
+        assert.notInclude(stderr, secret)
+      }))
+
+    it.effect("says why it was refused, and exits with 1", () =>
+      Effect.gen(function*() {
+        const { calls, code, stderr } = yield* runAgainst("examples/resend.ts", [], { FEISHU_APP_SECRET: "another" })
+        assert.strictEqual(code, 1)
+        assert.strictEqual(calls, 1)
+        assert.include(stderr, "Failed: ApiError: POST http://127.0.0.1:")
+        assert.include(stderr, "Check that the app id and the app secret belong together")
+      }))
+  })
+
+  it.effect("plain.ts asks for a push", () =>
+    Effect.gen(function*() {
+      const { calls, code, stdout } = yield* runAgainst("examples/plain.ts", [])
+      assert.strictEqual(code, 0)
+      assert.strictEqual(calls, 1)
+      assert.include(stdout, "The platform will push an app_ticket event")
+    }))
+
+  it.effect("emulator.ts shows what the emulator saw", () =>
+    Effect.gen(function*() {
+      const { code, stdout } = yield* run("examples/emulator.ts", {})
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(stdout.split("\n").filter((line) => line.startsWith("POST")), [
+        "POST /open-apis/auth/v3/app_ticket/resend: Drop",
+        "POST /open-apis/auth/v3/app_ticket/resend: Refuse",
+        "POST /open-apis/auth/v3/app_ticket/resend: answered"
+      ])
+    }))
+
+  it.effect("retry-policy.ts comes through under three policies", () =>
+    Effect.gen(function*() {
+      const { calls, code, stdout } = yield* runAgainst("examples/retry-policy.ts", [
+        Fault.Drop(),
+        Fault.Answer({ status: 200, headers: {}, body: "{\"code\":0,\"msg\":\"success\"}" }),
+        ...Array.from({ length: 4 }, () => Fault.Drop()),
+        Fault.Answer({ status: 200, headers: {}, body: "{\"code\":0,\"msg\":\"success\"}" }),
+        Fault.Drop(),
+        Fault.rateLimit({ resetSeconds: 1 })
+      ])
+      assert.strictEqual(code, 0)
+      assert.strictEqual(calls, 10)
+      assert.deepStrictEqual(stdout.split("\n").filter((line) => /^(Accepted|Tried)/.test(line)), [
+        "Accepted under the quick policy.",
+        "Accepted under the steady schedule.",
+        "Tried again after NetworkError",
+        "Tried again after ApiError",
+        "Accepted under the watched schedule."
+      ])
+    }))
+
+  it.effect.each<[string, ReadonlyArray<Fault.Fault>, Record<string, string>, string]>([
+    ["success", [], {}, "Accepted."],
+    ["a wrong secret", [], { FEISHU_APP_SECRET: "another" }, "Stop: somebody has to correct the app id"],
+    ["another kind of app", [Fault.Refuse({ code: 10016, msg: "", status: 200 })], {}, "Stop: this app gets no ticket"],
+    ["a long rate limit", [Fault.rateLimit({ resetSeconds: 60 })], {}, "Go on: the platform pushes a ticket"],
+    [
+      "nobody there",
+      [],
+      { FEISHU_BASE_URL: "http://127.0.0.1:1" },
+      "Go on: the platform cannot be reached (Connection)"
+    ]
+  ])("errors.ts reacts to %s", ([_, faults, variables, reaction]) =>
+    Effect.gen(function*() {
+      const { code, stdout } = yield* runAgainst("examples/errors.ts", faults, variables)
+      assert.strictEqual(code, 0)
+      assert.include(stdout, reaction)
+    }))
+})

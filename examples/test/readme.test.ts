@@ -1,0 +1,50 @@
+/** What the READMEs show is what the examples are and what the library does. */
+import { ErrorCode } from "@effect-feishu/auth"
+import { assert, describe, it } from "@effect/vitest"
+import { readdirSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const read = (path: string) => readFileSync(root + path, "utf8")
+const readmes = ["README.md", ...readdirSync(`${root}packages`).map((name) => `packages/${name}/README.md`)]
+
+describe.each(readmes)("%s", (readme) => {
+  const blocks = [...read(readme).matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? "")
+
+  it("shows only code that is in an example which the tests run", () => {
+    assert.isAbove(blocks.length, 0)
+    for (const block of blocks) {
+      const [, path, code] = /^\/\/ (examples\/\S+)\n(.*)$/s.exec(block) ?? assert.fail(`no path in:\n${block}`)
+      assert.include(read(path ?? ""), code ?? "", `${path} differs`)
+    }
+  })
+})
+
+describe("README.md", () => {
+  it("begins with the two commands", () => {
+    const [commands] = /^```sh\n(.*?)^```$/ms.exec(read("README.md")) ?? assert.fail("no commands")
+    assert.match(commands, /^npm install && npm start\b/m)
+    assert.match(commands, /^npm install && npm test\b/m)
+  })
+
+  it("has the table of error codes as the library has it", () => {
+    const kinds = ErrorCode.Kind.literals.map((kind) => {
+      const codes = [...ErrorCode.table.values()].filter((errorCode) => errorCode.kind === kind)
+      const retried = kind === "Unknown"
+        ? "with a 5xx status only"
+        : codes.every(({ retryable }) => retryable)
+        ? "yes"
+        : "no"
+      return [
+        `\`${kind}\``,
+        kind === "Unknown" ? "any other" : codes.map(({ code }) => code).join(", "),
+        retried,
+        ErrorCode.advice[kind]
+      ]
+    })
+    const rows = read("README.md").split("\n")
+      .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()))
+    const start = rows.findIndex(([first]) => first === "`kind`")
+    assert.deepStrictEqual(rows.slice(start + 2, start + 2 + kinds.length), kinds)
+  })
+})

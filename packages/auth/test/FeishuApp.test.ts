@@ -1,0 +1,146 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Exit, FastCheck, Layer, Option, Redacted } from "effect"
+import { inspect } from "node:util"
+import * as FeishuApp from "../src/FeishuApp.js"
+
+const options: FeishuApp.Options = { appId: "cli_a", appSecret: Redacted.make("a secret") }
+
+const fromEnvironment = (variables: Record<string, string>) =>
+  FeishuApp.FeishuApp.pipe(
+    Effect.provide(FeishuApp.layerConfig()),
+    Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(variables))))
+  )
+
+const credentials = { FEISHU_APP_ID: "cli_a", FEISHU_APP_SECRET: "a secret" }
+
+describe("FeishuApp", () => {
+  it.effect("is a store app of Feishu unless told otherwise", () =>
+    Effect.gen(function*() {
+      const app = yield* FeishuApp.make(options)
+      assert.strictEqual(app.kind, "store")
+      assert.strictEqual(app.appId, "cli_a")
+      assert.strictEqual(Redacted.value(app.appSecret), "a secret")
+      assert.strictEqual(app.baseUrl, "https://open.feishu.cn")
+      assert.deepStrictEqual(app.encryptKey, Option.none())
+      assert.deepStrictEqual(app.verificationToken, Option.none())
+    }))
+
+  it.effect("takes all options", () =>
+    Effect.gen(function*() {
+      const app = yield* FeishuApp.FeishuApp
+      assert.strictEqual(app.kind, "self-built")
+      assert.strictEqual(app.baseUrl, "https://open.larksuite.com")
+      assert.deepStrictEqual(Option.map(app.encryptKey, Redacted.value), Option.some("a key"))
+      assert.deepStrictEqual(Option.map(app.verificationToken, Redacted.value), Option.some("a token"))
+    }).pipe(Effect.provide(FeishuApp.layer({
+      ...options,
+      kind: "self-built",
+      baseUrl: FeishuApp.lark,
+      encryptKey: Redacted.make("a key"),
+      verificationToken: Redacted.make("a token")
+    }))))
+
+  it.effect.each<[string, FeishuApp.FeishuAppError["field"], Partial<FeishuApp.Options>]>([
+    ["an empty app id", "appId", { appId: "" }],
+    ["a line break after the app id", "appId", { appId: "cli_a\n" }],
+    ["an empty app secret", "appSecret", { appSecret: Redacted.make("") }],
+    ["white space before the app secret", "appSecret", { appSecret: Redacted.make(" a secret") }],
+    ["a line break in the app secret", "appSecret", { appSecret: Redacted.make("a\nsecret") }],
+    ["an empty encrypt key", "encryptKey", { encryptKey: Redacted.make("") }],
+    ["an empty verification token", "verificationToken", { verificationToken: Redacted.make("") }],
+    ["a kind that does not exist", "kind", JSON.parse("{\"kind\":\"shop\"}")],
+    ["an empty base URL", "baseUrl", { baseUrl: "" }],
+    ["a host without its scheme", "baseUrl", { baseUrl: "open.feishu.cn" }],
+    ["http to another machine", "baseUrl", { baseUrl: "http://open.feishu.cn" }],
+    ["a host that only looks like loopback", "baseUrl", { baseUrl: "http://127.0.0.1.example.com" }],
+    ["another scheme", "baseUrl", { baseUrl: "ftp://127.0.0.1" }],
+    ["a password in the URL", "baseUrl", { baseUrl: "https://me:a-password@open.feishu.cn" }],
+    ["a query in the URL", "baseUrl", { baseUrl: "https://open.feishu.cn/?a=b" }],
+    ["a fragment in the URL", "baseUrl", { baseUrl: "https://open.feishu.cn/#a" }]
+  ])("%s fails when the layer is built and names the field", ([_, field, wrong]) =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Layer.build(FeishuApp.layer({ ...options, ...wrong })))
+      assert.instanceOf(error, FeishuApp.FeishuAppError)
+      assert.strictEqual(error.field, field)
+      assert.include(error.message, field)
+      assert.notMatch(inspect(error, { depth: null }), /a.secret|a-password/)
+    }).pipe(Effect.scoped))
+
+  it.effect.each([
+    ["https://open.feishu.cn/", "https://open.feishu.cn"],
+    ["https://gateway.example.com/feishu//", "https://gateway.example.com/feishu"],
+    ["http://localhost:4000", "http://localhost:4000"],
+    ["http://127.0.0.1:4000/", "http://127.0.0.1:4000"],
+    ["http://[::1]:4000", "http://[::1]:4000"]
+  ])("the base URL %s becomes %s", ([given, expected]) =>
+    Effect.gen(function*() {
+      const { baseUrl } = yield* FeishuApp.make({ ...options, baseUrl: given })
+      assert.strictEqual(baseUrl, expected)
+    }))
+
+  it.effect.prop(
+    "no text makes it die",
+    [FastCheck.string(), FastCheck.string()],
+    ([appId, baseUrl]) =>
+      Effect.gen(function*() {
+        const exit = yield* Effect.exit(FeishuApp.make({ ...options, appId, baseUrl }))
+        assert.isTrue(Exit.isSuccess(exit) || exit.cause._tag === "Fail")
+      })
+  )
+
+  it.effect("shows no secret", () =>
+    Effect.gen(function*() {
+      const app = yield* FeishuApp.make({ ...options, encryptKey: Redacted.make("a secret") })
+      assert.notInclude(inspect(app, { depth: null, showHidden: true }) + JSON.stringify(app), "a secret")
+    }))
+
+  describe("layerConfig", () => {
+    it.effect("reads the two variables that are needed", () =>
+      Effect.gen(function*() {
+        const app = yield* fromEnvironment(credentials)
+        assert.deepStrictEqual(app, yield* FeishuApp.make(options))
+      }))
+
+    it.effect("reads all variables", () =>
+      Effect.gen(function*() {
+        const app = yield* fromEnvironment({
+          ...credentials,
+          FEISHU_APP_KIND: "self-built",
+          FEISHU_BASE_URL: "http://127.0.0.1:4000",
+          FEISHU_ENCRYPT_KEY: "a key",
+          FEISHU_VERIFICATION_TOKEN: "a token"
+        })
+        assert.strictEqual(app.kind, "self-built")
+        assert.strictEqual(app.baseUrl, "http://127.0.0.1:4000")
+        assert.deepStrictEqual(Option.map(app.encryptKey, Redacted.value), Option.some("a key"))
+        assert.deepStrictEqual(Option.map(app.verificationToken, Redacted.value), Option.some("a token"))
+      }))
+
+    it.effect.each<[string, string]>([["feishu", FeishuApp.feishu], ["lark", FeishuApp.lark]])(
+      "FEISHU_DOMAIN=%s stands for %s",
+      ([domain, expected]) =>
+        Effect.gen(function*() {
+          const app = yield* fromEnvironment({ ...credentials, FEISHU_DOMAIN: domain })
+          assert.strictEqual(app.baseUrl, expected)
+        })
+    )
+
+    it.effect.each<[string, Record<string, string>]>([
+      ["FEISHU_APP_SECRET", { FEISHU_APP_ID: "cli_a" }],
+      ["FEISHU_APP_ID", { FEISHU_APP_SECRET: "a secret" }],
+      ["FEISHU_APP_ID", { ...credentials, FEISHU_APP_ID: "" }],
+      ["FEISHU_APP_SECRET", { ...credentials, FEISHU_APP_SECRET: "" }],
+      ["FEISHU_APP_KIND", { ...credentials, FEISHU_APP_KIND: "shop" }],
+      ["FEISHU_BASE_URL", { ...credentials, FEISHU_BASE_URL: "open.feishu.cn" }],
+      ["FEISHU_DOMAIN", { ...credentials, FEISHU_DOMAIN: "larksuite" }],
+      ["FEISHU_DOMAIN", { ...credentials, FEISHU_DOMAIN: "lark", FEISHU_BASE_URL: FeishuApp.lark }],
+      ["FEISHU_ENCRYPT_KEY", { ...credentials, FEISHU_ENCRYPT_KEY: "" }],
+      ["FEISHU_VERIFICATION_TOKEN", { ...credentials, FEISHU_VERIFICATION_TOKEN: "" }]
+    ])("names %s in the error for %o", ([variable, variables]) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(fromEnvironment(variables))
+        assert.include(String(error), variable)
+        assert.notInclude(String(error), "a secret")
+      }))
+  })
+})
