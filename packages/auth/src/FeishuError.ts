@@ -85,6 +85,9 @@ export const HelpLink = Schema.Struct({
   description: Schema.optional(Schema.String)
 })
 
+const classify = (error: ApiError) =>
+  ErrorCode.classify({ code: error.code, status: error.status, toldToWait: error.retryAfter !== undefined })
+
 /**
  * The platform answered with a `code` other than 0, whatever the HTTP status.
  *
@@ -111,21 +114,13 @@ export class ApiError extends Schema.TaggedError<ApiError>("@effect-feishu/auth/
   /** Pages that the platform points to. */
   helps: Schema.optionalWith(Schema.Array(HelpLink), { default: () => [] })
 }) {
-  private get classified() {
-    return ErrorCode.classify({
-      code: this.code,
-      status: this.status,
-      toldToWait: this.retryAfter !== undefined
-    })
-  }
-
   /**
    * What the code means, as one of eleven kinds.
    *
    * @since 0.1.0
    */
   get kind(): ErrorCode.Kind {
-    return this.classified.kind
+    return classify(this).kind
   }
 
   /**
@@ -143,7 +138,7 @@ export class ApiError extends Schema.TaggedError<ApiError>("@effect-feishu/auth/
    * @since 0.1.0
    */
   get isRetryable(): boolean {
-    return this.classified.retryable
+    return classify(this).retryable
   }
 
   /**

@@ -46,20 +46,22 @@ const forms = (secret: string): ReadonlyArray<string> => [
   new URLSearchParams([["", secret]]).toString().slice(1)
 ]
 
+type Mask = (text: string) => string
+
 /** Takes the secrets out of what the platform or the transport says. */
-const makeMask = (secrets: ReadonlyArray<Redacted.Redacted>) => {
+const makeMask = (secrets: ReadonlyArray<Redacted.Redacted>): Mask => {
   // The longest first: a secret may contain another.
   const needles = secrets.flatMap((secret) => forms(Redacted.value(secret)))
     .filter((needle) => needle !== "")
     .toSorted((a, b) => b.length - a.length)
-  return (text: string): string => needles.reduce((text, needle) => text.replaceAll(needle, "<redacted>"), text)
+  return (text) => needles.reduce((text, needle) => text.replaceAll(needle, "<redacted>"), text)
 }
 
 /**
  * A transport's error with its chain of causes, as new errors of names, messages, codes and stacks only: what else
  * hangs on the original, the request for one, may hold the secrets.
  */
-const safeCause = (cause: unknown, mask: (text: string) => string, depth = 0): Error => {
+const safeCause = (cause: unknown, mask: Mask, depth = 0): Error => {
   const original = Predicate.isRecord(cause) ? cause : { message: String(cause) }
   const textOf = (key: string) => Predicate.isString(original[key]) ? mask(original[key]) : undefined
   const code = textOf("code")
@@ -74,25 +76,6 @@ const safeCause = (cause: unknown, mask: (text: string) => string, depth = 0): E
 const messages = (error: Error): string =>
   error.cause instanceof Error ? `${error.message}: ${messages(error.cause)}` : error.message
 
-/** The longest answer that is read. The platform's longest to these calls, a token of 4 KB, is far below. */
-const maxAnswerBytes = 1024 * 1024
-
-/** A field that counts as absent where it has a type that nobody expects: it must not hide the `code` beside it. */
-const lenient = <A, I>(schema: Schema.Schema<A, I>) =>
-  Schema.optional(
-    Schema.UndefinedOr(schema).annotations({ decodingFallback: () => Either.right(undefined) })
-  )
-
-const decodeEnvelope = Schema.decodeOption(Schema.parseJson(Schema.Struct({
-  code: Schema.Int,
-  msg: lenient(Schema.String),
-  error: lenient(Schema.Struct({
-    log_id: lenient(Schema.String),
-    troubleshooter: lenient(Schema.String),
-    helps: lenient(Schema.Array(HelpLink))
-  }))
-})))
-
 interface Answer {
   readonly status: number
   readonly headers: HttpClientResponse.HttpClientResponse["headers"]
@@ -105,6 +88,112 @@ const retryAfter = (answer: Answer): Duration.Duration | undefined => {
   return seconds !== undefined && /^\d+(\.\d+)?$/.test(seconds) ? Duration.seconds(Number(seconds)) : undefined
 }
 
+/** Where a call goes, and what must not come back from there. */
+interface Target {
+  readonly url: string
+  readonly mask: Mask
+}
+
+const networkError = (target: Target, seen: {
+  readonly reason: NetworkError["reason"]
+  readonly description: string
+  readonly cause?: unknown
+  readonly answer?: Answer
+}) => {
+  const cause = seen.cause === undefined ? undefined : safeCause(seen.cause, target.mask)
+  return new NetworkError({
+    reason: seen.reason,
+    method: "POST",
+    url: target.url,
+    description: target.mask(seen.description) + (cause === undefined ? "" : `: ${messages(cause)}`),
+    status: seen.answer?.status,
+    retryAfter: seen.answer && retryAfter(seen.answer),
+    cause
+  })
+}
+
+/** An answer that is not the platform's. */
+const unusable = (target: Target, answer: Answer, description: string, cause?: unknown) =>
+  networkError(target, {
+    reason: answer.status >= 500 ? "Unavailable" : "InvalidResponse",
+    description,
+    cause,
+    answer
+  })
+
+const send = (target: Target, body: Call<unknown, unknown>["body"]) =>
+  Effect.gen(function*() {
+    const client = (yield* HttpClient.HttpClient).pipe(
+      // Its span would end with an error that holds the request, and so the secrets.
+      HttpClient.withTracerDisabledWhen(constTrue),
+      HttpClient.withScope
+    )
+    return yield* client.execute(
+      HttpClientRequest.post(target.url).pipe(
+        HttpClientRequest.acceptJson,
+        HttpClientRequest.bodyText(
+          JSON.stringify(Record.map(body, (value) => isSecret(value) ? Redacted.value(value) : value)),
+          "application/json; charset=utf-8"
+        )
+      )
+    )
+  }).pipe(
+    // A client that refuses by status must not hide the platform's answer.
+    Effect.catchIf(
+      (error): error is HttpClientError.ResponseError => error._tag === "ResponseError",
+      (error) => Effect.succeed(error.response)
+    ),
+    Effect.mapError((error) =>
+      networkError(target, {
+        reason: "Connection",
+        description: "no answer",
+        cause: error.cause ?? error.description
+      })
+    )
+  )
+
+/** The longest answer that is read. The platform's longest to these calls, a token of 4 KB, is far below. */
+const maxAnswerBytes = 1024 * 1024
+
+const read = (target: Target, response: HttpClientResponse.HttpClientResponse) => {
+  const answer = (body: string): Answer => ({ status: response.status, headers: response.headers, body })
+  const decoder = new TextDecoder()
+  let bytes = 0
+  return response.stream.pipe(
+    // Inside the stream, since a stream may run on a fiber of its own, and a fiber that fails is logged.
+    Stream.catchTag("ResponseError", (error) =>
+      error.reason === "EmptyBody"
+        ? Stream.empty
+        : Stream.fail(unusable(target, answer(""), "the answer broke off", error.cause ?? error.description))),
+    Stream.mapEffect((chunk) => {
+      bytes += chunk.length
+      return bytes > maxAnswerBytes
+        ? Effect.fail(unusable(target, answer(""), "the answer is longer than 1 MiB"))
+        : Effect.succeed(decoder.decode(chunk, { stream: true }))
+    }),
+    Stream.mkString,
+    Effect.map((body) => answer(body + decoder.decode()))
+  )
+}
+
+/** A field that counts as absent where it has a type that nobody expects: it must not hide the `code` beside it. */
+const lenient = <A, I>(schema: Schema.Schema<A, I>) =>
+  Schema.optional(
+    Schema.UndefinedOr(schema).annotations({ decodingFallback: () => Either.right(undefined) })
+  )
+
+const parseJson = Schema.decodeOption(Schema.parseJson())
+
+const decodeEnvelope = Schema.decodeUnknownOption(Schema.Struct({
+  code: Schema.Int,
+  msg: lenient(Schema.String),
+  error: lenient(Schema.Struct({
+    log_id: lenient(Schema.String),
+    troubleshooter: lenient(Schema.String),
+    helps: lenient(Schema.Array(HelpLink))
+  }))
+}))
+
 const describeBody = (answer: Answer): string => {
   const contentType = answer.headers["content-type"] ?? "no content type"
   return answer.body === "" ? `an empty body (${contentType})` : `${contentType}, ${answer.body.length} characters`
@@ -116,11 +205,49 @@ const describeIssue = (error: ParseResult.ParseError): string =>
     .map((issue) => `${issue._tag === "Missing" ? "missing" : "unexpected"} "${issue.path.join(".")}"`)
     .join(", ")
 
+const decode = Effect.fnUntraced(function*<A, I>(target: Target, schema: Schema.Schema<A, I>, answer: Answer) {
+  const json = parseJson(answer.body)
+  const envelope = Option.getOrUndefined(Option.flatMap(json, decodeEnvelope))
+  const givenLogId = answer.headers["x-tt-logid"] ?? answer.headers["x-request-id"] ?? envelope?.error?.log_id
+  const logId = givenLogId && target.mask(givenLogId)
+  yield* Effect.annotateCurrentSpan({
+    "http.response.status_code": answer.status,
+    ...(envelope && { "feishu.code": envelope.code }),
+    ...(logId && { "feishu.log_id": logId })
+  })
+  if (Option.isNone(json) || envelope === undefined) {
+    return yield* unusable(target, answer, `the answer is not the platform's: ${describeBody(answer)}`)
+  }
+  if (envelope.code !== 0) {
+    const { helps, troubleshooter } = envelope.error ?? {}
+    return yield* new ApiError({
+      code: envelope.code,
+      msg: target.mask(envelope.msg ?? ""),
+      status: answer.status,
+      method: "POST",
+      url: target.url,
+      logId,
+      retryAfter: retryAfter(answer),
+      troubleshooter: troubleshooter && target.mask(troubleshooter),
+      helps: (helps ?? []).map(({ description, url }) => ({
+        url: target.mask(url),
+        description: description && target.mask(description)
+      }))
+    })
+  }
+  if (answer.status < 200 || answer.status > 299) {
+    return yield* unusable(target, answer, "the answer says success and its HTTP status says otherwise")
+  }
+  return yield* Schema.decodeUnknown(schema, { errors: "all" })(json.value).pipe(
+    Effect.mapError((error) => unusable(target, answer, `the answer has ${describeIssue(error)}`))
+  )
+})
+
 /**
  * Calls the platform with `POST`, under the `RetryPolicy` in force.
  *
  * Each attempt is a span `OpenApi.<name>` with the attributes `feishu.app_id`, `feishu.attempt`, `feishu.code` and
- * `feishu.log_id`. The `HttpClient`'s own span is left out, since its failure holds the request and so the secrets.
+ * `feishu.log_id`, in place of the `HttpClient`'s own.
  *
  * @since 0.1.0
  * @category calls
@@ -130,151 +257,33 @@ export const post = <A, I>(
 ): Effect.Effect<A, FeishuError, FeishuApp | HttpClient.HttpClient> =>
   Effect.gen(function*() {
     const app = yield* FeishuApp
-    const client = (yield* HttpClient.HttpClient).pipe(
-      HttpClient.withTracerDisabledWhen(constTrue),
-      HttpClient.withScope
-    )
-    const url = app.baseUrl + call.path
-    const mask = makeMask([app.appSecret, ...Object.values(call.body).filter(isSecret)])
-
-    const networkError = (error: {
-      readonly reason: NetworkError["reason"]
-      readonly description: string
-      readonly cause?: unknown
-      readonly answer?: Answer
-    }) => {
-      const cause = error.cause === undefined ? undefined : safeCause(error.cause, mask)
-      return new NetworkError({
-        reason: error.reason,
-        method: "POST",
-        url,
-        description: mask(error.description) + (cause === undefined ? "" : `: ${messages(cause)}`),
-        status: error.answer?.status,
-        retryAfter: error.answer && retryAfter(error.answer),
-        cause
-      })
+    const target: Target = {
+      url: app.baseUrl + call.path,
+      mask: makeMask([app.appSecret, ...Object.values(call.body).filter(isSecret)])
     }
-
-    const send = Effect.suspend(() =>
-      client.execute(
-        HttpClientRequest.post(url).pipe(
-          HttpClientRequest.acceptJson,
-          HttpClientRequest.bodyText(
-            JSON.stringify(Record.map(call.body, (value) => isSecret(value) ? Redacted.value(value) : value)),
-            "application/json; charset=utf-8"
-          )
-        )
-      )
-    ).pipe(
-      // A client that refuses by status must not hide the platform's answer.
-      Effect.catchIf(
-        (error): error is HttpClientError.ResponseError => error._tag === "ResponseError",
-        (error) => Effect.succeed(error.response)
-      ),
-      Effect.mapError((error) =>
-        networkError({ reason: "Connection", description: "no answer", cause: error.cause ?? error.description })
-      )
-    )
-
-    const read = (response: HttpClientResponse.HttpClientResponse) => {
-      const answer = (body: string): Answer => ({ status: response.status, headers: response.headers, body })
-      const decoder = new TextDecoder()
-      let bytes = 0
-      return response.stream.pipe(
-        // Inside the stream, since a stream may run on a fiber of its own, and a fiber that fails is logged.
-        Stream.catchTag("ResponseError", (error) =>
-          error.reason === "EmptyBody"
-            ? Stream.empty
-            : Stream.fail(networkError({
-              reason: response.status >= 500 ? "Unavailable" : "InvalidResponse",
-              description: "the answer broke off",
-              cause: error.cause ?? error.description,
-              answer: answer("")
-            }))),
-        Stream.mapEffect((chunk) => {
-          bytes += chunk.length
-          return bytes > maxAnswerBytes
-            ? Effect.fail(networkError({
-              reason: response.status >= 500 ? "Unavailable" : "InvalidResponse",
-              description: "the answer is longer than 1 MiB",
-              answer: answer("")
-            }))
-            : Effect.succeed(decoder.decode(chunk, { stream: true }))
-        }),
-        Stream.mkString,
-        Effect.map((body) => answer(body + decoder.decode()))
-      )
-    }
-
-    const decode = Effect.fnUntraced(function*(answer: Answer) {
-      const envelope = Option.getOrUndefined(decodeEnvelope(answer.body))
-      const unmaskedLogId = answer.headers["x-tt-logid"] ?? answer.headers["x-request-id"] ?? envelope?.error?.log_id
-      const logId = unmaskedLogId && mask(unmaskedLogId)
-      yield* Effect.annotateCurrentSpan({
-        "http.response.status_code": answer.status,
-        ...(envelope && { "feishu.code": envelope.code }),
-        ...(logId && { "feishu.log_id": logId })
-      })
-      if (envelope !== undefined && envelope.code !== 0) {
-        const { helps, troubleshooter } = envelope.error ?? {}
-        return yield* new ApiError({
-          code: envelope.code,
-          msg: mask(envelope.msg ?? ""),
-          status: answer.status,
-          method: "POST",
-          url,
-          logId,
-          retryAfter: retryAfter(answer),
-          troubleshooter: troubleshooter && mask(troubleshooter),
-          helps: (helps ?? []).map(({ description, url }) => ({
-            url: mask(url),
-            description: description && mask(description)
-          }))
-        })
-      }
-      if (answer.status >= 500) {
-        return yield* networkError({ reason: "Unavailable", description: describeBody(answer), answer })
-      }
-      if (envelope === undefined) {
-        const description = `the answer is not the platform's: ${describeBody(answer)}`
-        return yield* networkError({ reason: "InvalidResponse", description, answer })
-      }
-      if (answer.status < 200 || answer.status > 299) {
-        return yield* networkError({
-          reason: "InvalidResponse",
-          description: "the answer says success and its HTTP status says otherwise",
-          answer
-        })
-      }
-      return yield* Schema.decodeUnknown(Schema.parseJson(call.answer), { errors: "all" })(answer.body).pipe(
-        Effect.mapError((error) =>
-          networkError({ reason: "InvalidResponse", description: `the answer has ${describeIssue(error)}`, answer })
-        )
-      )
-    })
-
-    const attempt = (number: number) =>
-      Effect.logDebug(`attempt ${number}: POST ${url}`).pipe(
-        Effect.zipRight(send),
-        Effect.flatMap(read),
-        Effect.scoped,
-        Effect.flatMap(decode),
-        Effect.zipLeft(Effect.logDebug(`attempt ${number} succeeded`)),
-        Effect.withSpan(`OpenApi.${call.name}`, {
-          kind: "client",
-          captureStackTrace: false,
-          attributes: {
-            "feishu.app_id": app.appId,
-            "feishu.attempt": number,
-            "http.request.method": "POST",
-            "url.full": url
-          }
-        })
-      )
-
     return yield* RetryPolicy.retry({
-      attempt,
+      attempt: (number) =>
+        Effect.logDebug(`attempt ${number}: POST ${target.url}`).pipe(
+          Effect.zipRight(send(target, call.body)),
+          Effect.flatMap((response) => read(target, response)),
+          Effect.scoped,
+          Effect.flatMap((answer) => decode(target, call.answer, answer)),
+          Effect.zipLeft(Effect.logDebug(`attempt ${number} succeeded`)),
+          Effect.withSpan(`OpenApi.${call.name}`, {
+            kind: "client",
+            captureStackTrace: false,
+            attributes: {
+              "feishu.app_id": app.appId,
+              "feishu.attempt": number,
+              "http.request.method": "POST",
+              "url.full": target.url
+            }
+          })
+        ),
       onTimeout: (allowed) =>
-        networkError({ reason: "Timeout", description: `no complete answer within ${Duration.format(allowed)}` })
+        networkError(target, {
+          reason: "Timeout",
+          description: `no complete answer within ${Duration.format(allowed)}`
+        })
     })
   }).pipe(Effect.annotateLogs("call", call.name))

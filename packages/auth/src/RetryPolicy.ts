@@ -110,16 +110,6 @@ export const none: Policy = make({ retries: 0 })
  * A bare `Schedule` is a policy, too. It alone decides then: it sees each error, retryable or not, and there is no
  * total time limit; an attempt still has 10 s.
  *
- * @example
- * ```ts
- * import { AppTicket, RetryPolicy } from "@effect-feishu/auth"
- * import { Effect } from "effect"
- *
- * const patient = AppTicket.resend.pipe(
- *   Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.make({ retries: 10, totalTimeout: "2 minutes" }))
- * )
- * ```
- *
  * @since 0.1.0
  * @category references
  */
