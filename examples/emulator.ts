@@ -1,7 +1,6 @@
 /** An emulator of the platform in one's own program: what it saw of a resend whose first two attempts failed. */
-import { AppTicket, FeishuApp } from "@effect-feishu/auth"
+import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/auth"
 import { Emulator, Fault } from "@effect-feishu/emulator"
-import { FetchHttpClient } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Redacted } from "effect"
 
@@ -26,6 +25,6 @@ const program = Effect.gen(function*() {
 })
 
 program.pipe(
-  Effect.provide([EmulatorLive, FetchHttpClient.layer]),
+  Effect.provide([EmulatorLive, OpenApi.layerFetch]),
   NodeRuntime.runMain
 )

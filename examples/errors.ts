@@ -1,6 +1,5 @@
 /** What to do about a failure: by its tag, and for a refusal by its kind. */
-import { AppTicket, type ErrorCode, FeishuApp } from "@effect-feishu/auth"
-import { FetchHttpClient } from "@effect/platform"
+import { AppTicket, type ErrorCode, FeishuApp, OpenApi } from "@effect-feishu/auth"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Match } from "effect"
 
@@ -18,12 +17,12 @@ const program = AppTicket.resend.pipe(
     ApiError: (error) =>
       Effect.gen(function*() {
         yield* Console.log(reaction(error.kind))
-        yield* Console.log(`Code ${error.code}, log id ${error.logId}: ${error.advice}`)
+        yield* Console.log(`Code ${error.code}: ${error.advice}`)
       })
   })
 )
 
 program.pipe(
-  Effect.provide([FeishuApp.layerConfig(), FetchHttpClient.layer]),
+  Effect.provide([FeishuApp.layerConfig(), OpenApi.layerFetch]),
   NodeRuntime.runMain
 )

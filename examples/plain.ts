@@ -1,5 +1,4 @@
-import { AppTicket, FeishuApp } from "@effect-feishu/auth"
-import { FetchHttpClient } from "@effect/platform"
+import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/auth"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 
@@ -10,6 +9,6 @@ const program = Effect.gen(function*() {
 
 program.pipe(
   // The app from FEISHU_APP_ID and FEISHU_APP_SECRET, and the HTTP client that carries the calls
-  Effect.provide([FeishuApp.layerConfig(), FetchHttpClient.layer]),
+  Effect.provide([FeishuApp.layerConfig(), OpenApi.layerFetch]),
   NodeRuntime.runMain
 )

@@ -1,13 +1,12 @@
 /**
  * One resend, told attempt by attempt: `npm start`.
  *
- * With `FEISHU_APP_ID` and `FEISHU_APP_SECRET` in the environment it calls the real platform. With no `FEISHU_…`
- * variable at all it calls an emulator of the platform in this process, which drops the first connection and answers
- * the second call with a rate limit.
+ * With `FEISHU_APP_ID` and `FEISHU_APP_SECRET` in the environment it calls the real platform. With none of them it calls
+ * an emulator of the platform in this process, which drops the first connection and answers the second call with a
+ * rate limit.
  */
-import { AppTicket, FeishuApp } from "@effect-feishu/auth"
+import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/auth"
 import { Emulator, Fault } from "@effect-feishu/emulator"
-import { FetchHttpClient } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
 import { Clock, Console, Duration, Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"
 
@@ -16,7 +15,7 @@ const appSecret = Redacted.make("an example's secret")
 const EmulatedApp = Layer.unwrapEffect(Effect.gen(function*() {
   const { baseUrl } = yield* Emulator.Emulator
   yield* Console.log("No FEISHU_APP_ID is set: this calls an emulator of the platform on a port of this machine.")
-  yield* Console.log("Its first answer is a dropped connection, its second a rate limit of 1 s.\n")
+  yield* Console.log("Its first answer is a dropped connection, its second a rate limit of 1 s.")
   return FeishuApp.layer({ appId: "cli_example", appSecret, baseUrl })
 })).pipe(Layer.provide(Emulator.layerServer({
   apps: [{ appId: "cli_example", appSecret }],
@@ -38,16 +37,18 @@ const Story = Layer.unwrapEffect(Effect.map(Clock.currentTimeMillis, (start) =>
   )))
 
 const program = Effect.gen(function*() {
+  const { appId, baseUrl } = yield* FeishuApp.FeishuApp
+  yield* Console.log(`One resend for the app ${appId} to ${baseUrl}:\n`)
   const [elapsed] = yield* Effect.timed(AppTicket.resend)
   yield* Console.log(`\nAccepted after ${Duration.toSeconds(elapsed).toFixed(2)} s.`)
   yield* Console.log("The ticket itself comes later: the platform pushes it to the app's request URL.")
 })
 
 // Variables that are only half set are an error, never a reason to call something else.
-const isConfigured = Object.keys(process.env).some((name) => name.startsWith("FEISHU_"))
+const isConfigured = ["FEISHU_APP_ID", "FEISHU_APP_SECRET", "FEISHU_BASE_URL"].some((name) => name in process.env)
 
 program.pipe(
-  Effect.provide([isConfigured ? FeishuApp.layerConfig() : EmulatedApp, FetchHttpClient.layer, Story]),
+  Effect.provide([isConfigured ? FeishuApp.layerConfig() : EmulatedApp, OpenApi.layerFetch, Story]),
   Effect.catchAll((error) =>
     Effect.zipRight(
       Console.error(`\nFailed: ${error}`),

@@ -1,6 +1,5 @@
 /** Other retries than the default: another policy for a region of code, and a Schedule of one's own in its place. */
-import { AppTicket, FeishuApp, type FeishuError, RetryPolicy } from "@effect-feishu/auth"
-import { FetchHttpClient } from "@effect/platform"
+import { AppTicket, FeishuApp, type FeishuError, OpenApi, RetryPolicy } from "@effect-feishu/auth"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Schedule } from "effect"
 
@@ -32,6 +31,6 @@ const program = Effect.gen(function*() {
 })
 
 program.pipe(
-  Effect.provide([FeishuApp.layerConfig(), FetchHttpClient.layer]),
+  Effect.provide([FeishuApp.layerConfig(), OpenApi.layerFetch]),
   NodeRuntime.runMain
 )

@@ -59,6 +59,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (i
         const story = stdout.replace(/\s+/g, " ")
         const chapters = [
           "No FEISHU_APP_ID is set: this calls an emulator",
+          "One resend for the app cli_example to http://127.0.0.1:",
           "s attempt 1: POST http://127.0.0.1:",
           "s attempt 1 failed, the next one follows in ",
           "(Connection)",
@@ -91,7 +92,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (i
       ["FEISHU_APP_SECRET", { FEISHU_APP_ID: "cli_example" }],
       ["FEISHU_APP_ID", { FEISHU_APP_SECRET: secret }],
       ["FEISHU_APP_SECRET", { FEISHU_APP_ID: "cli_example", FEISHU_APP_SECRET: "" }],
-      ["FEISHU_APP_ID", { FEISHU_DOMAIN: "lark" }]
+      ["FEISHU_APP_ID", { FEISHU_BASE_URL: "http://127.0.0.1:1" }]
     ])("asks for %s with %o", ([missing, variables]) =>
       Effect.gen(function*() {
         const { code, stderr, stdout } = yield* run("examples/resend.ts", variables)

@@ -14,7 +14,7 @@ describe.each(readmes)("%s", (readme) => {
   it("shows only code that is in an example which the tests run", () => {
     assert.isAbove(blocks.length, 0)
     for (const block of blocks) {
-      const [, path, code] = /^\/\/ (examples\/\S+)\n(.*)$/s.exec(block) ?? assert.fail(`no path in:\n${block}`)
+      const [, path, code] = /^\/\/ (examples\/\S+)\n\n?(.*)$/s.exec(block) ?? assert.fail(`no path in:\n${block}`)
       assert.include(read(path ?? ""), code ?? "", `${path} differs`)
     }
   })
@@ -30,6 +30,10 @@ describe("README.md", () => {
   it("has the table of error codes as the library has it", () => {
     const kinds = ErrorCode.Kind.literals.map((kind) => {
       const codes = [...ErrorCode.table.values()].filter((errorCode) => errorCode.kind === kind)
+      const others: Partial<Record<ErrorCode.Kind, string>> = {
+        RateLimited: ", and any unknown one with HTTP 429 or `x-ogw-ratelimit-reset`",
+        Unknown: "any other"
+      }
       const retried = kind === "Unknown"
         ? "with a 5xx status only"
         : codes.every(({ retryable }) => retryable)
@@ -37,7 +41,7 @@ describe("README.md", () => {
         : "no"
       return [
         `\`${kind}\``,
-        kind === "Unknown" ? "any other" : codes.map(({ code }) => code).join(", "),
+        codes.map(({ code }) => code).join(", ") + (others[kind] ?? ""),
         retried,
         ErrorCode.advice[kind]
       ]

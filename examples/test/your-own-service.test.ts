@@ -1,10 +1,9 @@
-/** How to test a service of your own that asks for a ticket: an HTTP client that answers in the platform's place. */
 import { AppTicket, FeishuApp } from "@effect-feishu/auth"
 import { HttpClient, HttpClientResponse } from "@effect/platform"
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, TestClock } from "effect"
 
-/** The service: it must not fail just because the platform has a bad hour. */
+/** A service of yours: it goes on where the platform cannot be reached. */
 const wakeUp = AppTicket.resend.pipe(
   Effect.as("asked"),
   Effect.catchTag("NetworkError", () => Effect.succeed("unreachable"))
@@ -12,7 +11,7 @@ const wakeUp = AppTicket.resend.pipe(
 
 const App = FeishuApp.layer({ appId: "cli_test", appSecret: Redacted.make("a secret") })
 
-/** Answers every request with this. */
+/** Answers every request in the platform's place. */
 const platform = (answer: () => Response) =>
   Layer.succeed(
     HttpClient.HttpClient,

@@ -111,24 +111,30 @@ export class FeishuAppError extends Schema.TaggedError<FeishuAppError>("@effect-
   }
 }
 
-const text = (field: FeishuAppError["field"], value: string): Either.Either<string, FeishuAppError> =>
+const wrong = (field: FeishuAppError["field"], problem: string): Either.Either<never, FeishuAppError> =>
+  Either.left(new FeishuAppError({ field, problem }))
+
+const appId = (value: string): Either.Either<string, FeishuAppError> =>
   value === ""
-    ? Either.left(
-      new FeishuAppError({ field, problem: "is empty: give it a value, or leave it out if it is optional" })
-    )
-    : /^\s|\s$|[\r\n]/.test(value)
-    ? Either.left(
-      new FeishuAppError({ field, problem: "has white space or a line break around or in it: remove that" })
-    )
+    ? wrong("appId", "is empty: give it the id from the developer console, cli_…")
+    : /\s/.test(value)
+    ? wrong("appId", "has white space in it: remove that")
     : Either.right(value)
 
 const secret = (
-  field: FeishuAppError["field"],
+  field: "appSecret" | "encryptKey" | "verificationToken",
   value: Redacted.Redacted
-): Either.Either<Redacted.Redacted, FeishuAppError> => Either.map(text(field, Redacted.value(value)), () => value)
+): Either.Either<Redacted.Redacted, FeishuAppError> => {
+  const text = Redacted.value(value)
+  return text === ""
+    ? wrong(field, `is empty: give it its value${field === "appSecret" ? "" : ", or leave it out if the app has none"}`)
+    : /^\s|\s$|[\r\n]/.test(text)
+    ? wrong(field, "has white space around it or a line break in it: remove that")
+    : Either.right(value)
+}
 
 const optionalSecret = (
-  field: FeishuAppError["field"],
+  field: "encryptKey" | "verificationToken",
   value: Redacted.Redacted | undefined
 ): Either.Either<Option.Option<Redacted.Redacted>, FeishuAppError> =>
   value === undefined ? Either.right(Option.none()) : Either.map(secret(field, value), Option.some)
@@ -137,15 +143,21 @@ const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 
 const baseUrl = (value: string): Either.Either<string, FeishuAppError> => {
-  const wrong = (problem: string) => Either.left(new FeishuAppError({ field: "baseUrl", problem }))
-  if (!URL.canParse(value)) return wrong(`is not a URL: give it in full, for example ${feishu}`)
+  if (!URL.canParse(value)) return wrong("baseUrl", `is not a URL: give it in full, for example ${feishu}`)
   const url = new URL(value)
-  if (url.username !== "" || url.password !== "") return wrong("holds a user name or a password: remove them")
-  if (url.search !== "" || url.hash !== "") return wrong("has a query or a fragment: remove it")
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname))) {
-    return wrong("must begin with https:// (http:// only for a loopback address), for the app secret goes there")
+  const path = url.pathname.replace(/\/+$/, "")
+  if (url.username !== "" || url.password !== "") {
+    return wrong("baseUrl", "holds a user name or a password: remove them")
   }
-  return Either.right(url.href.replace(/\/+$/, ""))
+  if (url.search !== "" || url.hash !== "") return wrong("baseUrl", "has a query or a fragment: remove it")
+  if (path.endsWith("/open-apis")) return wrong("baseUrl", "ends in /open-apis: give only what comes before that")
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname))) {
+    return wrong(
+      "baseUrl",
+      "must begin with https:// (http:// only for a loopback address), for the app secret goes there"
+    )
+  }
+  return Either.right(url.origin + path)
 }
 
 /**
@@ -159,8 +171,8 @@ export const make = (options: Options): Effect.Effect<Service, FeishuAppError> =
     Either.all({
       kind: options.kind === undefined || options.kind === "store" || options.kind === "self-built"
         ? Either.right(options.kind ?? "store")
-        : Either.left(new FeishuAppError({ field: "kind", problem: "must be store or self-built" })),
-      appId: text("appId", options.appId),
+        : wrong("kind", "must be store or self-built"),
+      appId: appId(options.appId),
       appSecret: secret("appSecret", options.appSecret),
       baseUrl: baseUrl(options.baseUrl ?? feishu),
       encryptKey: optionalSecret("encryptKey", options.encryptKey),

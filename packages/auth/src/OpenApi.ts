@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -11,15 +12,16 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { constTrue } from "effect/Function"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
-import * as Predicate from "effect/Predicate"
 import * as Record from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { FeishuApp } from "./FeishuApp.js"
 import { ApiError, type FeishuError, HelpLink, NetworkError } from "./FeishuError.js"
+import * as Mask from "./internal/mask.js"
 import * as RetryPolicy from "./RetryPolicy.js"
 
 /**
@@ -38,44 +40,6 @@ export interface Call<A, I> {
 
 const isSecret = (value: string | Redacted.Redacted): value is Redacted.Redacted => Redacted.isRedacted(value)
 
-/** How a secret may look in somebody's message: as it is, inside JSON, inside a URL or a form. */
-const forms = (secret: string): ReadonlyArray<string> => [
-  secret,
-  JSON.stringify(secret).slice(1, -1),
-  encodeURIComponent(secret),
-  new URLSearchParams([["", secret]]).toString().slice(1)
-]
-
-type Mask = (text: string) => string
-
-/** Takes the secrets out of what the platform or the transport says. */
-const makeMask = (secrets: ReadonlyArray<Redacted.Redacted>): Mask => {
-  // The longest first: a secret may contain another.
-  const needles = secrets.flatMap((secret) => forms(Redacted.value(secret)))
-    .filter((needle) => needle !== "")
-    .toSorted((a, b) => b.length - a.length)
-  return (text) => needles.reduce((text, needle) => text.replaceAll(needle, "<redacted>"), text)
-}
-
-/**
- * A transport's error with its chain of causes, as new errors of names, messages, codes and stacks only: what else
- * hangs on the original, the request for one, may hold the secrets.
- */
-const safeCause = (cause: unknown, mask: Mask, depth = 0): Error => {
-  const original = Predicate.isRecord(cause) ? cause : { message: String(cause) }
-  const textOf = (key: string) => Predicate.isString(original[key]) ? mask(original[key]) : undefined
-  const code = textOf("code")
-  const error = Object.assign(new Error(textOf("message") || code || "no message"), code && { code })
-  error.name = textOf("name") ?? error.name
-  error.stack = textOf("stack") ?? error.stack ?? ""
-  // A chain that leads back to itself has no end of its own.
-  if (original["cause"] !== undefined && depth < 8) error.cause = safeCause(original["cause"], mask, depth + 1)
-  return error
-}
-
-const messages = (error: Error): string =>
-  error.cause instanceof Error ? `${error.message}: ${messages(error.cause)}` : error.message
-
 interface Answer {
   readonly status: number
   readonly headers: HttpClientResponse.HttpClientResponse["headers"]
@@ -91,7 +55,7 @@ const retryAfter = (answer: Answer): Duration.Duration | undefined => {
 /** Where a call goes, and what must not come back from there. */
 interface Target {
   readonly url: string
-  readonly mask: Mask
+  readonly mask: Mask.Mask
 }
 
 const networkError = (target: Target, seen: {
@@ -100,12 +64,12 @@ const networkError = (target: Target, seen: {
   readonly cause?: unknown
   readonly answer?: Answer
 }) => {
-  const cause = seen.cause === undefined ? undefined : safeCause(seen.cause, target.mask)
+  const cause = seen.cause === undefined ? undefined : Mask.cause(seen.cause, target.mask)
   return new NetworkError({
     reason: seen.reason,
     method: "POST",
     url: target.url,
-    description: target.mask(seen.description) + (cause === undefined ? "" : `: ${messages(cause)}`),
+    description: target.mask(seen.description) + (cause === undefined ? "" : `: ${Mask.messages(cause)}`),
     status: seen.answer?.status,
     retryAfter: seen.answer && retryAfter(seen.answer),
     cause
@@ -259,7 +223,7 @@ export const post = <A, I>(
     const app = yield* FeishuApp
     const target: Target = {
       url: app.baseUrl + call.path,
-      mask: makeMask([app.appSecret, ...Object.values(call.body).filter(isSecret)])
+      mask: Mask.make([app.appSecret, ...Object.values(call.body).filter(isSecret)])
     }
     return yield* RetryPolicy.retry({
       attempt: (number) =>
@@ -287,3 +251,15 @@ export const post = <A, I>(
         })
     })
   }).pipe(Effect.annotateLogs("call", call.name))
+
+/**
+ * An `HttpClient` over `fetch` that follows no redirect. `FetchHttpClient.layer` follows them, and so could carry the
+ * app secret to wherever a 307 points.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFetch: Layer.Layer<HttpClient.HttpClient> = Layer.provide(
+  FetchHttpClient.layer,
+  Layer.succeed(FetchHttpClient.RequestInit, { redirect: "manual" })
+)

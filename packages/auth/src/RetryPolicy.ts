@@ -126,24 +126,28 @@ const currentPolicy: Effect.Effect<Policy> = Effect.map(
 )
 
 /** Milliseconds on a clock that no correction of the system's time can move. */
-const monotonicMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000n) / 1_000)
+const monotonicMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
 /**
- * The same schedule, but done as soon as its next wait would use up what is left of the time; else `onWait` is run
- * before the wait.
+ * The same schedule, but done as soon as its next wait would use up the milliseconds that are left. `onWait` runs
+ * before each wait, and `onGiveUp` where one does not fit.
  */
-const within = <Out, In>(
-  self: Schedule.Schedule<Out, In>,
-  millisLeft: Effect.Effect<number>,
-  onWait: (error: In, wait: Duration.Duration) => Effect.Effect<void>
-): Schedule.Schedule<Out, In> =>
+const within = <Out, In>(self: Schedule.Schedule<Out, In>, options: {
+  readonly millisLeft: Effect.Effect<number>
+  readonly onWait: (error: In, wait: Duration.Duration) => Effect.Effect<void>
+  readonly onGiveUp: (wait: Duration.Duration, left: Duration.Duration) => Effect.Effect<void>
+}): Schedule.Schedule<Out, In> =>
   Schedule.makeWithState(self.initial, (now, error: In, state) =>
     Effect.gen(function*() {
       const [next, out, decision] = yield* self.step(now, error, state)
       if (ScheduleDecision.isDone(decision)) return [next, out, decision] as const
       const wait = Math.max(0, ScheduleIntervals.start(decision.intervals) - now)
-      if (wait >= (yield* millisLeft)) return [next, out, ScheduleDecision.done] as const
-      yield* onWait(error, Duration.millis(wait))
+      const left = yield* options.millisLeft
+      if (wait >= left) {
+        yield* options.onGiveUp(Duration.millis(wait), Duration.millis(left))
+        return [next, out, ScheduleDecision.done] as const
+      }
+      yield* options.onWait(error, Duration.millis(wait))
       return [next, out, decision] as const
     }))
 
@@ -171,9 +175,17 @@ export const retry = <A, R>(options: {
         Effect.timeoutFail({ duration: allowed, onTimeout: () => options.onTimeout(allowed) })
       )
     })
-    const announced = within(policy.schedule, millisLeft, (error, wait) =>
-      Effect.logWarning(
-        `attempt ${attempts} failed, the next one follows in ${Duration.format(wait)}: ${error.message}`
-      ))
-    return yield* Effect.retry(attempt, announced)
+    const schedule = within(policy.schedule, {
+      millisLeft,
+      onWait: (error, wait) =>
+        Effect.logWarning(
+          `attempt ${attempts} failed, the next one follows in ${Duration.format(wait)}: ${error.message}`
+        ),
+      onGiveUp: (wait, left) =>
+        Effect.logWarning(
+          `attempt ${attempts} failed and none follows: the wait of ${Duration.format(wait)} before it does not fit `
+            + `the ${Duration.format(left)} that are left`
+        )
+    })
+    return yield* Effect.retry(attempt, schedule)
   })

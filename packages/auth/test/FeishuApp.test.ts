@@ -55,6 +55,8 @@ describe("FeishuApp", () => {
     ["a host that only looks like loopback", "baseUrl", { baseUrl: "http://127.0.0.1.example.com" }],
     ["another scheme", "baseUrl", { baseUrl: "ftp://127.0.0.1" }],
     ["a password in the URL", "baseUrl", { baseUrl: "https://me:a-password@open.feishu.cn" }],
+    ["white space in the app id", "appId", { appId: "cli a" }],
+    ["the API's path in the URL", "baseUrl", { baseUrl: "https://open.feishu.cn/open-apis/" }],
     ["a query in the URL", "baseUrl", { baseUrl: "https://open.feishu.cn/?a=b" }],
     ["a fragment in the URL", "baseUrl", { baseUrl: "https://open.feishu.cn/#a" }]
   ])("%s fails when the layer is built and names the field", ([_, field, wrong]) =>

@@ -1,5 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Exit, FastCheck, Fiber, Random, Schedule, TestClock } from "effect"
+import {
+  Clock,
+  Deferred,
+  Effect,
+  Exit,
+  FastCheck,
+  Fiber,
+  HashMap,
+  Logger,
+  LogLevel,
+  Option,
+  Random,
+  Schedule,
+  TestClock
+} from "effect"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuError from "../src/FeishuError.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
@@ -95,7 +109,7 @@ describe("RetryPolicy, the default", () => {
       assert.strictEqual(run.total, 30_000)
       const error = failure(run.exit)
       assert.deepInclude(error, { _tag: "NetworkError", reason: "Timeout" })
-      assert.include(error.message, "no complete answer within 9s 400ms")
+      assert.include(error.message, "no complete answer within 9s 400ms (Timeout)")
     }))
 
   it.effect("the time limit covers the answer's body", () =>
@@ -210,6 +224,41 @@ describe("RetryPolicy, in its place", () => {
         Effect.provide([script.layer, Scripted.app])
       )
       assert.strictEqual(script.seen.length, 1 + 3)
+    }))
+})
+
+describe("RetryPolicy, its log", () => {
+  const logged = (...steps: ReadonlyArray<Scripted.Step>) =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ annotations, logLevel, message }) => {
+        lines.push(`${logLevel.label} ${HashMap.get(annotations, "call").pipe(Option.getOrNull)}: ${String(message)}`)
+      })
+      yield* play(steps).pipe(
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
+        Logger.withMinimumLogLevel(LogLevel.Debug)
+      )
+      return lines.map((line) => line.replaceAll("https://open.feishu.cn/open-apis/auth/v3/app_ticket/resend", "URL"))
+    })
+
+  it.effect("has each attempt, each failure with the wait that follows, and the success", () =>
+    Effect.gen(function*() {
+      const [first, failed, second, succeeded, ...more] = yield* logged(Scripted.rateLimited(7), Scripted.ok)
+      assert.strictEqual(first, "DEBUG appTicketResend: attempt 1: POST URL")
+      assert.match(
+        failed ?? "",
+        /^WARN appTicketResend: attempt 1 failed, the next one follows in 7s: POST URL: refused with code 99991400/
+      )
+      assert.strictEqual(second, "DEBUG appTicketResend: attempt 2: POST URL")
+      assert.strictEqual(succeeded, "DEBUG appTicketResend: attempt 2 succeeded")
+      assert.deepStrictEqual(more, [])
+    }))
+
+  it.effect("says why no attempt follows", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual((yield* logged(Scripted.after("1 second", Scripted.rateLimited(60)))).slice(1), [
+        "WARN appTicketResend: attempt 1 failed and none follows: the wait of 1m before it does not fit the 29s that are left"
+      ])
     }))
 })
 

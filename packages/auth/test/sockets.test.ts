@@ -1,7 +1,6 @@
 /** The resend over real sockets: the emulator on one end, each of the usual HTTP clients on the other. */
 import { Emulator, Fault } from "@effect-feishu/emulator"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, LogLevel, Redacted } from "effect"
@@ -10,6 +9,7 @@ import type * as Net from "node:net"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import type { ApiError, NetworkError } from "../src/FeishuError.js"
+import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 
 const appSecret = Redacted.make("a secret")
@@ -20,7 +20,7 @@ const apps: ReadonlyArray<Emulator.App> = [
 ]
 
 const clients: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient>]> = [
-  ["fetch", FetchHttpClient.layer],
+  ["fetch", OpenApi.layerFetch],
   ["node:http", NodeHttpClient.layer],
   ["undici", NodeHttpClient.layerUndici]
 ]
@@ -112,6 +112,22 @@ for (const [name, client] of clients) {
           assert.match(error.logId ?? "", /^\d{14}[0-9A-F]{20}$/)
           assert.strictEqual((yield* emulator.journal).length - before, 1)
         }))
+
+      it.effect.each([301, 302, 303, 307, 308])(
+        "follows no redirect by HTTP %i: the secret goes nowhere else",
+        (status) =>
+          Effect.gen(function*() {
+            const elsewhere = yield* Layer.build(Emulator.layerServer({ apps })).pipe(
+              Effect.map(Context.get(Emulator.Emulator))
+            )
+            const { exchanges, exit } = yield* against(
+              Fault.Answer({ status, headers: { location: `${elsewhere.baseUrl}/elsewhere` }, body: "" })
+            )
+            assert.deepInclude(failure(exit), { _tag: "NetworkError", reason: "InvalidResponse", status })
+            assert.strictEqual(exchanges.length, 1)
+            assert.deepStrictEqual(yield* elsewhere.journal, [])
+          }).pipe(Effect.scoped)
+      )
 
       it.effect.each<[string, Fault.Fault, NetworkError["reason"]]>([
         ["no connection is kept", Fault.Drop(), "Connection"],

@@ -1,0 +1,43 @@
+/**
+ * Takes secrets out of what other software, the platform or the transport, says about a request that held them.
+ */
+import * as Predicate from "effect/Predicate"
+import * as Redacted from "effect/Redacted"
+
+export type Mask = (text: string) => string
+
+/** How a secret may look in somebody's message: as it is, inside JSON, inside a URL or a form. */
+const forms = (secret: string): ReadonlyArray<string> => [
+  secret,
+  JSON.stringify(secret).slice(1, -1),
+  encodeURIComponent(secret),
+  new URLSearchParams([["", secret]]).toString().slice(1)
+]
+
+export const make = (secrets: ReadonlyArray<Redacted.Redacted>): Mask => {
+  // The longest first: a secret may contain another.
+  const needles = secrets.flatMap((secret) => forms(Redacted.value(secret)))
+    .filter((needle) => needle !== "")
+    .toSorted((a, b) => b.length - a.length)
+  return (text) => needles.reduce((text, needle) => text.replaceAll(needle, "<redacted>"), text)
+}
+
+/**
+ * A transport's error with its chain of causes, as new errors of names, messages, codes and stacks only: what else
+ * hangs on the original, the request for one, may hold the secrets.
+ */
+export const cause = (value: unknown, mask: Mask, depth = 0): Error => {
+  const original = Predicate.isRecord(value) ? value : { message: String(value) }
+  const textOf = (key: string) => Predicate.isString(original[key]) ? mask(original[key]) : undefined
+  const code = textOf("code")
+  const error = Object.assign(new Error(textOf("message") || code || "no message"), code && { code })
+  error.name = textOf("name") ?? error.name
+  error.stack = textOf("stack") ?? error.stack ?? ""
+  // A chain that leads back to itself has no end of its own.
+  if (original["cause"] !== undefined && depth < 8) error.cause = cause(original["cause"], mask, depth + 1)
+  return error
+}
+
+/** The messages of an error and its causes, from the outermost in. */
+export const messages = (error: Error): string =>
+  error.cause instanceof Error ? `${error.message}: ${messages(error.cause)}` : error.message
