@@ -122,9 +122,10 @@ export const table: ReadonlyMap<number, ErrorCode> = new Map(
 /**
  * The kind of a refusal and whether the same request may succeed later.
  *
- * The code decides where it is in the table. Else the HTTP status and the platform's own request to wait do: other
- * APIs have rate-limit codes of their own, and the same limit shows as HTTP 429 or 400 (pages "频控策略" and "错误码").
- * Any other unknown code may be tried again when the status is 5xx, and only then.
+ * The code decides where it is in the table. Other APIs have rate-limit codes of their own, and the same limit shows as
+ * HTTP 429 or, on older calls, as 400 (pages "频控策略" and "错误码"): so an unknown code is a rate limit with 429, and
+ * with 400 where the answer says how long to wait. Any other unknown code may be tried again when the status is 5xx,
+ * and only then.
  *
  * @since 0.1.0
  * @category table
@@ -137,6 +138,8 @@ export const classify = (refusal: {
 }): { readonly kind: Kind; readonly retryable: boolean } => {
   const known = table.get(refusal.code)
   if (known !== undefined) return known
-  if (refusal.status === 429 || refusal.toldToWait) return { kind: "RateLimited", retryable: true }
-  return { kind: "Unknown", retryable: refusal.status >= 500 }
+  if (refusal.status === 429 || (refusal.status === 400 && refusal.toldToWait)) {
+    return { kind: "RateLimited", retryable: true }
+  }
+  return { kind: "Unknown", retryable: refusal.status >= 500 && refusal.status < 600 }
 }

@@ -107,7 +107,7 @@ export class FeishuAppError extends Schema.TaggedError<FeishuAppError>("@effect-
    * @since 0.1.0
    */
   override get message(): string {
-    return `FeishuApp: ${this.field} (${variables[this.field]}) ${this.problem}`
+    return `FeishuApp: ${this.field} ${this.problem} (in the default config: ${variables[this.field]})`
   }
 }
 
@@ -117,8 +117,8 @@ const wrong = (field: FeishuAppError["field"], problem: string): Either.Either<n
 const appId = (value: string): Either.Either<string, FeishuAppError> =>
   value === ""
     ? wrong("appId", "is empty: give it the id from the developer console, cli_…")
-    : /\s/.test(value)
-    ? wrong("appId", "has white space in it: remove that")
+    : /[\s\p{Cc}\p{Cs}]/u.test(value)
+    ? wrong("appId", "has white space or a control character in it: remove that")
     : Either.right(value)
 
 const secret = (
@@ -128,8 +128,8 @@ const secret = (
   const text = Redacted.value(value)
   return text === ""
     ? wrong(field, `is empty: give it its value${field === "appSecret" ? "" : ", or leave it out if the app has none"}`)
-    : /^\s|\s$|[\r\n]/.test(text)
-    ? wrong(field, "has white space around it or a line break in it: remove that")
+    : /^\s|\s$|[\p{Cc}\p{Cs}]/u.test(text)
+    ? wrong(field, "has white space around it, or a line break or another control character in it: remove that")
     : Either.right(value)
 }
 
@@ -187,11 +187,20 @@ export const make = (options: Options): Effect.Effect<Service, FeishuAppError> =
 export const layer = (options: Options): Layer.Layer<FeishuApp, FeishuAppError> =>
   Layer.effect(FeishuApp, make(options))
 
-// Not `Config.redacted`, whose masking goes as far as the sentence that says which variable is missing.
-const redacted = (name: string): Config.Config<Redacted.Redacted> => Config.map(Config.string(name), Redacted.make)
+/** A variable that is there but empty counts as left out, as in a `.env` file with nothing filled in. */
+const optional = (name: string): Config.Config<string | undefined> =>
+  Config.map(Config.withDefault(Config.string(name), ""), (value) => value === "" ? undefined : value)
 
-const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
-  Config.map(Config.option(config), Option.getOrUndefined)
+const oneOf = <const A extends string>(name: string, values: ReadonlyArray<A>): Config.Config<A | undefined> =>
+  Config.mapOrFail(optional(name), (value) => {
+    const known = values.find((known) => known === value)
+    return value !== undefined && known === undefined
+      // Without the value: it may be a secret that was put into the wrong variable.
+      ? Either.left(ConfigError.InvalidData([name], `must be ${values.join(" or ")}`))
+      : Either.right(known)
+  })
+
+const redacted = (value: string | undefined) => value === undefined ? undefined : Redacted.make(value)
 
 /**
  * Reads the options from
@@ -201,18 +210,18 @@ const optional = <A>(config: Config.Config<A>): Config.Config<A | undefined> =>
  * - `FEISHU_APP_KIND`: `store` (the default) or `self-built`;
  * - `FEISHU_ENCRYPT_KEY`, `FEISHU_VERIFICATION_TOKEN`: as the app has them.
  *
+ * An empty variable counts as left out, but for the first two.
+ *
  * @since 0.1.0
  * @category config
  */
 export const config: Config.Config<Options> = Config.all({
   appId: Config.string(variables.appId),
-  appSecret: redacted(variables.appSecret),
-  kind: optional(Config.literal("store", "self-built")(variables.kind)),
+  // Not `Config.redacted`, which masks even the sentence that says that the variable is missing.
+  appSecret: Config.map(Config.string(variables.appSecret), Redacted.make),
+  kind: oneOf(variables.kind, ["store", "self-built"]),
   baseUrl: Config.mapOrFail(
-    Config.all({
-      url: optional(Config.string(variables.baseUrl)),
-      domain: optional(Config.literal("feishu", "lark")("FEISHU_DOMAIN"))
-    }),
+    Config.all({ url: optional(variables.baseUrl), domain: oneOf("FEISHU_DOMAIN", ["feishu", "lark"]) }),
     ({ domain, url }) =>
       domain === undefined
         ? Either.right(url)
@@ -220,8 +229,8 @@ export const config: Config.Config<Options> = Config.all({
         ? Either.right(domain === "lark" ? lark : feishu)
         : Either.left(ConfigError.InvalidData(["FEISHU_DOMAIN"], "FEISHU_BASE_URL is set, too: set only one of them"))
   ),
-  encryptKey: optional(redacted(variables.encryptKey)),
-  verificationToken: optional(redacted(variables.verificationToken))
+  encryptKey: Config.map(optional(variables.encryptKey), redacted),
+  verificationToken: Config.map(optional(variables.verificationToken), redacted)
 })
 
 /**

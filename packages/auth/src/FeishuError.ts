@@ -15,6 +15,15 @@ const networkAdvice = {
   InvalidResponse: "Something other than the Open Platform may have answered: check the base URL and any proxy."
 } as const
 
+/** Somebody else's words for one line of a log: no control characters, no more than anybody reads. */
+const oneLine = (text: string): string => {
+  const line = text.replace(/\p{Cc}+/gu, " ")
+  return line.length > 500 ? `${line.slice(0, 500)}…` : line
+}
+
+const saysToWait = (error: { readonly retryAfter?: Duration.Duration | undefined }): boolean =>
+  error.retryAfter !== undefined && Duration.greaterThan(error.retryAfter, Duration.zero)
+
 /**
  * Nothing usable came back: the request may or may not have reached the platform.
  *
@@ -48,17 +57,19 @@ export class NetworkError extends Schema.TaggedError<NetworkError>("@effect-feis
    * @since 0.1.0
    */
   get advice(): string {
-    return networkAdvice[this.reason]
+    return brokeOff(this) ? networkAdvice.Connection : networkAdvice[this.reason]
   }
 
   /**
-   * Whether the same request, sent again later, may succeed. True but for an answer that says, by its 3xx or 4xx
-   * status, that this is the wrong address; 408 and 429 are passing states.
+   * Whether the same request, sent again later, may succeed. True but for a whole answer that says, by its 3xx or 4xx
+   * status, that this is the wrong address; 408, 429 and a wait that it asks for are passing states.
    *
    * @since 0.1.0
    */
   get isRetryable(): boolean {
     return this.reason !== "InvalidResponse"
+      || brokeOff(this)
+      || saysToWait(this)
       || this.status === undefined
       || this.status < 300
       || this.status === 408
@@ -70,9 +81,19 @@ export class NetworkError extends Schema.TaggedError<NetworkError>("@effect-feis
    */
   override get message(): string {
     const status = this.status === undefined ? "" : `, HTTP ${this.status}`
-    return `${this.method} ${this.url}: ${this.description} (${this.reason}${status}). ${this.advice}`
+    return `${this.method} ${this.url}: ${oneLine(this.description)} (${this.reason}${status}). ${this.advice}`
+  }
+
+  /**
+   * @since 0.1.0
+   */
+  override toJSON(): unknown {
+    return { ...this, message: this.message, isRetryable: this.isRetryable }
   }
 }
+
+/** An `InvalidResponse` has a cause where the transport failed on the way, and none where a wrong answer came whole. */
+const brokeOff = (error: NetworkError): boolean => error.reason === "InvalidResponse" && error.cause !== undefined
 
 /**
  * A page that the platform points to.
@@ -86,7 +107,7 @@ export const HelpLink = Schema.Struct({
 })
 
 const classify = (error: ApiError) =>
-  ErrorCode.classify({ code: error.code, status: error.status, toldToWait: error.retryAfter !== undefined })
+  ErrorCode.classify({ code: error.code, status: error.status, toldToWait: saysToWait(error) })
 
 /**
  * The platform answered with a `code` other than 0, whatever the HTTP status.
@@ -148,13 +169,20 @@ export class ApiError extends Schema.TaggedError<ApiError>("@effect-feishu/auth/
     const logId = this.logId === undefined ? "" : `, log id ${this.logId}`
     return [
       `${this.method} ${this.url}: refused with code ${this.code}`,
-      this.msg === "" ? "" : ` "${this.msg}"`,
+      this.msg === "" ? "" : ` "${oneLine(this.msg)}"`,
       ` (${this.kind}, HTTP ${this.status}${logId}).`,
-      this.retryAfter === undefined ? "" : ` The platform asks to wait ${Duration.format(this.retryAfter)}.`,
+      saysToWait(this) ? ` The platform asks to wait ${Duration.format(this.retryAfter ?? 0)}.` : "",
       ` ${this.advice}`,
-      this.troubleshooter === undefined ? "" : ` ${this.troubleshooter}`,
-      ...this.helps.map((help) => ` See ${help.url}`)
+      this.troubleshooter === undefined ? "" : ` ${oneLine(this.troubleshooter)}`,
+      ...this.helps.map((help) => ` See ${oneLine(help.url)}`)
     ].join("")
+  }
+
+  /**
+   * @since 0.1.0
+   */
+  override toJSON(): unknown {
+    return { ...this, message: this.message, kind: this.kind, isRetryable: this.isRetryable }
   }
 }
 

@@ -8,6 +8,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import { filterMap } from "effect/Array"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -15,7 +16,7 @@ import { constTrue } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
-import * as Record from "effect/Record"
+import { map as mapValues } from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -48,8 +49,8 @@ interface Answer {
 
 /** `x-ogw-ratelimit-reset` is in seconds (page "频控策略"). */
 const retryAfter = (answer: Answer): Duration.Duration | undefined => {
-  const seconds = answer.headers["x-ogw-ratelimit-reset"]?.trim()
-  return seconds !== undefined && /^\d+(\.\d+)?$/.test(seconds) ? Duration.seconds(Number(seconds)) : undefined
+  const seconds = answer.headers["x-ogw-ratelimit-reset"] ?? ""
+  return /^\d+(\.\d+)?$/.test(seconds) ? Duration.seconds(Math.min(Number(seconds), 1e9)) : undefined
 }
 
 /** Where a call goes, and what must not come back from there. */
@@ -79,7 +80,7 @@ const networkError = (target: Target, seen: {
 /** An answer that is not the platform's. */
 const unusable = (target: Target, answer: Answer, description: string, cause?: unknown) =>
   networkError(target, {
-    reason: answer.status >= 500 ? "Unavailable" : "InvalidResponse",
+    reason: answer.status >= 500 && answer.status < 600 ? "Unavailable" : "InvalidResponse",
     description,
     cause,
     answer
@@ -87,16 +88,13 @@ const unusable = (target: Target, answer: Answer, description: string, cause?: u
 
 const send = (target: Target, body: Call<unknown, unknown>["body"]) =>
   Effect.gen(function*() {
-    const client = (yield* HttpClient.HttpClient).pipe(
-      // Its span would end with an error that holds the request, and so the secrets.
-      HttpClient.withTracerDisabledWhen(constTrue),
-      HttpClient.withScope
-    )
+    // Its span would end with an error that holds the request, and so the secrets.
+    const client = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, constTrue)
     return yield* client.execute(
       HttpClientRequest.post(target.url).pipe(
         HttpClientRequest.acceptJson,
         HttpClientRequest.bodyText(
-          JSON.stringify(Record.map(body, (value) => isSecret(value) ? Redacted.value(value) : value)),
+          JSON.stringify(mapValues(body, (value) => isSecret(value) ? Redacted.value(value) : value)),
           "application/json; charset=utf-8"
         )
       )
@@ -111,7 +109,7 @@ const send = (target: Target, body: Call<unknown, unknown>["body"]) =>
       networkError(target, {
         reason: "Connection",
         description: "no answer",
-        cause: error.cause ?? error.description
+        cause: error.cause ?? error.message
       })
     )
   )
@@ -128,7 +126,7 @@ const read = (target: Target, response: HttpClientResponse.HttpClientResponse) =
     Stream.catchTag("ResponseError", (error) =>
       error.reason === "EmptyBody"
         ? Stream.empty
-        : Stream.fail(unusable(target, answer(""), "the answer broke off", error.cause ?? error.description))),
+        : Stream.fail(unusable(target, answer(""), "the answer broke off", error.cause ?? error.message))),
     Stream.mapEffect((chunk) => {
       bytes += chunk.length
       return bytes > maxAnswerBytes
@@ -154,9 +152,13 @@ const decodeEnvelope = Schema.decodeUnknownOption(Schema.Struct({
   error: lenient(Schema.Struct({
     log_id: lenient(Schema.String),
     troubleshooter: lenient(Schema.String),
-    helps: lenient(Schema.Array(HelpLink))
+    helps: lenient(Schema.Array(Schema.Unknown))
   }))
 }))
+
+const decodeHelpLink = Schema.decodeUnknownOption(
+  Schema.Struct({ ...HelpLink.fields, description: lenient(Schema.String) })
+)
 
 const describeBody = (answer: Answer): string => {
   const contentType = answer.headers["content-type"] ?? "no content type"
@@ -193,13 +195,13 @@ const decode = Effect.fnUntraced(function*<A, I>(target: Target, schema: Schema.
       logId,
       retryAfter: retryAfter(answer),
       troubleshooter: troubleshooter && target.mask(troubleshooter),
-      helps: (helps ?? []).map(({ description, url }) => ({
+      helps: filterMap(helps ?? [], (help) => decodeHelpLink(help)).map(({ description, url }) => ({
         url: target.mask(url),
         description: description && target.mask(description)
       }))
     })
   }
-  if (answer.status < 200 || answer.status > 299) {
+  if (answer.status > 299) {
     return yield* unusable(target, answer, "the answer says success and its HTTP status says otherwise")
   }
   return yield* Schema.decodeUnknown(schema, { errors: "all" })(json.value).pipe(
@@ -223,33 +225,36 @@ export const post = <A, I>(
     const app = yield* FeishuApp
     const target: Target = {
       url: app.baseUrl + call.path,
-      mask: Mask.make([app.appSecret, ...Object.values(call.body).filter(isSecret)])
+      mask: Mask.make(Object.values(call.body).filter(isSecret))
     }
-    return yield* RetryPolicy.retry({
-      attempt: (number) =>
-        Effect.logDebug(`attempt ${number}: POST ${target.url}`).pipe(
-          Effect.zipRight(send(target, call.body)),
-          Effect.flatMap((response) => read(target, response)),
-          Effect.scoped,
-          Effect.flatMap((answer) => decode(target, call.answer, answer)),
-          Effect.zipLeft(Effect.logDebug(`attempt ${number} succeeded`)),
-          Effect.withSpan(`OpenApi.${call.name}`, {
-            kind: "client",
-            captureStackTrace: false,
-            attributes: {
-              "feishu.app_id": app.appId,
-              "feishu.attempt": number,
-              "http.request.method": "POST",
-              "url.full": target.url
-            }
-          })
-        ),
-      onTimeout: (allowed) =>
-        networkError(target, {
-          reason: "Timeout",
-          description: `no complete answer within ${Duration.format(allowed)}`
+    return yield* RetryPolicy.retry((number, timeout) =>
+      Effect.logDebug(`attempt ${number}: POST ${target.url}`).pipe(
+        Effect.zipRight(send(target, call.body)),
+        Effect.flatMap((response) => read(target, response)),
+        Effect.flatMap((answer) => decode(target, call.answer, answer)),
+        // The time limit holds where the caller cannot be interrupted, too.
+        Effect.interruptible,
+        Effect.timeoutFail({
+          duration: timeout,
+          onTimeout: () =>
+            networkError(target, {
+              reason: "Timeout",
+              description: `no complete answer within ${Duration.format(timeout)}`
+            })
+        }),
+        Effect.zipLeft(Effect.logDebug(`attempt ${number} succeeded`)),
+        Effect.withSpan(`OpenApi.${call.name}`, {
+          kind: "client",
+          captureStackTrace: false,
+          attributes: {
+            "feishu.app_id": app.appId,
+            "feishu.attempt": number,
+            "http.request.method": "POST",
+            "url.full": target.url
+          }
         })
-    })
+      )
+    )
   }).pipe(Effect.annotateLogs("call", call.name))
 
 /**

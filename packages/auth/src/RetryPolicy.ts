@@ -22,7 +22,10 @@ export interface Policy {
   readonly schedule: Schedule.Schedule<unknown, FeishuError>
   /** The time for one attempt, from the connection to the last byte of the answer. */
   readonly attemptTimeout: Duration.DurationInput
-  /** The time for all attempts and waits together; a wait that does not fit the rest of it is not begun. */
+  /**
+   * The time for all attempts and waits together. A wait that does not fit the rest of it is not begun, and an attempt
+   * that is cut short by it fails with the error before it, which says more.
+   */
   readonly totalTimeout: Duration.DurationInput
 }
 
@@ -31,7 +34,7 @@ export interface Policy {
  * @category models
  */
 export interface Options {
-  /** How many times at most to try again after the first attempt. Default: 5. */
+  /** How many times at most to try again after the first attempt; a fraction is cut off. Default: 5. */
   readonly retries?: number | undefined
   /** The upper bound of the first wait; each further one is twice the one before. Default: 200 ms. */
   readonly baseDelay?: Duration.DurationInput | undefined
@@ -69,7 +72,7 @@ export const schedule = (options?: {
 }): Schedule.Schedule<[retry: number, error: FeishuError], FeishuError> => {
   const baseDelay = Duration.toMillis(options?.baseDelay ?? defaults.baseDelay)
   const maxDelay = Duration.toMillis(options?.maxDelay ?? defaults.maxDelay)
-  return Schedule.recurs(options?.retries ?? defaults.retries).pipe(
+  return Schedule.recurs(Math.floor(options?.retries ?? defaults.retries)).pipe(
     Schedule.intersect(Schedule.identity<FeishuError>()),
     Schedule.whileOutput(([_, error]) => error.isRetryable),
     Schedule.addDelayEffect(([retry, error]) =>
@@ -144,10 +147,10 @@ const within = <Out, In>(self: Schedule.Schedule<Out, In>, options: {
       const wait = Math.max(0, ScheduleIntervals.start(decision.intervals) - now)
       const left = yield* options.millisLeft
       if (wait >= left) {
-        yield* options.onGiveUp(Duration.millis(wait), Duration.millis(left))
+        yield* options.onGiveUp(Duration.millis(Math.round(wait)), Duration.millis(left))
         return [next, out, ScheduleDecision.done] as const
       }
-      yield* options.onWait(error, Duration.millis(wait))
+      yield* options.onWait(error, Duration.millis(Math.round(wait)))
       return [next, out, decision] as const
     }))
 
@@ -157,35 +160,38 @@ const within = <Out, In>(self: Schedule.Schedule<Out, In>, options: {
  * @since 0.1.0
  * @category combinators
  */
-export const retry = <A, R>(options: {
-  /** One attempt, given its number from 1 up. */
-  readonly attempt: (number: number) => Effect.Effect<A, FeishuError, R>
-  /** The error of an attempt that took longer than it was allowed to. */
-  readonly onTimeout: (allowed: Duration.Duration) => FeishuError
-}): Effect.Effect<A, FeishuError, R> =>
+export const retry = <A, R>(
+  /** One attempt, given its number from 1 up and the time that it has; it must fail when that is over. */
+  attempt: (number: number, timeout: Duration.Duration) => Effect.Effect<A, FeishuError, R>
+): Effect.Effect<A, FeishuError, R> =>
   Effect.gen(function*() {
     const policy = yield* currentPolicy
     const start = yield* monotonicMillis
     const millisLeft = Effect.map(monotonicMillis, (now) => start + Duration.toMillis(policy.totalTimeout) - now)
-    let attempts = 0
-    const attempt = Effect.gen(function*() {
-      const allowed = Duration.min(policy.attemptTimeout, Duration.millis(yield* millisLeft))
-      attempts++
-      return yield* options.attempt(attempts).pipe(
-        Effect.timeoutFail({ duration: allowed, onTimeout: () => options.onTimeout(allowed) })
+    let number = 0
+    let lastError: FeishuError | undefined
+    const next = Effect.gen(function*() {
+      const left = Duration.millis(yield* millisLeft)
+      const isCutShort = Duration.lessThan(left, policy.attemptTimeout)
+      number++
+      return yield* attempt(number, isCutShort ? left : Duration.decode(policy.attemptTimeout)).pipe(
+        Effect.mapError((error) => {
+          const saysLess = isCutShort && error._tag === "NetworkError" && error.reason === "Timeout"
+          return lastError = saysLess ? lastError ?? error : error
+        })
       )
     })
     const schedule = within(policy.schedule, {
       millisLeft,
       onWait: (error, wait) =>
         Effect.logWarning(
-          `attempt ${attempts} failed, the next one follows in ${Duration.format(wait)}: ${error.message}`
+          `attempt ${number} failed, the next one follows in ${Duration.format(wait)}: ${error.message}`
         ),
       onGiveUp: (wait, left) =>
         Effect.logWarning(
-          `attempt ${attempts} failed and none follows: the wait of ${Duration.format(wait)} before it does not fit `
+          `attempt ${number} failed and none follows: the wait of ${Duration.format(wait)} before it does not fit `
             + `the ${Duration.format(left)} that are left`
         )
     })
-    return yield* Effect.retry(attempt, schedule)
+    return yield* Effect.retry(next, schedule)
   })

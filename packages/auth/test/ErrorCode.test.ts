@@ -67,13 +67,13 @@ describe("ErrorCode", () => {
     "a code that is not in the table is unknown, and retried for a 5xx status only",
     [
       FastCheck.integer({ min: 1 }).filter((code) => !ErrorCode.table.has(code)),
-      FastCheck.integer({ min: 200, max: 599 }).filter((status) => status !== 429)
+      FastCheck.integer({ min: 200, max: 700 }).filter((status) => status !== 429)
     ],
     ([code, status]) =>
       Effect.sync(() => {
         assert.deepStrictEqual(ErrorCode.classify({ code, status, toldToWait: false }), {
           kind: "Unknown",
-          retryable: status >= 500
+          retryable: status >= 500 && status < 600
         })
       })
   )
@@ -82,6 +82,7 @@ describe("ErrorCode", () => {
     const expected = { kind: "RateLimited", retryable: true } as const
     assert.deepStrictEqual(ErrorCode.classify({ code: 230020, status: 429, toldToWait: false }), expected)
     assert.deepStrictEqual(ErrorCode.classify({ code: 230020, status: 400, toldToWait: true }), expected)
+    assert.strictEqual(ErrorCode.classify({ code: 230020, status: 200, toldToWait: true }).kind, "Unknown")
   })
 
   it("has one sentence of advice for each kind, and each error shows it", () => {

@@ -54,7 +54,10 @@ describe("FeishuApp", () => {
     ["http to another machine", "baseUrl", { baseUrl: "http://open.feishu.cn" }],
     ["a host that only looks like loopback", "baseUrl", { baseUrl: "http://127.0.0.1.example.com" }],
     ["another scheme", "baseUrl", { baseUrl: "ftp://127.0.0.1" }],
-    ["a password in the URL", "baseUrl", { baseUrl: "https://me:a-password@open.feishu.cn" }],
+    ["a control character in the app id", "appId", { appId: "cli\0a" }],
+    ["half a character in the app secret", "appSecret", { appSecret: Redacted.make("a secret\ud800") }],
+    ["a user name in the URL", "baseUrl", { baseUrl: "https://me@open.feishu.cn" }],
+    ["a password in the URL", "baseUrl", { baseUrl: "https://:a-password@open.feishu.cn" }],
     ["white space in the app id", "appId", { appId: "cli a" }],
     ["the API's path in the URL", "baseUrl", { baseUrl: "https://open.feishu.cn/open-apis/" }],
     ["a query in the URL", "baseUrl", { baseUrl: "https://open.feishu.cn/?a=b" }],
@@ -73,7 +76,10 @@ describe("FeishuApp", () => {
     ["https://gateway.example.com/feishu//", "https://gateway.example.com/feishu"],
     ["http://localhost:4000", "http://localhost:4000"],
     ["http://127.0.0.1:4000/", "http://127.0.0.1:4000"],
-    ["http://[::1]:4000", "http://[::1]:4000"]
+    ["http://127.8.9.10:4000", "http://127.8.9.10:4000"],
+    ["http://[::1]:4000", "http://[::1]:4000"],
+    ["https://open.feishu.cn/?", "https://open.feishu.cn"],
+    ["https://open.feishu.cn#", "https://open.feishu.cn"]
   ])("the base URL %s becomes %s", ([given, expected]) =>
     Effect.gen(function*() {
       const { baseUrl } = yield* FeishuApp.make({ ...options, baseUrl: given })
@@ -127,6 +133,35 @@ describe("FeishuApp", () => {
         })
     )
 
+    it.effect("takes an empty variable for one that is left out, but for the first two", () =>
+      Effect.gen(function*() {
+        const app = yield* fromEnvironment({
+          ...credentials,
+          FEISHU_APP_KIND: "",
+          FEISHU_BASE_URL: "",
+          FEISHU_DOMAIN: "",
+          FEISHU_ENCRYPT_KEY: "",
+          FEISHU_VERIFICATION_TOKEN: ""
+        })
+        assert.deepStrictEqual(app, yield* FeishuApp.make(options))
+      }))
+
+    it.effect("says which variable is missing, in a sentence", () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(fromEnvironment({ FEISHU_APP_ID: "cli_a" }))
+        assert.include(String(error), "Expected FEISHU_APP_SECRET to exist")
+      }))
+
+    it.effect.each(["FEISHU_APP_KIND", "FEISHU_DOMAIN"])(
+      "%s does not show a secret put there by mistake",
+      (variable) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(fromEnvironment({ ...credentials, [variable]: "a secret" }))
+          assert.include(String(error), variable)
+          assert.notInclude(String(error), "a secret")
+        })
+    )
+
     it.effect.each<[string, Record<string, string>]>([
       ["FEISHU_APP_SECRET", { FEISHU_APP_ID: "cli_a" }],
       ["FEISHU_APP_ID", { FEISHU_APP_SECRET: "a secret" }],
@@ -136,8 +171,8 @@ describe("FeishuApp", () => {
       ["FEISHU_BASE_URL", { ...credentials, FEISHU_BASE_URL: "open.feishu.cn" }],
       ["FEISHU_DOMAIN", { ...credentials, FEISHU_DOMAIN: "larksuite" }],
       ["FEISHU_DOMAIN", { ...credentials, FEISHU_DOMAIN: "lark", FEISHU_BASE_URL: FeishuApp.lark }],
-      ["FEISHU_ENCRYPT_KEY", { ...credentials, FEISHU_ENCRYPT_KEY: "" }],
-      ["FEISHU_VERIFICATION_TOKEN", { ...credentials, FEISHU_VERIFICATION_TOKEN: "" }]
+      ["FEISHU_ENCRYPT_KEY", { ...credentials, FEISHU_ENCRYPT_KEY: "a\nkey" }],
+      ["FEISHU_VERIFICATION_TOKEN", { ...credentials, FEISHU_VERIFICATION_TOKEN: " " }]
     ])("names %s in the error for %o", ([variable, variables]) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(fromEnvironment(variables))

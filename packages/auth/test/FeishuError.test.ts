@@ -34,6 +34,15 @@ describe("NetworkError", () => {
   )("%s with HTTP status %s, retryable: %s", (reason, status, retryable) => {
     assert.strictEqual(networkError(reason, status).isRetryable, retryable)
   })
+
+  it("an answer that broke off, or that asks to wait, is retried whatever its status", () => {
+    const invalid = { ...request, reason: "InvalidResponse", status: 400, description: "" } as const
+    const brokeOff = new FeishuError.NetworkError({ ...invalid, cause: new Error("terminated") })
+    assert.isTrue(brokeOff.isRetryable)
+    assert.include(brokeOff.message, "Check the network")
+    assert.isTrue(new FeishuError.NetworkError({ ...invalid, retryAfter: Duration.seconds(1) }).isRetryable)
+    assert.isFalse(new FeishuError.NetworkError({ ...invalid, retryAfter: Duration.zero }).isRetryable)
+  })
 })
 
 describe("ApiError", () => {
@@ -66,6 +75,21 @@ describe("ApiError", () => {
 })
 
 describe("FeishuError", () => {
+  it("has one line for a message, whatever the platform says, and keeps its words", () => {
+    const msg = `\u001b[2J\n${"x".repeat(100_000)}`
+    const error = new FeishuError.ApiError({ ...request, code: 4, msg, status: 200 })
+    assert.isBelow(error.message.length, 1000)
+    assert.notMatch(error.message, /\p{Cc}/u)
+    assert.strictEqual(error.msg, msg)
+  })
+
+  it("shows in JSON what one branches on", () => {
+    const json = JSON.parse(JSON.stringify(new FeishuError.ApiError({ ...request, code: 10016, msg: "", status: 200 })))
+    assert.deepInclude(json, { _tag: "ApiError", code: 10016, kind: "NotStoreApp", isRetryable: false })
+    assert.include(json.message, "refused with code 10016")
+    assert.deepInclude(JSON.parse(JSON.stringify(networkError("Timeout"))), { reason: "Timeout", isRetryable: true })
+  })
+
   const text = FastCheck.string()
   const retryAfter = FastCheck.option(FastCheck.nat(), { nil: undefined })
     .map((millis) => millis === undefined ? undefined : Duration.millis(millis))

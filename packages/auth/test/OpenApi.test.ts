@@ -1,6 +1,20 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Exit, FastCheck, Layer, Redacted, Schema, Tracer } from "effect"
+import {
+  Cause,
+  Duration,
+  Effect,
+  Exit,
+  FastCheck,
+  Fiber,
+  Layer,
+  Option,
+  Redacted,
+  Schema,
+  TestClock,
+  Tracer
+} from "effect"
+import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuError from "../src/FeishuError.js"
 import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
@@ -134,7 +148,11 @@ describe("OpenApi, a refusal", () => {
     Effect.gen(function*() {
       const helps = [{ url: "https://open.feishu.cn/1", description: "one" }, { url: "https://open.feishu.cn/2" }]
       const error = yield* apiError(
-        Scripted.json({ code: 99992402, msg: "field validation failed", error: { troubleshooter: "Look here", helps } })
+        Scripted.json({
+          code: 99992402,
+          msg: "field validation failed",
+          error: { troubleshooter: "Look here", helps: [{ bad: 1 }, ...helps] }
+        })
       )
       assert.strictEqual(error.troubleshooter, "Look here")
       assert.deepStrictEqual(error.helps.map(({ url }) => url), helps.map(({ url }) => url))
@@ -145,7 +163,7 @@ describe("OpenApi, a refusal", () => {
     ["without msg", { code: 10016 }],
     ["with a msg that is no text", { code: 10016, msg: { zh: "…" } }],
     ["with an error that is no object", { code: 10016, error: "…" }],
-    ["with hints that are none", { code: 10016, error: { helps: [{ link: 1 }], troubleshooter: 5, log_id: [] } }]
+    ["with hints that are none", { code: 10016, error: { helps: [{ link: 1 }, 2], troubleshooter: 5, log_id: [] } }]
   ])("keeps its code %s", ([_, body]) =>
     Effect.gen(function*() {
       const error = yield* apiError(Scripted.json(body))
@@ -186,6 +204,14 @@ describe("OpenApi, no usable answer", () => {
     ["code as a text", "InvalidResponse", 200, Scripted.json({ code: "0", msg: "ok" })],
     ["code as a fraction", "InvalidResponse", 200, Scripted.json({ code: 0.5 })],
     ["no code", "InvalidResponse", 200, Scripted.json({ msg: "ok" })],
+    ["code 0 with 302", "InvalidResponse", 302, Scripted.json({ code: 0 }, { status: 302 })],
+    [
+      "nothing with 600",
+      "InvalidResponse",
+      599 + 1,
+      (request) =>
+        Effect.map(Scripted.answer("")(request), (response) => Object.create(response, { status: { value: 600 } }))
+    ],
     ["a JSON list", "InvalidResponse", 200, Scripted.json([])],
     ["a JSON null", "InvalidResponse", 200, Scripted.json(null)],
     ["code 0 with 404", "InvalidResponse", 404, Scripted.json({ code: 0 }, { status: 404 })]
@@ -229,6 +255,10 @@ describe("OpenApi, no usable answer", () => {
     ["nothing", undefined],
     ["an object without a message", { errno: -104 }],
     ["an error whose cause is itself", ((error) => Object.assign(error, { cause: error }))(new Error("loop"))],
+    [
+      "a long chain",
+      Array.from({ length: 100 }).reduce<Error>((cause, _, n) => new Error(`${n}`, { cause }), new Error())
+    ],
     ["several errors", new AggregateError([new Error("::1"), new Error("127.0.0.1")])]
   ])("a transport's failure by %s is a Connection, too", ([_, cause]) =>
     Effect.gen(function*() {
@@ -270,13 +300,25 @@ describe("OpenApi, no usable answer", () => {
       const error = yield* networkError(Scripted.answer(body))
       assert.deepInclude(error, { reason: "InvalidResponse", description: "the answer is longer than 1 MiB" })
       assert.isTrue(cancelled)
-      assert.isAtMost(pulled, 1024 * 1024 + 5 * 64 * 1024)
+      assert.isAtMost(pulled, 1024 * 1024 + 3 * 64 * 1024)
     }))
 
-  it.effect("a body of just 1 MiB is read", () => {
-    const envelope = "{\"code\":0}"
-    return once(Scripted.answer(envelope + " ".repeat(1024 * 1024 - envelope.length)), Schema.Struct({}))
-  })
+  it.effect("a body of 1 MiB is read, and one of a byte more is not", () =>
+    Effect.gen(function*() {
+      const body = "{\"code\":0}".padEnd(1024 * 1024)
+      yield* once(Scripted.answer(body), Schema.Struct({}))
+      assert.strictEqual(
+        (yield* networkError(Scripted.answer(`${body} `))).description,
+        "the answer is longer than 1 MiB"
+      )
+    }))
+
+  it.effect("an empty body is called so, and one that ends within a character is read to its end", () =>
+    Effect.gen(function*() {
+      assert.include((yield* networkError(Scripted.answer(null))).description, "an empty body (no content type)")
+      const halfCharacter = Scripted.answer(new TextEncoder().encode("飞").slice(0, 2))
+      assert.include((yield* networkError(halfCharacter)).description, "no content type, 1 characters")
+    }))
 
   it.effect.prop(
     "no answer at all makes it die",
@@ -299,18 +341,49 @@ describe("OpenApi, no usable answer", () => {
 })
 
 describe("OpenApi, its spans", () => {
+  const recorder = Effect.map(Effect.tracer, (native) => {
+    const spans: Array<Tracer.Span> = []
+    const tracer = Tracer.make({
+      ...native,
+      span: (...args) => {
+        const span = native.span(...args)
+        spans.push(span)
+        return span
+      }
+    })
+    return { spans, tracer }
+  })
+
+  it.effect("those of a resend, one within the other", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = yield* recorder
+      yield* AppTicket.resend.pipe(
+        Effect.provide([Scripted.make(Scripted.ok).layer, Scripted.app]),
+        Effect.withTracer(tracer)
+      )
+      const [resend, attempt] = spans
+      assert.deepStrictEqual(spans.map(({ name }) => name), ["AppTicket.resend", "OpenApi.appTicketResend"])
+      assert.strictEqual(attempt && Option.getOrNull(attempt.parent), resend)
+    }))
+
+  it.effect("an attempt that takes too long is a failure, not an interruption", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = yield* recorder
+      const fiber = yield* once(Scripted.hang, Schema.Struct({})).pipe(
+        Effect.withTracer(tracer),
+        Effect.exit,
+        Effect.fork
+      )
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(fiber)
+      const [span] = spans
+      if (span?.status._tag !== "Ended" || Exit.isSuccess(span.status.exit)) return assert.fail("not a failure")
+      assert.deepInclude(Cause.squash(span.status.exit.cause), { _tag: "NetworkError", reason: "Timeout" })
+    }))
+
   it.effect("one for each attempt, with app id, attempt, code and log id", () =>
     Effect.gen(function*() {
-      const spans: Array<Tracer.Span> = []
-      const native = yield* Effect.tracer
-      const tracer = Tracer.make({
-        ...native,
-        span: (...args) => {
-          const span = native.span(...args)
-          spans.push(span)
-          return span
-        }
-      })
+      const { spans, tracer } = yield* recorder
       const script = Scripted.make(
         Scripted.dropped,
         Scripted.refused(1500, { headers: { "x-tt-logid": "log 2" } }),

@@ -97,7 +97,7 @@ describe("RetryPolicy, the default", () => {
 
   it.effect("backs off where the platform asks for a wait of zero, or for one that is not a number", () =>
     Effect.gen(function*() {
-      for (const reset of ["0", "soon", "-1", ""]) {
+      for (const reset of ["0", "soon", "-1", "", "7 apples", "0x7"]) {
         assert.deepStrictEqual((yield* play([Scripted.rateLimited(reset), Scripted.ok])).attempts, [0, 100])
       }
     }))
@@ -109,7 +109,61 @@ describe("RetryPolicy, the default", () => {
       assert.strictEqual(run.total, 30_000)
       const error = failure(run.exit)
       assert.deepInclude(error, { _tag: "NetworkError", reason: "Timeout" })
-      assert.include(error.message, "no complete answer within 9s 400ms (Timeout)")
+      // The third attempt had only 9.4 s: the error before it says more.
+      assert.include(error.message, "no complete answer within 10s (Timeout)")
+    }))
+
+  it.effect("an attempt that the 30 s cut short does not hide what the platform said", () =>
+    Effect.gen(function*() {
+      const run = yield* play([Scripted.rateLimited(29), Scripted.hang])
+      assert.deepStrictEqual([run.attempts, run.total], [[0, 29_000], 30_000])
+      assert.deepInclude(failure(run.exit), { _tag: "ApiError", code: 99991400 })
+
+      const first = yield* play([Scripted.hang], { policy: RetryPolicy.make({ totalTimeout: "1 second" }) })
+      assert.strictEqual(first.total, 1000)
+      assert.include(failure(first.exit).message, "no complete answer within 1s (Timeout)")
+    }))
+
+  it.effect("waits no longer than 10 s, however many retries", () =>
+    Effect.gen(function*() {
+      const policy = RetryPolicy.make({ retries: 8, totalTimeout: "2 minutes" })
+      const run = yield* play([Scripted.dropped], { random: 1, policy })
+      assert.deepStrictEqual(run.attempts.slice(-3), [12_600, 22_600, 32_600])
+    }))
+
+  it.effect("keeps its time where the caller cannot be interrupted", () =>
+    Effect.gen(function*() {
+      const script = Scripted.make(Scripted.hang)
+      const fiber = yield* AppTicket.resend.pipe(
+        Effect.uninterruptible,
+        Effect.provide([script.layer, Scripted.app]),
+        Effect.withRandom(Random.fixed([1])),
+        Effect.flip,
+        Effect.fork
+      )
+      yield* TestClock.adjust("30 seconds")
+      assert.deepInclude(yield* Fiber.join(fiber), { reason: "Timeout" })
+      assert.strictEqual(script.seen.length, 3)
+    }))
+
+  it.effect("is not misled when the system's clock is set", () =>
+    Effect.gen(function*() {
+      const clock = yield* Effect.clock
+      let correction = 0
+      const set: Clock.Clock = Object.assign(Object.create(clock), {
+        currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + correction)
+      })
+      const jump = (millis: number, step: Scripted.Step): Scripted.Step => (request) =>
+        Effect.suspend(() => {
+          correction = millis
+          return step(request)
+        })
+      for (const millis of [3_600_000, -3_600_000]) {
+        const run = yield* play([jump(millis, Scripted.dropped), Scripted.hang]).pipe(Effect.withClock(set))
+        correction = 0
+        assert.strictEqual(failure(run.exit)._tag, "NetworkError")
+        assert.strictEqual(run.attempts.length, 4)
+      }
     }))
 
   it.effect("the time limit covers the answer's body", () =>
@@ -172,6 +226,14 @@ describe("RetryPolicy, in its place", () => {
       const run = yield* play([Scripted.hang], { policy, random: 1 })
       assert.deepStrictEqual(run.attempts, [0, 3000, 6500, 10_000])
       assert.strictEqual(run.total, 12_000)
+    }))
+
+  it.effect("make: a fraction of a retry is none", () =>
+    Effect.gen(function*() {
+      for (const [retries, attempts] of [[1.9, 2], [0.5, 1], [-1, 1], [NaN, 1]] as const) {
+        const run = yield* play([Scripted.dropped], { policy: RetryPolicy.make({ retries }) })
+        assert.strictEqual(run.attempts.length, attempts)
+      }
     }))
 
   it.effect("make: no end of retries within the total time", () =>
@@ -341,6 +403,7 @@ describe("RetryPolicy, any sequence of outcomes", () => {
     const total = Number(policy.totalTimeout)
     const attempts: Array<number> = []
     let now = 0
+    let before: string | undefined
     while (true) {
       attempts.push(now)
       const outcome = outcomes[Math.min(attempts.length, outcomes.length) - 1]
@@ -349,7 +412,10 @@ describe("RetryPolicy, any sequence of outcomes", () => {
       const isTimeout = outcome.takes >= allowed
       now += isTimeout ? allowed : outcome.takes
       if (!isTimeout && outcome.kind === "success") return { attempts, total: now, result: "success" }
-      const result = isTimeout ? "Timeout" : outcome.kind === "drop" ? "Connection" : outcome.kind
+      const isCutShort = allowed < Number(policy.attemptTimeout)
+      const seen = isTimeout ? "Timeout" : outcome.kind === "drop" ? "Connection" : outcome.kind
+      const result: string = isTimeout && isCutShort ? before ?? seen : seen
+      before = result
       const backoff = Math.round(
         random * Math.min(Number(policy.maxDelay), Number(policy.baseDelay) * 2 ** (attempts.length - 1))
       )

@@ -35,7 +35,9 @@ const ticket = "t-0123456789abcdef"
 const forms = [
   secret,
   JSON.stringify(secret).slice(1, -1),
+  JSON.stringify(secret).slice(1, -1).replaceAll("/", "\\/"),
   encodeURIComponent(secret),
+  encodeURIComponent(secret).toLowerCase(),
   new URLSearchParams([["", secret]]).toString().slice(1),
   ticket
 ]
@@ -95,6 +97,10 @@ const paths: Record<string, Scripted.Step> = {
     Scripted.answer(new ReadableStream({ pull: (controller) => controller.error(new Error(echo)) }))(request),
   "a huge body full of it": Scripted.answer(secret.repeat(100_000)),
   "a msg that quotes the request": Scripted.json({ code: 10003, msg: `invalid param ${echo} ${query}` }),
+  "a msg that quotes the request as PHP would": Scripted.json({
+    code: 10003,
+    msg: `invalid param ${echo.replaceAll("/", "\\/")} ${query.toLowerCase()}`
+  }),
   "a msg of a retryable refusal": Scripted.json({ code: 1500, msg: `failed on ${echo}` }, { status: 500 }),
   "hints that quote the request": Scripted.json({
     code: 10003,
@@ -127,6 +133,13 @@ const observe = (step: Scripted.Step, client: (client: HttpClient.HttpClient) =>
     const lines: Array<string> = []
     const spans: Array<Tracer.Span> = []
     const native = yield* Effect.tracer
+    const console = yield* Effect.console
+    /** Takes whatever is printed, by whichever method. */
+    const recordingConsole = new Proxy(console.unsafe, {
+      get: () => (...args: ReadonlyArray<unknown>) => {
+        lines.push(everything(args))
+      }
+    })
     const record = <A>(logger: Logger.Logger<unknown, A>) =>
       Logger.map(logger, (line) => {
         lines.push(everything(line))
@@ -147,7 +160,11 @@ const observe = (step: Scripted.Step, client: (client: HttpClient.HttpClient) =>
       ]),
       Effect.tapErrorCause((cause) => Effect.logError("failed", cause)),
       Effect.tapError((error) => Effect.logError(error)),
-      Effect.locally(FiberRef.currentLoggers, HashSet.fromIterable(loggers)),
+      Effect.locally(
+        FiberRef.currentLoggers,
+        HashSet.fromIterable([...loggers, Logger.prettyLoggerDefault, Logger.tracerLogger])
+      ),
+      Effect.withConsole({ ...console, unsafe: recordingConsole }),
       Effect.withTracer(Tracer.make({
         ...native,
         span: (...args) => {
@@ -186,8 +203,11 @@ describe("The app secret", () => {
           for (const line of lines) assertNoSecret("a log line", line)
 
           assert.isAbove(spans.length, 0)
-          for (const { attributes, links, name, status } of spans) {
-            assertNoSecret("a span", everything({ attributes, links, name, status }))
+          for (const span of spans) {
+            const { attributes, links, name, status } = span
+            const events = Reflect.get(span, "events")
+            assert.isAbove(events.length, 0, "the log lines are not among the span's events")
+            assertNoSecret("a span", everything({ attributes, events, links, name, status }))
           }
         }))
     }

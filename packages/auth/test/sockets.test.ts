@@ -5,7 +5,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Context, Deferred, Duration, Effect, Exit, Fiber, Layer, Logger, LogLevel, Redacted } from "effect"
 import * as Http from "node:http"
-import type * as Net from "node:net"
+import * as Net from "node:net"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import type { ApiError, NetworkError } from "../src/FeishuError.js"
@@ -36,11 +36,34 @@ const quiet = Logger.minimumLogLevel(LogLevel.None)
 /** Quick, but otherwise as the default. */
 const policy = RetryPolicy.make({ baseDelay: "10 millis", attemptTimeout: "300 millis" })
 
+/** Listens on a free loopback port until the scope ends, and gives the base URL. */
+const listen = (server: Net.Server) =>
+  Effect.acquireRelease(
+    Effect.async<string>((resume) => {
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        resume(Effect.succeed(`http://127.0.0.1:${typeof address === "object" ? address?.port : address}`))
+      })
+    }),
+    () =>
+      Effect.sync(() => {
+        server.close()
+        if (server instanceof Http.Server) server.closeAllConnections()
+      })
+  )
+
 for (const [name, client] of clients) {
   const resend = (options?: Partial<FeishuApp.Options>) =>
     AppTicket.resend.pipe(
       Effect.provideService(RetryPolicy.RetryPolicy, policy),
       Effect.provide([app(options), client])
+    )
+
+  /** One attempt of 1 s. */
+  const once = (baseUrl: string) =>
+    AppTicket.resend.pipe(
+      Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.make({ retries: 0, attemptTimeout: "1 second" })),
+      Effect.provide([FeishuApp.layer({ appId: "cli_store", appSecret, baseUrl }), client])
     )
 
   /** The resend under these faults: its outcome, and the exchanges as the emulator saw them. */
@@ -153,13 +176,85 @@ for (const [name, client] of clients) {
           Effect.map(Context.get(Emulator.Emulator)),
           Effect.scoped
         )
-        const error = yield* AppTicket.resend.pipe(
-          Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.none),
-          Effect.provide([FeishuApp.layer({ appId: "cli_store", appSecret, baseUrl }), client]),
-          Effect.flip
-        )
+        const error = yield* Effect.flip(once(baseUrl))
         assert.deepInclude(error, { _tag: "NetworkError", reason: "Connection" })
         assert.include(error.message, "ECONNREFUSED")
+      }))
+
+    it.scopedLive.each<[string, (socket: Net.Socket) => void, NetworkError["reason"]]>([
+      ["hangs up at once", (socket) => socket.destroy(), "Connection"],
+      ["speaks something else than HTTP", (socket) => socket.end("220 mail.example.com ESMTP\r\n"), "Connection"],
+      [
+        "sends headers without an end",
+        (socket) => socket.write(`HTTP/1.1 200 OK\r\nx: ${"x".repeat(200_000)}`),
+        "Connection"
+      ],
+      [
+        "sends chunks that are none",
+        (socket) => socket.end("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nnot a length\r\n{}"),
+        "InvalidResponse"
+      ],
+      [
+        "ends before its content-length",
+        (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"code\":0}"),
+        "InvalidResponse"
+      ],
+      [
+        "sends one byte at a time, too slowly",
+        (socket) => {
+          socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n")
+          const drip = setInterval(() => socket.write("{"), 100)
+          socket.on("close", () => clearInterval(drip))
+        },
+        "Timeout"
+      ]
+    ])("survives a peer that %s", ([_, behave, reason]) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(once(
+          yield* listen(Net.createServer((socket) => {
+            socket.on("error", () => {})
+            socket.once("data", () => behave(socket))
+          }))
+        ))
+        assert.deepInclude(error, { _tag: "NetworkError", reason })
+        assert.isTrue("isRetryable" in error && error.isRetryable)
+      }))
+
+    it.scopedLive("is a Connection error where TLS is wanted and not spoken", () =>
+      Effect.gen(function*() {
+        const baseUrl = yield* listen(Http.createServer((_, response) => response.end()))
+        const error = yield* Effect.flip(once(baseUrl.replace("http:", "https:")))
+        assert.deepInclude(error, { _tag: "NetworkError", reason: "Connection" })
+        assert.match(error.message, /SSL|TLS|packet length/i)
+      }))
+
+    it.scopedLive("is a Connection error where the name is unknown", () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(once("https://open.feishu.invalid"))
+        assert.deepInclude(error, { _tag: "NetworkError", reason: "Connection" })
+        assert.match(error.message, /ENOTFOUND|EAI_AGAIN/)
+      }))
+
+    it.scopedLive("stops a long answer, however long it would be", () =>
+      Effect.gen(function*() {
+        let sent = 0
+        const closed = yield* Deferred.make<void>()
+        const baseUrl = yield* listen(Http.createServer((_, response) => {
+          response.writeHead(200)
+          const more = () => {
+            while (response.write(" ".repeat(64 * 1024))) sent += 64 * 1024
+          }
+          response.on("drain", more)
+          response.on("close", () => Deferred.unsafeDone(closed, Effect.void))
+          more()
+        }))
+        assert.deepInclude(yield* Effect.flip(once(baseUrl)), {
+          reason: "InvalidResponse",
+          description: "the answer is longer than 1 MiB"
+        })
+        yield* Effect.timeout(Deferred.await(closed), "1 second")
+        // What sockets hold on the way, beyond what was read.
+        assert.isBelow(sent, 16 * 1024 * 1024)
       }))
 
     it.scopedLive.each(["before the answer", "in the middle of the answer"])(
@@ -168,28 +263,14 @@ for (const [name, client] of clients) {
         Effect.gen(function*() {
           const started = yield* Deferred.make<void>()
           const closed = yield* Deferred.make<void>()
-          const server = yield* Effect.acquireRelease(
-            Effect.async<Http.Server>((resume) => {
-              const server = Http.createServer((_, response) => {
-                if (when === "in the middle of the answer") {
-                  response.writeHead(200, { "content-type": "application/json" }).write("{\"code\":")
-                }
-                Deferred.unsafeDone(started, Effect.void)
-                response.on("close", () => Deferred.unsafeDone(closed, Effect.void))
-              })
-              server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-            }),
-            (server) =>
-              Effect.sync(() => {
-                server.close()
-                server.closeAllConnections()
-              })
-          )
-          const baseUrl = `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}`
-          const fiber = yield* AppTicket.resend.pipe(
-            Effect.provide([FeishuApp.layer({ appId: "cli_store", appSecret, baseUrl }), client]),
-            Effect.fork
-          )
+          const baseUrl = yield* listen(Http.createServer((_, response) => {
+            if (when === "in the middle of the answer") {
+              response.writeHead(200, { "content-type": "application/json" }).write("{\"code\":")
+            }
+            Deferred.unsafeDone(started, Effect.void)
+            response.on("close", () => Deferred.unsafeDone(closed, Effect.void))
+          }))
+          const fiber = yield* Effect.fork(once(baseUrl))
           yield* Deferred.await(started)
           yield* Effect.sleep("50 millis")
           const [elapsed, exit] = yield* Effect.timed(Fiber.interrupt(fiber))

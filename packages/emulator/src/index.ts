@@ -11,10 +11,3 @@ export * as Emulator from "./Emulator.js"
  * @since 0.1.0
  */
 export * as Fault from "./Fault.js"
-
-/**
- * The emulator's door of real sockets.
- *
- * @since 0.1.0
- */
-export * as Server from "./Server.js"

@@ -82,6 +82,7 @@ layer(Live, { excludeTestServices: true })("Emulator", (it) => {
       const limited = yield* post(valid)
       assert.strictEqual(limited.status, 400)
       assert.strictEqual(limited.headers["x-ogw-ratelimit-reset"], "7")
+      assert.match(limited.headers["x-ogw-ratelimit-limit"] ?? "", /^\d+$/)
       assert.deepStrictEqual(JSON.parse(limited.body), { code: 99991400, msg: "request trigger frequency limit" })
 
       assert.deepInclude(yield* post(valid), { status: 502, body: "<html>" })

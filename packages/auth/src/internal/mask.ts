@@ -3,23 +3,32 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import { escape } from "effect/RegExp"
 
 export type Mask = (text: string) => string
 
-/** How a secret may look in somebody's message: as it is, inside JSON, inside a URL or a form. */
-const forms = (secret: string): ReadonlyArray<string> => [
-  secret,
-  JSON.stringify(secret).slice(1, -1),
-  encodeURIComponent(secret),
-  new URLSearchParams([["", secret]]).toString().slice(1)
-]
+/**
+ * How a secret may look in somebody's message: as it is, inside JSON (also with `\\/`), inside a URL or a form. Not
+ * covered: what has been encoded further (base64, HTML entities) or cut.
+ */
+const forms = (secret: string): ReadonlyArray<string> => {
+  const json = JSON.stringify(secret).slice(1, -1)
+  return [
+    secret,
+    json,
+    json.replaceAll("/", "\\/"),
+    // A lone surrogate has no URL encoding.
+    encodeURIComponent(secret.replace(/\p{Cs}/gu, "\ufffd")),
+    new URLSearchParams([["", secret]]).toString().slice(1)
+  ]
+}
 
 export const make = (secrets: ReadonlyArray<Redacted.Redacted>): Mask => {
-  // The longest first: a secret may contain another.
-  const needles = secrets.flatMap((secret) => forms(Redacted.value(secret)))
-    .filter((needle) => needle !== "")
-    .toSorted((a, b) => b.length - a.length)
-  return (text) => needles.reduce((text, needle) => text.replaceAll(needle, "<redacted>"), text)
+  const needles = secrets.flatMap((secret) => forms(Redacted.value(secret))).filter((form) => form !== "")
+  if (needles.length === 0) return (text) => text
+  // The longest first, since one may contain another; in any case, since %2f is %2F.
+  const pattern = needles.toSorted((a, b) => b.length - a.length).map(escape).join("|")
+  return (text) => text.replace(new RegExp(pattern, "gi"), "<redacted>")
 }
 
 /**
