@@ -203,6 +203,7 @@ for (const [name, client] of clients) {
         "sends one byte at a time, too slowly",
         (socket) => {
           socket.write("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n")
+          // @effect-diagnostics-next-line globalTimers:off
           const drip = setInterval(() => socket.write("{"), 100)
           socket.on("close", () => clearInterval(drip))
         },
