@@ -19,8 +19,8 @@ const program = Effect.gen(function*() {
       baseUrl: emulator.baseUrl
     }))
   )
-  for (const exchange of yield* emulator.journal) {
-    yield* Console.log(`${exchange.method} ${exchange.path}: ${exchange.fault ?? "answered"}`)
+  for (const entry of yield* emulator.journal) {
+    if (entry._tag === "Call") yield* Console.log(`${entry.method} ${entry.path}: ${entry.fault ?? "answered"}`)
   }
 })
 

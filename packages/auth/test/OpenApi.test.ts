@@ -265,6 +265,17 @@ describe("OpenApi, no usable answer", () => {
       assert.strictEqual((yield* networkError(Scripted.transportError(cause))).reason, "Connection")
     }))
 
+  it.effect("a transport's failure keeps its causes, as many as anybody reads", () =>
+    Effect.gen(function*() {
+      const chain = (length: number): Error =>
+        new Error(`cause ${length}`, length > 0 ? { cause: chain(length - 1) } : {})
+      const { description } = yield* networkError(Scripted.transportError(chain(20)))
+      assert.strictEqual(
+        description,
+        `no answer: ${Array.from({ length: 9 }, (_, n) => `cause ${20 - n}`).join(": ")}`
+      )
+    }))
+
   it.effect("a body that breaks off is an InvalidResponse, or Unavailable with 5xx", () =>
     Effect.gen(function*() {
       const broken = (status: number): Scripted.Step => (request) =>

@@ -1,5 +1,5 @@
 /** The resend over real sockets: the emulator on one end, each of the usual HTTP clients on the other. */
-import { Emulator, Fault } from "@effect-feishu/emulator"
+import { type App, Emulator, Fault, Journal } from "@effect-feishu/emulator"
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it, layer } from "@effect/vitest"
@@ -13,7 +13,7 @@ import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 
 const appSecret = Redacted.make("a secret")
-const apps: ReadonlyArray<Emulator.App> = [
+const apps: ReadonlyArray<App.App> = [
   { appId: "cli_store", appSecret },
   { appId: "cli_disabled", appSecret, enabled: false },
   { appId: "cli_self_built", appSecret, kind: "self-built" }
@@ -73,7 +73,8 @@ for (const [name, client] of clients) {
       yield* emulator.setFaults(faults)
       const before = (yield* emulator.journal).length
       const exit = yield* Effect.exit(resend())
-      return { exit, exchanges: (yield* emulator.journal).slice(before) }
+      const exchanges = (yield* emulator.journal).slice(before).filter(Journal.$is("Call"))
+      return { exit, exchanges }
     })
 
   const failure = (exit: Exit.Exit<void, NetworkError | ApiError | FeishuApp.FeishuAppError>) =>
@@ -103,7 +104,7 @@ for (const [name, client] of clients) {
           )
           assert.isTrue(Exit.isSuccess(exit))
           assert.deepStrictEqual(
-            exchanges.map(({ fault }) => fault),
+            exchanges.map((exchange) => exchange.fault),
             ["Drop", "Cut", "Answer", "Delay", undefined]
           )
         }))

@@ -1,34 +1,31 @@
 /**
- * A stand-in for the Open Platform, on a machine without one: today the resend call of a store app, and what can go
- * wrong with it. It does not push events yet.
+ * A stand-in for the Open Platform as a store app or a self-built app sees it: one state machine on Effect's `Clock`
+ * and `Random`, with two doors.
+ *
+ * `layerServer` answers over real HTTP on a loopback port; `layerHttpClient` is an `HttpClient` in the same process,
+ * without a socket, and exact under `TestClock`.
  *
  * @since 0.1.0
  */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import * as Redacted from "effect/Redacted"
-import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import type { App, RequestUrl } from "./App.js"
 import * as Fault from "./Fault.js"
+import * as InProcess from "./InProcess.js"
+import * as Journal from "./Journal.js"
+import * as Platform from "./Platform.js"
+import * as Push from "./Push.js"
 import * as Server from "./Server.js"
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface App {
-  readonly appId: string
-  readonly appSecret: Redacted.Redacted
-  /** Default: `store`. */
-  readonly kind?: "store" | "self-built" | undefined
-  /** Default: true. */
-  readonly enabled?: boolean | undefined
-}
 
 /**
  * @since 0.1.0
@@ -36,25 +33,17 @@ export interface App {
  */
 export interface Options {
   readonly apps: ReadonlyArray<App>
-  /** What goes wrong with the first calls, one after the other. Default: nothing. */
-  readonly faults?: ReadonlyArray<Fault.Fault> | undefined
-}
-
-/**
- * One exchange with a client, without its secrets.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Exchange {
-  /** When the request arrived, in milliseconds since 1970. */
-  readonly at: number
-  readonly method: string
-  readonly path: string
-  /** The `app_id` of the request, where it had one. */
-  readonly appId: string | undefined
-  /** What went wrong, or `undefined` for the proper answer. */
-  readonly fault: Fault.Fault["_tag"] | undefined
+  /** What goes wrong with calls; a fault without a rule goes wrong once, in its turn. Default: nothing. */
+  readonly faults?: ReadonlyArray<Fault.Fault | Fault.Rule<Fault.Fault>> | undefined
+  /** What goes wrong with pushes, likewise. Default: nothing. */
+  readonly pushFaults?: ReadonlyArray<Fault.PushFault | Fault.Rule<Fault.PushFault>> | undefined
+  /** Default: none. */
+  readonly limits?: ReadonlyArray<Platform.RateLimit> | undefined
+  /**
+   * How long after a resend its push is sent. The platform takes up to 2 minutes (page "ISV 相关"): `realistic` draws
+   * from 1 s to 2 min. Default: 200 ms.
+   */
+  readonly pushDelay?: Duration.DurationInput | "realistic" | undefined
 }
 
 /**
@@ -62,12 +51,28 @@ export interface Exchange {
  * @category models
  */
 export interface Service {
-  /** Where the emulator listens, without a slash at its end: the base URL for its clients. */
+  /** The base URL for the emulator's clients, without a slash at its end. */
   readonly baseUrl: string
-  /** What goes wrong with the next calls, one after the other, instead of what was still to go wrong. */
-  readonly setFaults: (faults: ReadonlyArray<Fault.Fault>) => Effect.Effect<void>
-  /** All exchanges so far, in the order of their arrival. */
-  readonly journal: Effect.Effect<ReadonlyArray<Exchange>>
+  /** Adds an app, or sets one up anew: another secret, disabled, other tenants, another request URL unasked. */
+  readonly setApp: (app: App) => Effect.Effect<void>
+  /** Saves the app's request URL if it passes the handshake within 1 s, as the developer console does. */
+  readonly setRequestUrl: (appId: string, url: RequestUrl) => Effect.Effect<void, Push.RequestUrlError | UnknownApp>
+  /** Pushes an event to the app's request URL, and gives the event's id without waiting for the delivery. */
+  readonly push: (appId: string, event: Push.Event) => Effect.Effect<string, UnknownApp>
+  /** Pushes a new ticket to the app now, as it happens every hour. */
+  readonly pushTicket: (appId: string) => Effect.Effect<void, UnknownApp>
+  /** All tickets of the app are invalid from now on. */
+  readonly invalidateTickets: (appId: string) => Effect.Effect<void>
+  /** All tokens of the app are invalid from now on. */
+  readonly invalidateTokens: (appId: string) => Effect.Effect<void>
+  /** What goes wrong with calls from now on, instead of what was still to go wrong. */
+  readonly setFaults: (faults: ReadonlyArray<Fault.Fault | Fault.Rule<Fault.Fault>>) => Effect.Effect<void>
+  /** What goes wrong with pushes from now on, likewise. */
+  readonly setPushFaults: (faults: ReadonlyArray<Fault.PushFault | Fault.Rule<Fault.PushFault>>) => Effect.Effect<void>
+  /** What has happened so far, in order, without secrets. */
+  readonly journal: Effect.Effect<ReadonlyArray<Journal.Entry>>
+  /** What happens from now on. */
+  readonly changes: Stream.Stream<Journal.Entry>
 }
 
 /**
@@ -76,93 +81,171 @@ export interface Service {
  */
 export class Emulator extends Context.Tag("@effect-feishu/emulator/Emulator")<Emulator, Service>() {}
 
-const json = (
-  status: number,
-  body: { readonly code: number; readonly msg: string },
-  headers?: Readonly<Record<string, string>>
-): Server.Reply => ({
-  status,
-  headers: { "content-type": "application/json; charset=utf-8", ...headers },
-  body: JSON.stringify(body),
-  end: "whole"
-})
-
-const ResendRequest = Schema.parseJson(Schema.Struct({
-  app_id: Schema.NonEmptyString,
-  app_secret: Schema.Redacted(Schema.NonEmptyString)
-}))
-
-const decodeResendRequest = Schema.decodeOption(ResendRequest)
-
-const resend = (
-  apps: ReadonlyMap<string, App>,
-  request: Option.Option<typeof ResendRequest.Type>
-): Server.Reply => {
-  if (Option.isNone(request)) return json(400, { code: 10003, msg: "invalid param" })
-  const app = apps.get(request.value.app_id)
-  if (app === undefined || Redacted.value(app.appSecret) !== Redacted.value(request.value.app_secret)) {
-    return json(400, { code: 10015, msg: "app secret invalid" })
+/**
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnknownApp extends Schema.TaggedError<UnknownApp>("@effect-feishu/emulator/UnknownApp")("UnknownApp", {
+  appId: Schema.String
+}) {
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    return `The emulator has no app ${this.appId}: add it with setApp, or among the options' apps`
   }
-  if (app.enabled === false) return json(400, { code: 10014, msg: "app is disabled" })
-  if (app.kind === "self-built") return json(400, { code: 10016, msg: "app is not allowed to resend app_ticket" })
-  return json(200, { code: 0, msg: "success" })
 }
 
-/** Shaped like the platform's: the time to the second, then random hexadecimal digits. */
-const logId = Effect.gen(function*() {
-  const time = DateTime.formatIso(yield* DateTime.now).replace(/\D/g, "").slice(0, 14)
-  const digits = yield* Effect.replicateEffect(Random.nextIntBetween(0, 16), 20)
-  return time + digits.map((digit) => digit.toString(16)).join("").toUpperCase()
-})
+const rules = <F extends Fault.Fault | Fault.PushFault>(
+  faults: ReadonlyArray<F | Fault.Rule<F>> | undefined
+): ReadonlyArray<Fault.Rule<F>> => (faults ?? []).map((fault) => "_tag" in fault ? Fault.next(1, fault) : fault)
 
 const make = Effect.fnUntraced(function*(options: Options) {
-  const apps = new Map(options.apps.map((app) => [app.appId, app]))
-  const faults = yield* Ref.make(options.faults ?? [])
-  const journal = yield* Ref.make<ReadonlyArray<Exchange>>([])
-
-  const handle = Effect.fnUntraced(function*(request: Server.Request) {
-    const fault = yield* Ref.modify(faults, ([first, ...rest]) => [first, rest])
-    const body = decodeResendRequest(request.body)
-    const exchange: Exchange = {
-      at: yield* Clock.currentTimeMillis,
-      method: request.method,
-      path: request.path,
-      appId: Option.getOrUndefined(body)?.app_id,
-      fault: fault?._tag
-    }
-    yield* Ref.update(journal, (exchanges) => [...exchanges, exchange])
-
-    const proper = request.method === "POST" && request.path === "/open-apis/auth/v3/app_ticket/resend"
-      ? resend(apps, body)
-      : { status: 404, headers: { "content-type": "text/plain" }, body: "404 page not found", end: "whole" as const }
-    const reply = fault === undefined
-      ? proper
-      : yield* Fault.$match(fault, {
-        Drop: () => Effect.succeed<Server.Reply>({ ...proper, end: "never begun" }),
-        Cut: () => Effect.succeed<Server.Reply>({ ...proper, end: "cut off" }),
-        Delay: ({ duration }) => Effect.delay(Effect.succeed(proper), duration),
-        Refuse: ({ code, msg, resetSeconds, status }) =>
-          Effect.succeed(json(
-            status,
-            { code, msg },
-            resetSeconds === undefined
-              ? {}
-              : { "x-ogw-ratelimit-limit": "100", "x-ogw-ratelimit-reset": String(resetSeconds) }
-          )),
-        Answer: (answer) => Effect.succeed<Server.Reply>({ ...answer, end: "whole" })
-      })
-    return { ...reply, headers: { "x-tt-logid": yield* logId, ...reply.headers } }
+  const journal = yield* Journal.make
+  const platform = Platform.make({ apps: options.apps, limits: options.limits ?? [] })
+  let callFault = Fault.armed(rules<Fault.Fault>(options.faults))
+  let pushFault = Fault.armed(rules<Fault.PushFault>(options.pushFaults))
+  const pusher = yield* Push.make({
+    apps: platform.apps,
+    journal,
+    faultOf: (eventType) => Effect.suspend(() => pushFault(eventType))
   })
 
-  return {
-    handle,
-    setFaults: (next: ReadonlyArray<Fault.Fault>) => Ref.set(faults, next),
-    journal: Ref.get(journal)
-  }
+  const find = (appId: string) =>
+    Effect.suspend(() => {
+      const app = platform.apps.get(appId)
+      return app === undefined ? Effect.fail(new UnknownApp({ appId })) : Effect.succeed(app)
+    })
+
+  const pushTicket = Effect.fnUntraced(function*(app: App) {
+    const ticket = yield* platform.issueTicket(app.appId)
+    yield* pusher.push(app, { type: "app_ticket", schema: "1.0", payload: { app_ticket: ticket } })
+  })
+
+  const pushTicketLater = (appId: string) =>
+    Effect.gen(function*() {
+      const delay = options.pushDelay === "realistic"
+        ? Duration.millis(yield* Random.nextIntBetween(1_000, 120_001))
+        : options.pushDelay ?? Duration.millis(200)
+      yield* pusher.background(Effect.delay(Effect.ignore(Effect.flatMap(find(appId), pushTicket)), delay))
+    })
+
+  // The platform pushes to those who have said where to.
+  const isSubscribed = (app: App) => (app.kind ?? "store") === "store" && app.requestUrl !== undefined
+
+  yield* Effect.suspend(() =>
+    Effect.forEach([...platform.apps.values()].filter(isSubscribed), pushTicket, { discard: true })
+  ).pipe(
+    Effect.delay("1 hour"),
+    Effect.repeat(Schedule.forever),
+    Effect.forkScoped
+  )
+
+  const handle = Effect.fnUntraced(function*(request: Platform.Request) {
+    const at = yield* Clock.currentTimeMillis
+    const logId = yield* Platform.logId
+    const fault = yield* callFault(request.path)
+    const note = (seen: Partial<Platform.Decision> & { readonly code?: number | undefined }) =>
+      journal.append(Journal.Call({
+        at,
+        method: request.method,
+        path: request.path,
+        appId: seen.appId ?? platform.identify(request),
+        tenantKey: seen.tenantKey,
+        token: seen.token ?? "none",
+        fault: fault?._tag,
+        status: seen.status,
+        code: seen.code,
+        logId
+      }))
+    const reply = (whole: Omit<Server.Reply, "end">, end: Server.Reply["end"] = "whole"): Server.Reply => ({
+      ...whole,
+      headers: { "x-tt-logid": logId, ...whole.headers },
+      end
+    })
+    const json = { "content-type": "application/json; charset=utf-8" }
+
+    switch (fault?._tag) {
+      case "Drop":
+        yield* note({})
+        return reply({ status: 200, headers: {}, body: "" }, "never begun")
+      case "Answer":
+        yield* note(fault)
+        return reply(fault)
+      case "Refuse": {
+        yield* note(fault)
+        return reply({
+          status: fault.status,
+          headers: fault.resetSeconds === undefined
+            ? json
+            : { ...json, "x-ogw-ratelimit-limit": "100", "x-ogw-ratelimit-reset": String(fault.resetSeconds) },
+          body: JSON.stringify({ code: fault.code, msg: fault.msg })
+        })
+      }
+    }
+
+    const decision = yield* platform.decide(request)
+    yield* note({ ...decision, code: typeof decision.body === "string" ? undefined : decision.body.code })
+    if (decision.resend && decision.appId !== undefined) yield* pushTicketLater(decision.appId)
+    const proper = reply({
+      status: decision.status,
+      headers: { ...json, ...decision.headers },
+      body: typeof decision.body === "string" ? decision.body : JSON.stringify(decision.body)
+    })
+    switch (fault?._tag) {
+      case "Cut":
+        return { ...proper, end: "cut off" as const }
+      case "CutJson":
+        return { ...proper, body: proper.body.slice(0, Math.floor(proper.body.length / 2)) }
+      case "ContentType":
+        return { ...proper, headers: { ...proper.headers, "content-type": fault.contentType } }
+      case "Delay":
+        return yield* Effect.delay(Effect.succeed(proper), fault.duration)
+      default:
+        return proper
+    }
+  })
+
+  const service = (baseUrl: string): Service => ({
+    baseUrl,
+    setApp: (app) => Effect.sync(() => void platform.apps.set(app.appId, app)),
+    setRequestUrl: (appId, url) =>
+      Effect.gen(function*() {
+        const app = yield* find(appId)
+        yield* pusher.handshake(app, url)
+        platform.apps.set(appId, { ...app, requestUrl: url })
+      }),
+    push: (appId, event) => Effect.flatMap(find(appId), (app) => pusher.push(app, event)),
+    pushTicket: (appId) => Effect.flatMap(find(appId), pushTicket),
+    invalidateTickets: platform.invalidateTickets,
+    invalidateTokens: platform.invalidateTokens,
+    setFaults: (faults) =>
+      Effect.sync(() => {
+        callFault = Fault.armed(rules<Fault.Fault>(faults))
+      }),
+    setPushFaults: (faults) =>
+      Effect.sync(() => {
+        pushFault = Fault.armed(rules<Fault.PushFault>(faults))
+      }),
+    journal: journal.entries,
+    changes: journal.changes
+  })
+
+  return { handle, service }
 })
 
+/** Its pushes to a URL go over `fetch`, whichever door its clients use. */
+const makeWithFetch = (options: Options): Effect.Effect<
+  {
+    readonly handle: (request: Platform.Request) => Effect.Effect<Server.Reply>
+    readonly service: (baseUrl: string) => Service
+  },
+  never,
+  Scope.Scope
+> => make(options).pipe(Effect.provide(FetchHttpClient.layer))
+
 /**
- * The emulator behind real HTTP on a loopback port, until its scope ends.
+ * The emulator behind real HTTP on a loopback port, until its scope ends. It prints nothing.
  *
  * @since 0.1.0
  * @category layers
@@ -176,8 +259,23 @@ export const layerServer = (
   Layer.scoped(
     Emulator,
     Effect.gen(function*() {
-      const { handle, ...emulator } = yield* make(options)
-      const baseUrl = yield* Server.listen({ port: options.port ?? 0, handle })
-      return { ...emulator, baseUrl }
+      const { handle, service } = yield* makeWithFetch(options)
+      return service(yield* Server.listen({ port: options.port ?? 0, handle }))
+    })
+  )
+
+/**
+ * The emulator as an `HttpClient` in this process: no socket, exact under `TestClock`. It answers every host.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerHttpClient = (options: Options): Layer.Layer<Emulator | HttpClient.HttpClient> =>
+  Layer.scopedContext(
+    Effect.gen(function*() {
+      const { handle, service } = yield* makeWithFetch(options)
+      return Context.make(Emulator, service("https://open.feishu.cn")).pipe(
+        Context.add(HttpClient.HttpClient, InProcess.httpClient(handle))
+      )
     })
   )

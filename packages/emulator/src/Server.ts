@@ -10,16 +10,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
 import type * as Net from "node:net"
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Request {
-  readonly method: string
-  readonly path: string
-  readonly body: string
-}
+import type * as Platform from "./Platform.js"
 
 /**
  * @since 0.1.0
@@ -51,14 +42,16 @@ export class ServerError extends Schema.TaggedError<ServerError>("@effect-feishu
   }
 }
 
-const read = (request: Http.IncomingMessage): Effect.Effect<Request> =>
+const read = (request: Http.IncomingMessage): Effect.Effect<Platform.Request> =>
   Effect.async((resume) => {
     const chunks: Array<Buffer> = []
     request.on("data", (chunk: Buffer) => chunks.push(chunk))
     request.on("end", () =>
       resume(Effect.succeed({
         method: request.method ?? "",
-        path: request.url ?? "",
+        path: request.url?.split("?")[0] ?? "",
+        // Node joins repeated headers; only "set-cookie", which no request has, would be a list.
+        headers: request.headers as Readonly<Record<string, string | undefined>>,
         body: Buffer.concat(chunks).toString("utf8")
       })))
   })
@@ -89,7 +82,7 @@ const write = (response: Http.ServerResponse, reply: Reply): Effect.Effect<void>
 export const listen = (options: {
   /** 0 for any free port. */
   readonly port: number
-  readonly handle: (request: Request) => Effect.Effect<Reply>
+  readonly handle: (request: Platform.Request) => Effect.Effect<Reply>
 }): Effect.Effect<string, ServerError, Scope.Scope> =>
   Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never>()

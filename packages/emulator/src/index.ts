@@ -1,13 +1,41 @@
 /**
- * A stand-in for the Open Platform.
+ * The apps that the emulated platform knows.
+ *
+ * @since 0.1.0
+ */
+export * as App from "./App.js"
+
+/**
+ * A stand-in for the Open Platform, over real HTTP or in the same process.
  *
  * @since 0.1.0
  */
 export * as Emulator from "./Emulator.js"
 
 /**
- * What goes wrong with a call instead of its proper answer.
+ * All that a test of a Feishu service needs, in one layer.
+ *
+ * @since 0.1.0
+ */
+export * as EmulatorTest from "./EmulatorTest.js"
+
+/**
+ * How the platform encrypts and signs what it pushes.
+ *
+ * @since 0.1.0
+ */
+export * as EventCrypto from "./EventCrypto.js"
+
+/**
+ * What goes wrong, with a call or with a push, and when.
  *
  * @since 0.1.0
  */
 export * as Fault from "./Fault.js"
+
+/**
+ * What happened, in order, without the secrets.
+ *
+ * @since 0.1.0
+ */
+export * as Journal from "./Journal.js"

@@ -1,42 +1,35 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
-import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Clock, Context, Duration, Effect, Exit, Layer, Redacted } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Redacted, Stream } from "effect"
 import { inspect } from "node:util"
 import * as Emulator from "../src/Emulator.js"
 import * as Fault from "../src/Fault.js"
+import * as Journal from "../src/Journal.js"
 import * as Server from "../src/Server.js"
+import * as Client from "./client.js"
 
 const resendPath = "/open-apis/auth/v3/app_ticket/resend"
-const apps: ReadonlyArray<Emulator.App> = [
-  { appId: "cli_store", appSecret: Redacted.make("a secret") },
-  { appId: "cli_self_built", appSecret: Redacted.make("a secret"), kind: "self-built" },
-  { appId: "cli_disabled", appSecret: Redacted.make("a secret"), enabled: false }
-]
-const valid = { app_id: "cli_store", app_secret: "a secret" }
+const disabledApp = { ...Client.storeApp, appId: "cli_disabled", enabled: false }
+const apps = [Client.storeApp, Client.selfBuiltApp, disabledApp]
+const valid = { app_id: "cli_store", app_secret: Client.secret }
 
-const post = (body: unknown, path = resendPath) =>
-  Effect.gen(function*() {
-    const { baseUrl } = yield* Emulator.Emulator
-    const client = yield* HttpClient.HttpClient
-    const response = yield* client.execute(
-      HttpClientRequest.post(baseUrl + path).pipe(
-        HttpClientRequest.bodyText(typeof body === "string" ? body : JSON.stringify(body), "application/json")
-      )
-    )
-    return { status: response.status, headers: response.headers, body: yield* response.text }
-  })
+const doors = {
+  layerServer: Layer.merge(Emulator.layerServer({ apps }), FetchHttpClient.layer),
+  layerHttpClient: Emulator.layerHttpClient({ apps })
+}
 
-const Live = Layer.merge(Emulator.layerServer({ apps }), FetchHttpClient.layer)
+const calls = Effect.flatMap(
+  Emulator.Emulator,
+  ({ journal }) => Effect.map(journal, (entries) => entries.filter(Journal.$is("Call")))
+)
 
-layer(Live, { excludeTestServices: true })("Emulator", (it) => {
-  describe("resend", () => {
-    it.effect("accepts a store app", () =>
+for (const [door, Live] of Object.entries(doors)) {
+  layer(Live, { excludeTestServices: true })(`Emulator.${door}`, (it) => {
+    it.effect("accepts a store app's resend", () =>
       Effect.gen(function*() {
-        const { body, headers, status } = yield* post(valid)
+        const { body, headers, status } = yield* Client.resend(Client.storeApp)
         assert.strictEqual(status, 200)
-        assert.deepStrictEqual(JSON.parse(body), { code: 0, msg: "success" })
+        assert.deepStrictEqual(body, { code: 0, msg: "success" })
         assert.strictEqual(headers["content-type"], "application/json; charset=utf-8")
         assert.match(headers["x-tt-logid"] ?? "", /^\d{14}[0-9A-F]{20}$/)
       }))
@@ -46,93 +39,191 @@ layer(Live, { excludeTestServices: true })("Emulator", (it) => {
       ["a wrong secret", { ...valid, app_secret: "another" }, 10015],
       ["a disabled app", { ...valid, app_id: "cli_disabled" }, 10014],
       ["a self-built app", { ...valid, app_id: "cli_self_built" }, 10016],
-      ["no app id", { app_secret: "a secret" }, 10003],
+      ["no app id", { app_secret: Client.secret }, 10003],
       ["no app secret", { app_id: "cli_store" }, 10003],
       ["an empty app id", { ...valid, app_id: "" }, 10003],
       ["a number for the secret", { ...valid, app_secret: 1 }, 10003],
       ["an empty body", "", 10003],
       ["something other than JSON", "app_id=cli_store", 10003],
-      ["a list", [], 10003]
-    ])("refuses %s", ([_, body, code]) =>
+      ["a list", [], 10003],
+      ["null", "null", 10003]
+    ])("refuses %s, with HTTP 200", ([_, body, code]) =>
       Effect.gen(function*() {
-        const answer = yield* post(body)
-        assert.strictEqual(JSON.parse(answer.body).code, code)
+        const answer = yield* Client.post(resendPath, body)
+        assert.strictEqual(answer.status, 200)
+        assert.strictEqual(answer.body["code"], code)
         assert.match(answer.headers["x-tt-logid"] ?? "", /^\d{14}/)
       }))
+
+    it.effect("answers 404 where there is no call", () =>
+      Effect.gen(function*() {
+        assert.strictEqual((yield* Client.post("/elsewhere", valid)).status, 404)
+        assert.strictEqual((yield* Client.get(resendPath)).status, 404)
+      }))
+
+    it.effect("ignores a query", () =>
+      Effect.gen(function*() {
+        assert.strictEqual((yield* Client.post(`${resendPath}?a=b`, valid)).body["code"], 0)
+      }))
+
+    it.effect("plays its faults once and in order", () =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator.Emulator
+        yield* emulator.setFaults([
+          Fault.Drop(),
+          Fault.Cut(),
+          Fault.rateLimit({ resetSeconds: 7, status: 400 }),
+          Fault.html(502),
+          Fault.CutJson(),
+          Fault.ContentType({ contentType: "text/plain" }),
+          Fault.oversized(3_000_000),
+          Fault.Delay({ duration: "50 millis" })
+        ])
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(Client.resend(Client.storeApp))), "Drop")
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(Client.resend(Client.storeApp))), "Cut")
+
+        const limited = yield* Client.resend(Client.storeApp)
+        assert.strictEqual(limited.status, 400)
+        assert.strictEqual(limited.headers["x-ogw-ratelimit-reset"], "7")
+        assert.match(limited.headers["x-ogw-ratelimit-limit"] ?? "", /^\d+$/)
+        assert.deepStrictEqual(limited.body, { code: 99991400, msg: "request trigger frequency limit" })
+
+        const html = yield* Client.resend(Client.storeApp)
+        assert.deepInclude(html, { status: 502 })
+        assert.include(html.text, "<html>")
+
+        const cut = yield* Effect.exit(Client.resend(Client.storeApp))
+        assert.isTrue(Exit.isFailure(cut) && cut.cause._tag === "Die", "not JSON")
+
+        const plain = yield* Client.resend(Client.storeApp)
+        assert.deepInclude(plain, { status: 200, text: "{\"code\":0,\"msg\":\"success\"}" })
+        assert.strictEqual(plain.headers["content-type"], "text/plain")
+
+        assert.strictEqual((yield* Client.resend(Client.storeApp)).text.length, 3_000_000)
+
+        const [elapsed, delayed] = yield* Effect.timed(Client.resend(Client.storeApp))
+        assert.isAtLeast(Duration.toMillis(elapsed), 45)
+        assert.strictEqual(delayed.body["code"], 0)
+
+        assert.strictEqual((yield* Client.resend(Client.storeApp)).body["code"], 0)
+      }))
+
+    it.effect("keeps a journal, without secrets", () =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator.Emulator
+        const before = (yield* calls).length
+        yield* emulator.setFaults([Fault.Drop(), Fault.html(500)])
+        yield* Effect.exit(Client.resend(Client.storeApp))
+        yield* Client.resend(Client.storeApp)
+        const { headers } = yield* Client.resend(Client.storeApp)
+        yield* Client.get("/open-apis/test", "Bearer t-none")
+        yield* Client.post("/elsewhere", "garbage")
+        const journal = (yield* calls).slice(before)
+        const call = {
+          _tag: "Call",
+          method: "POST",
+          path: resendPath,
+          appId: "cli_store",
+          tenantKey: undefined,
+          token: "none"
+        } as const
+        assert.deepStrictEqual(journal.map(({ at: _, logId: __, ...entry }) => ({ ...entry })), [
+          { ...call, fault: "Drop", status: undefined, code: undefined },
+          { ...call, fault: "Answer", status: 500, code: undefined },
+          { ...call, fault: undefined, status: 200, code: 0 },
+          {
+            ...call,
+            method: "GET",
+            path: "/open-apis/test",
+            appId: undefined,
+            token: "invalid",
+            fault: undefined,
+            status: 400,
+            code: 99991663
+          },
+          { ...call, path: "/elsewhere", appId: undefined, fault: undefined, status: 404, code: undefined }
+        ])
+        assert.strictEqual(journal[2]?.logId, headers["x-tt-logid"])
+        const now = yield* Clock.currentTimeMillis
+        assert.isTrue(journal.every(({ at }) => at <= now && at > now - 10_000))
+        const everything = inspect(emulator, { depth: null }) + inspect(yield* emulator.journal, { depth: null })
+        for (const secret of [Client.secret, "an encrypt key", "a verification token"]) {
+          assert.notInclude(everything, secret)
+        }
+      }))
+
+    it.effect("streams what happens", () =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator.Emulator
+        const watched = yield* emulator.changes.pipe(Stream.take(2), Stream.runCollect, Effect.fork)
+        yield* Effect.sleep("10 millis")
+        yield* Client.get("/open-apis/one")
+        yield* Client.get("/open-apis/two")
+        const entries = yield* Effect.timeout(watched, "1 second")
+        assert.deepStrictEqual(
+          [...entries].map((entry) => entry._tag === "Call" && entry.path),
+          ["/open-apis/one", "/open-apis/two"]
+        )
+      }))
   })
+}
 
-  it.effect("answers 404 elsewhere", () =>
-    Effect.gen(function*() {
-      assert.strictEqual((yield* post(valid, "/open-apis/none")).status, 404)
-    }))
+describe("Fault rules", () => {
+  const fault = Fault.html(500)
+  const statuses = (count: number, path = "/open-apis/test") =>
+    Effect.forEach(Array.from({ length: count }), () => Effect.map(Client.get(path), ({ status }) => status))
 
-  it.effect("plays its faults once and in order", () =>
-    Effect.gen(function*() {
-      const emulator = yield* Emulator.Emulator
-      yield* emulator.setFaults([
-        Fault.Drop(),
-        Fault.Cut(),
-        Fault.rateLimit({ resetSeconds: 7, status: 400 }),
-        Fault.Answer({ status: 502, headers: { "content-type": "text/html" }, body: "<html>" }),
-        Fault.Delay({ duration: "50 millis" })
-      ])
-      assert.isTrue(Exit.isFailure(yield* Effect.exit(post(valid))))
-      assert.isTrue(Exit.isFailure(yield* Effect.exit(post(valid))))
-
-      const limited = yield* post(valid)
-      assert.strictEqual(limited.status, 400)
-      assert.strictEqual(limited.headers["x-ogw-ratelimit-reset"], "7")
-      assert.match(limited.headers["x-ogw-ratelimit-limit"] ?? "", /^\d+$/)
-      assert.deepStrictEqual(JSON.parse(limited.body), { code: 99991400, msg: "request trigger frequency limit" })
-
-      assert.deepInclude(yield* post(valid), { status: 502, body: "<html>" })
-
-      const [elapsed, delayed] = yield* Effect.timed(post(valid))
-      assert.isAtLeast(Duration.toMillis(elapsed), 45)
-      assert.strictEqual(delayed.status, 200)
-
-      assert.strictEqual((yield* post(valid)).status, 200)
-    }))
-
-  it.effect("keeps a journal, without secrets", () =>
+  it.effect("the next 3, every 5th, and only for one path", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator.Emulator
-      const before = (yield* emulator.journal).length
-      yield* emulator.setFaults([Fault.Answer({ status: 500, headers: {}, body: "" })])
-      yield* post(valid)
-      yield* post("garbage", "/elsewhere")
-      const journal = (yield* emulator.journal).slice(before)
-      assert.deepStrictEqual(journal.map(({ at: _, ...exchange }) => exchange), [
-        { method: "POST", path: resendPath, appId: "cli_store", fault: "Answer" },
-        { method: "POST", path: "/elsewhere", appId: undefined, fault: undefined }
-      ])
-      const now = yield* Clock.currentTimeMillis
-      assert.isTrue(journal.every(({ at }) => at <= now && at > now - 10_000))
-      assert.notInclude(inspect(emulator, { depth: null }) + inspect(journal, { depth: null }), "a secret")
-    }))
+      yield* emulator.setFaults([Fault.next(3, fault)])
+      assert.deepStrictEqual(yield* statuses(5), [500, 500, 500, 400, 400])
+      yield* emulator.setFaults([Fault.every(5, fault)])
+      assert.deepStrictEqual(yield* statuses(11), [400, 400, 400, 400, 500, 400, 400, 400, 400, 500, 400])
+      yield* emulator.setFaults([Fault.next(1, fault, { only: "/open-apis/other" })])
+      assert.deepStrictEqual(yield* statuses(2), [400, 400])
+      assert.deepStrictEqual(yield* statuses(2, "/open-apis/other"), [500, 400])
+    }).pipe(Effect.provide(doors.layerHttpClient)))
+
+  it.effect("with a probability, the same for the same seed", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      const rule = Fault.withProbability(0.1, fault, { seed: "a seed" })
+      yield* emulator.setFaults([rule])
+      const first = yield* statuses(500)
+      yield* emulator.setFaults([rule])
+      assert.deepStrictEqual(yield* statuses(500), first)
+      const count = first.filter((status) => status === 500).length
+      assert.isAbove(count, 25)
+      assert.isBelow(count, 80)
+    }).pipe(Effect.provide(doors.layerHttpClient)))
+
+  it.effect("a rule that is used twice begins anew", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      const rule = Fault.next(1, fault)
+      yield* emulator.setFaults([rule])
+      assert.deepStrictEqual(yield* statuses(2), [500, 400])
+      yield* emulator.setFaults([rule])
+      assert.deepStrictEqual(yield* statuses(2), [500, 400])
+    }).pipe(Effect.provide(doors.layerHttpClient)))
 })
 
-describe("Emulator.layerServer", () => {
-  it.live("closes its port and its open connections with its scope", () =>
+describe("Emulator.layerServer, its end", () => {
+  it.live("closes its port, its open connections and its pending pushes with its scope", () =>
     Effect.gen(function*() {
-      const emulator = yield* Emulator.Emulator.pipe(
-        Effect.tap((emulator) => emulator.setFaults([Fault.Delay({ duration: "1 hour" })])),
-        Effect.tap((emulator) =>
-          post(valid).pipe(
-            Effect.provideService(Emulator.Emulator, emulator),
-            Effect.exit,
-            Effect.forkDaemon,
-            Effect.zipRight(Effect.sleep("100 millis"))
-          )
-        ),
-        Effect.tap((emulator) => Effect.map(emulator.journal, (journal) => assert.strictEqual(journal.length, 1))),
-        Effect.provide(Live)
-      )
-      const exit = yield* post(valid).pipe(
-        Effect.provideService(Emulator.Emulator, emulator),
-        Effect.provide(FetchHttpClient.layer),
-        Effect.exit
-      )
+      const app = { ...Client.storeApp, requestUrl: () => Effect.never }
+      const Live = Emulator.layerServer({ apps: [app], faults: [Fault.Delay({ duration: "1 hour" })], pushDelay: 0 })
+      const emulator = yield* Effect.scoped(Effect.gen(function*() {
+        const context = yield* Layer.build(Live)
+        const emulator = Context.get(context, Emulator.Emulator)
+        yield* Client.resend(app).pipe(Effect.provide(context), Effect.exit, Effect.forkDaemon)
+        yield* emulator.pushTicket(app.appId)
+        yield* Effect.sleep("100 millis")
+        assert.strictEqual((yield* emulator.journal).length, 1)
+        return emulator
+      }))
+      const exit = yield* Effect.exit(Effect.provideService(Client.resend(app), Emulator.Emulator, emulator))
       assert.isTrue(Exit.isFailure(exit))
     }).pipe(Effect.provide(FetchHttpClient.layer), Effect.timeout("2 seconds")))
 
@@ -147,9 +238,18 @@ describe("Emulator.layerServer", () => {
 
   it.scopedLive("outlives clients that go away in the middle", () =>
     Effect.gen(function*() {
-      const context = yield* Layer.build(Live)
+      const context = yield* Layer.build(doors.layerServer)
       yield* Context.get(context, Emulator.Emulator).setFaults([Fault.Delay({ duration: "1 hour" })])
-      yield* post(valid).pipe(Effect.timeout("50 millis"), Effect.ignore, Effect.provide(context))
-      assert.strictEqual((yield* Effect.provide(post(valid), context)).status, 200)
+      yield* Client.resend(Client.storeApp).pipe(Effect.timeout("50 millis"), Effect.ignore, Effect.provide(context))
+      assert.strictEqual((yield* Effect.provide(Client.resend(Client.storeApp), context)).body["code"], 0)
     }))
 })
+
+it.effect("an app that is not there is a clear error", () =>
+  Effect.gen(function*() {
+    const emulator = yield* Emulator.Emulator
+    const error = yield* Effect.flip(emulator.pushTicket("cli_none"))
+    assert.include(error.message, "cli_none")
+    yield* emulator.setApp({ appId: "cli_none", appSecret: Redacted.make("x") })
+    yield* emulator.pushTicket("cli_none")
+  }).pipe(Effect.provide(doors.layerHttpClient)))

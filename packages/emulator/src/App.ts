@@ -1,0 +1,59 @@
+/**
+ * The apps that the emulated platform knows, as their developers set them up.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Redacted from "effect/Redacted"
+
+/**
+ * What arrives at a request URL: the bytes are `body`, and the signature is over them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Delivery {
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/**
+ * What a request URL answers.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Acknowledgement {
+  readonly status: number
+  readonly body: string
+}
+
+/**
+ * Where the events of an app go: a URL, or a function in the same process, which needs no socket.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type RequestUrl = string | ((delivery: Delivery) => Effect.Effect<Acknowledgement, unknown>)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface App {
+  readonly appId: string
+  readonly appSecret: Redacted.Redacted
+  /** Default: `store`. */
+  readonly kind?: "store" | "self-built" | undefined
+  /** Default: true. */
+  readonly enabled?: boolean | undefined
+  /** Events are encrypted and signed where the app has one. */
+  readonly encryptKey?: Redacted.Redacted | undefined
+  /** It is inside each event. */
+  readonly verificationToken?: Redacted.Redacted | undefined
+  /** The tenants that have installed the app. A self-built app has just one, its own. Default: `["tenant_1"]`. */
+  readonly tenants?: ReadonlyArray<string> | undefined
+  /** As if saved before the emulator began, without a handshake; `Emulator.setRequestUrl` performs one. */
+  readonly requestUrl?: RequestUrl | undefined
+}

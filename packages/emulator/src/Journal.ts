@@ -1,0 +1,97 @@
+/**
+ * What happened, in order, without the secrets: as data for assertions, as a stream for watching.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import type { Fault, PushFault } from "./Fault.js"
+
+/**
+ * `at` is in milliseconds since 1970.
+ *
+ * - `Call`: a client called. The answer is as decided on arrival: a delayed one may never be sent.
+ * - `Handshake`: a request URL was asked for its challenge.
+ * - `Push`: one delivery of one event. `attempt` counts from 1; `forged` and `replayed` ones are not the platform's.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Entry = Data.TaggedEnum<{
+  Call: {
+    readonly at: number
+    readonly method: string
+    readonly path: string
+    /** The app that the request named, or whose token it carried. */
+    readonly appId: string | undefined
+    readonly tenantKey: string | undefined
+    /** Of the token that the request carried: whether it was there, and good. */
+    readonly token: "none" | "valid" | "invalid"
+    readonly fault: Fault["_tag"] | undefined
+    /** Of the answer; undefined where there is none. */
+    readonly status: number | undefined
+    readonly code: number | undefined
+    readonly logId: string
+  }
+  Handshake: {
+    readonly at: number
+    readonly appId: string
+    readonly outcome: "passed" | "failed"
+    readonly reason: string | undefined
+  }
+  Push: {
+    readonly at: number
+    readonly appId: string
+    readonly eventType: string
+    /** `uuid` of a 1.0 event, `event_id` of a 2.0 event. */
+    readonly eventId: string
+    readonly attempt: number
+    readonly origin: "platform" | "forged" | "replayed"
+    readonly fault: PushFault["_tag"] | undefined
+    readonly outcome: "acknowledged" | "refused" | "timed out" | "unreachable" | "lost"
+    /** Of the request URL's answer, where there was one. */
+    readonly status: number | undefined
+  }
+}>
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const { $is, $match, Call, Handshake, Push } = Data.taggedEnum<Entry>()
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Journal {
+  readonly append: (entry: Entry) => Effect.Effect<void>
+  /** The entries so far: the newest 100,000. */
+  readonly entries: Effect.Effect<ReadonlyArray<Entry>>
+  /** The entries from now on. */
+  readonly changes: Stream.Stream<Entry>
+}
+
+const capacity = 100_000
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Journal> = Effect.gen(function*() {
+  const entries: Array<Entry> = []
+  const pubsub = yield* PubSub.unbounded<Entry>()
+  return {
+    append: (entry) =>
+      Effect.suspend(() => {
+        entries.push(entry)
+        // Half at once, since taking one off the front moves all others.
+        if (entries.length > capacity * 1.5) entries.splice(0, entries.length - capacity)
+        return PubSub.publish(pubsub, entry)
+      }),
+    entries: Effect.sync(() => entries.slice(-capacity)),
+    changes: Stream.fromPubSub(pubsub)
+  }
+})

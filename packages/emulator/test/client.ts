@@ -1,0 +1,114 @@
+/** What a client of the platform does, in plain calls: the emulator's tests must not lean on the library. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type { App, Delivery } from "../src/App.js"
+import * as Emulator from "../src/Emulator.js"
+import * as EventCrypto from "../src/EventCrypto.js"
+
+export const secret = "the app's secret"
+
+export const storeApp: App = {
+  appId: "cli_store",
+  appSecret: Redacted.make(secret),
+  encryptKey: Redacted.make("an encrypt key"),
+  verificationToken: Redacted.make("a verification token"),
+  tenants: ["tenant_1", "tenant_2"]
+}
+
+export const selfBuiltApp: App = {
+  appId: "cli_self_built",
+  appSecret: Redacted.make(secret),
+  kind: "self-built",
+  tenants: ["tenant_own"]
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | undefined>>
+  readonly text: string
+  // Whatever the platform says.
+  readonly body: { readonly [field: string]: any }
+}
+
+const execute = (request: HttpClientRequest.HttpClientRequest) =>
+  Effect.gen(function*() {
+    const response = yield* HttpClient.execute(request)
+    const text = yield* response.text
+    const isJson = response.headers["content-type"]?.startsWith("application/json") === true && text.trim() !== ""
+    const answer: Answer = {
+      status: response.status,
+      headers: response.headers,
+      text,
+      body: isJson ? JSON.parse(text) : {}
+    }
+    return answer
+  })
+
+export const post = (path: string, body: unknown) =>
+  Effect.flatMap(Emulator.Emulator, ({ baseUrl }) =>
+    execute(
+      HttpClientRequest.post(baseUrl + path).pipe(
+        HttpClientRequest.bodyText(typeof body === "string" ? body : JSON.stringify(body), "application/json")
+      )
+    ))
+
+export const get = (path: string, authorization?: string) =>
+  Effect.flatMap(Emulator.Emulator, ({ baseUrl }) =>
+    execute(
+      HttpClientRequest.get(baseUrl + path).pipe(
+        authorization === undefined ? (_) => _ : HttpClientRequest.setHeader("authorization", authorization)
+      )
+    ))
+
+const v3 = "/open-apis/auth/v3"
+const credentials = (app: App) => ({ app_id: app.appId, app_secret: Redacted.value(app.appSecret) })
+
+export const resend = (app: App) => post(`${v3}/app_ticket/resend`, credentials(app))
+export const appToken = (app: App, ticket: string) =>
+  post(`${v3}/app_access_token`, { ...credentials(app), app_ticket: ticket })
+export const tenantToken = (token: string, tenant: string) =>
+  post(`${v3}/tenant_access_token`, { app_access_token: token, tenant_key: tenant })
+export const appTokenInternal = (app: App) => post(`${v3}/app_access_token/internal`, credentials(app))
+export const tenantTokenInternal = (app: App) => post(`${v3}/tenant_access_token/internal`, credentials(app))
+
+/** The event in a delivery to an app, whose signature must be right. */
+export const open = (app: App, delivery: Delivery): { readonly [field: string]: any } => {
+  const body = JSON.parse(delivery.body)
+  if (app.encryptKey === undefined) return body
+  const encryptKey = Redacted.value(app.encryptKey)
+  const text = EventCrypto.decrypt({ encryptKey, encrypted: body.encrypt })
+  const event = JSON.parse(text)
+  if (event.type !== "url_verification") {
+    const signature = EventCrypto.sign({
+      timestamp: delivery.headers["x-lark-request-timestamp"] ?? "",
+      nonce: delivery.headers["x-lark-request-nonce"] ?? "",
+      encryptKey,
+      body: delivery.body
+    })
+    if (delivery.headers["x-lark-signature"] !== signature) throw new Error("wrong signature")
+  }
+  return event
+}
+
+/** A request URL that acknowledges everything, and what has arrived there. */
+export const receiver = (app: App) => {
+  const deliveries: Array<Delivery> = []
+  const events: Array<ReturnType<typeof open>> = []
+  const tickets: Array<string> = []
+  return {
+    deliveries,
+    events,
+    tickets,
+    requestUrl: (delivery: Delivery) =>
+      Effect.sync(() => {
+        const event = open(app, delivery)
+        deliveries.push(delivery)
+        events.push(event)
+        if (event["event"]?.type === "app_ticket") tickets.push(event["event"].app_ticket)
+        const { challenge } = event
+        return { status: 200, body: challenge === undefined ? "{}" : JSON.stringify({ challenge }) }
+      })
+  }
+}

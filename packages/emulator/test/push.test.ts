@@ -1,0 +1,511 @@
+/** What is pushed, how it is signed, and when it comes again: in process, on the test's clock. */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Context, Duration, Effect, FastCheck, Layer, TestClock } from "effect"
+import * as Http from "node:http"
+import type { Acknowledgement, App, Delivery } from "../src/App.js"
+import * as Emulator from "../src/Emulator.js"
+import * as EventCrypto from "../src/EventCrypto.js"
+import * as Fault from "../src/Fault.js"
+import * as Journal from "../src/Journal.js"
+import * as Client from "./client.js"
+
+const plainApp: App = { ...Client.storeApp, appId: "cli_plain", encryptKey: undefined, verificationToken: undefined }
+
+const pushes = Effect.flatMap(
+  Emulator.Emulator,
+  ({ journal }) => Effect.map(journal, (entries) => entries.filter(Journal.$is("Push")))
+)
+
+/** The times of the deliveries, in seconds after the first, and their outcomes. */
+const schedule = Effect.map(pushes, (entries) => ({
+  seconds: entries.map(({ at }) => (at - (entries[0]?.at ?? 0)) / 1000),
+  outcomes: entries.map(({ outcome }) => outcome),
+  attempts: entries.map(({ attempt }) => attempt)
+}))
+
+const withReceiver = <A, E, R>(
+  test: (world: {
+    readonly emulator: Emulator.Service
+    readonly app: App
+    readonly received: ReturnType<typeof Client.receiver>
+  }) => Effect.Effect<A, E, R>,
+  options?: Partial<Emulator.Options> & { readonly app?: App }
+) => {
+  const received = Client.receiver(options?.app ?? Client.storeApp)
+  const app = { requestUrl: received.requestUrl, ...options?.app ?? Client.storeApp }
+  return Effect.flatMap(Emulator.Emulator, (emulator) => test({ emulator, app, received })).pipe(
+    Effect.provide(Emulator.layerHttpClient({ ...options, apps: [app] }))
+  )
+}
+
+describe("EventCrypto", () => {
+  it("decrypts the documentation's example", () => {
+    assert.strictEqual(
+      EventCrypto.decrypt({
+        encryptKey: "test key",
+        encrypted: "P37w+VZImNgPEO1RBhJ6RtKl7n6zymIbEG1pReEzghk="
+      }),
+      "hello world"
+    )
+  })
+
+  it.effect.prop(
+    "decrypts what it encrypts",
+    [
+      FastCheck.string({ minLength: 1 }),
+      FastCheck.string({ unit: "binary" }),
+      FastCheck.uint8Array({ minLength: 16, maxLength: 16 })
+    ],
+    ([encryptKey, text, iv]) =>
+      Effect.sync(() => {
+        const wellFormed = Buffer.from(text).toString()
+        const encrypted = EventCrypto.encrypt({ encryptKey, iv, text: wellFormed })
+        assert.strictEqual(EventCrypto.decrypt({ encryptKey, encrypted }), wellFormed)
+      })
+  )
+})
+
+describe("An event", () => {
+  const at = <A, E, R>(millis: number, ...test: Parameters<typeof withReceiver<A, E, R>>) =>
+    Effect.zipRight(TestClock.setTime(millis), withReceiver(...test))
+
+  it.effect("of a ticket is a 1.0 event, encrypted and signed", () =>
+    at(1_502_199_207_717, ({ app, emulator, received }) =>
+      Effect.gen(function*() {
+        yield* emulator.pushTicket(app.appId)
+        yield* TestClock.adjust("1 millis")
+        const [delivery] = received.deliveries
+        const [event] = received.events
+        assert.match(event?.["uuid"], /^[0-9a-f]{32}$/)
+        assert.match(event?.["event"].app_ticket, /^[0-9a-f]{32}$/)
+        assert.deepStrictEqual(event, {
+          ts: "1502199207.7170000",
+          uuid: event?.["uuid"],
+          token: "a verification token",
+          type: "event_callback",
+          event: { app_id: "cli_store", app_ticket: event?.["event"].app_ticket, type: "app_ticket" }
+        })
+        assert.strictEqual(delivery?.headers["x-lark-request-timestamp"], "1502199207")
+        assert.strictEqual(delivery?.headers["content-type"], "application/json; charset=utf-8")
+        assert.deepStrictEqual(Object.keys(JSON.parse(delivery?.body ?? "")), ["encrypt"])
+        // The official SDK signs what it gets by serialising what it has parsed.
+        assert.strictEqual(JSON.stringify(JSON.parse(delivery?.body ?? "")), delivery?.body)
+      })))
+
+  it.effect("without an encrypt key is neither encrypted nor signed", () =>
+    withReceiver(({ app, emulator, received }) =>
+      Effect.gen(function*() {
+        yield* emulator.pushTicket(app.appId)
+        yield* TestClock.adjust("1 millis")
+        const [delivery] = received.deliveries
+        assert.strictEqual(JSON.parse(delivery?.body ?? "").event.type, "app_ticket")
+        assert.strictEqual(JSON.parse(delivery?.body ?? "").token, "")
+        assert.deepStrictEqual(Object.keys(delivery?.headers ?? {}), ["content-type"])
+      }), { app: plainApp }))
+
+  it.effect("of another type can be a 1.0 or a 2.0 event", () =>
+    at(1_700_000_000_123, ({ app, emulator, received }) =>
+      Effect.gen(function*() {
+        const first = yield* emulator.push(app.appId, {
+          type: "app_open",
+          schema: "1.0",
+          tenantKey: "tenant_1",
+          payload: { applicants: [] }
+        })
+        const second = yield* emulator.push(app.appId, {
+          type: "contact.user.created_v3",
+          tenantKey: "tenant_2",
+          payload: { object: { name: "飞书" } }
+        })
+        yield* TestClock.adjust("1 millis")
+        assert.deepStrictEqual(received.events, [
+          {
+            ts: "1700000000.1230000",
+            uuid: first,
+            token: "a verification token",
+            type: "event_callback",
+            event: { app_id: "cli_store", tenant_key: "tenant_1", applicants: [], type: "app_open" }
+          },
+          {
+            schema: "2.0",
+            header: {
+              event_id: second,
+              token: "a verification token",
+              create_time: "1700000000123",
+              event_type: "contact.user.created_v3",
+              tenant_key: "tenant_2",
+              app_id: "cli_store"
+            },
+            event: { object: { name: "飞书" } }
+          }
+        ])
+      })))
+})
+
+describe("A ticket's push", () => {
+  it.effect("comes every hour, and 200 ms after a resend", () =>
+    withReceiver(({ app }) =>
+      Effect.gen(function*() {
+        yield* TestClock.adjust("59 minutes")
+        assert.strictEqual((yield* pushes).length, 0)
+        yield* Client.resend(app)
+        yield* TestClock.adjust("199 millis")
+        assert.strictEqual((yield* pushes).length, 0)
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual((yield* pushes).length, 1)
+        yield* TestClock.adjust(Duration.subtract("1 minute", "200 millis"))
+        assert.strictEqual((yield* pushes).length, 2)
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual((yield* pushes).length, 3)
+      })
+    ))
+
+  it.effect("comes from 1 s to 2 min after a resend, where it is realistic", () =>
+    withReceiver(({ app }) =>
+      Effect.gen(function*() {
+        const start = yield* Clock.currentTimeMillis
+        yield* Effect.replicateEffect(Client.resend(app), 40)
+        yield* TestClock.adjust("999 millis")
+        assert.strictEqual((yield* pushes).length, 0)
+        yield* TestClock.adjust("2 minutes")
+        const delays = (yield* pushes).map(({ at }) => at - start)
+        assert.strictEqual(delays.length, 40)
+        assert.isAtLeast(Math.min(...delays), 1000)
+        assert.isAtMost(Math.max(...delays), 120_000)
+        assert.isAbove(Math.max(...delays) - Math.min(...delays), 30_000)
+      }), { pushDelay: "realistic" }))
+
+  it.effect("does not come after a resend that was refused or never arrived", () =>
+    withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        yield* emulator.setFaults([Fault.Drop(), Fault.rateLimit({ resetSeconds: 1 })])
+        yield* Effect.ignore(Client.resend(app))
+        yield* Client.resend(app)
+        yield* TestClock.adjust("10 minutes")
+        assert.strictEqual((yield* pushes).length, 0)
+      })
+    ))
+})
+
+describe("A delivery", () => {
+  const answering = (answer: (delivery: Delivery) => Effect.Effect<Acknowledgement, unknown>) => ({
+    app: { ...Client.storeApp, requestUrl: answer }
+  })
+  const ok = Effect.succeed({ status: 200, body: "" })
+
+  it.effect.each<[string, Effect.Effect<Acknowledgement, unknown>, string]>([
+    ["answered with 500", Effect.succeed({ status: 500, body: "" }), "refused"],
+    ["answered with 204", Effect.succeed({ status: 204, body: "" }), "refused"],
+    ["not answered", Effect.never, "timed out"],
+    ["not possible", Effect.fail("connection refused"), "unreachable"]
+  ])(
+    "%s is repeated after 15 s, 5 min, 1 h and 6 h, and then no more",
+    ([_, answer, outcome]) =>
+      withReceiver(({ app, emulator }) =>
+        Effect.gen(function*() {
+          yield* emulator.push(app.appId, { type: "test", payload: {} })
+          yield* TestClock.adjust("2 days")
+          const answered = outcome === "timed out" ? 3 : 0
+          const test = (yield* pushes).filter(({ eventType }) => eventType === "test")
+          assert.strictEqual(test.length, 5)
+          const start = test[0]?.at ?? 0
+          assert.deepStrictEqual(
+            test.map(({ at }) => (at - start) / 1000),
+            [0, 15, 315, 3915, 25_515].map((seconds, attempt) => seconds + attempt * answered)
+          )
+          assert.deepStrictEqual(test.map(({ attempt }) => attempt), [1, 2, 3, 4, 5])
+          assert.isTrue(test.every((push) => push.outcome === outcome))
+        }), answering(() => answer))
+  )
+
+  it.effect("that comes again is the same event, signed anew", () => {
+    const deliveries: Array<Delivery> = []
+    return withReceiver(
+      ({ app, emulator }) =>
+        Effect.gen(function*() {
+          yield* emulator.pushTicket(app.appId)
+          yield* TestClock.adjust("10 minutes")
+          const [first, second] = deliveries
+          if (first === undefined || second === undefined) return assert.fail("no second delivery")
+          assert.deepStrictEqual(Client.open(app, first), Client.open(app, second))
+          assert.notStrictEqual(first.body, second.body)
+          assert.strictEqual(
+            Number(second.headers["x-lark-request-timestamp"]) - Number(first.headers["x-lark-request-timestamp"]),
+            15
+          )
+          assert.deepStrictEqual((yield* schedule).outcomes, ["refused", "acknowledged"])
+        }),
+      answering((delivery) => {
+        deliveries.push(delivery)
+        return deliveries.length === 1 ? Effect.succeed({ status: 500, body: "" }) : ok
+      })
+    )
+  })
+
+  it.effect("answered just within 3 s is acknowledged", () =>
+    withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        yield* emulator.push(app.appId, { type: "test", payload: {} })
+        yield* TestClock.adjust("30 minutes")
+        assert.deepStrictEqual((yield* schedule).outcomes, ["acknowledged"])
+      }), answering(() => Effect.delay(ok, "2999 millis"))))
+
+  it.effect("goes where the request URL is by then", () =>
+    withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        yield* emulator.pushTicket(app.appId)
+        yield* TestClock.adjust("10 seconds")
+        const elsewhere = Client.receiver(app)
+        yield* emulator.setApp({ ...app, requestUrl: elsewhere.requestUrl })
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(elsewhere.tickets.length, 1)
+      }), answering(() => Effect.succeed({ status: 500, body: "" }))))
+
+  it.effect("without a request URL is not repeated", () =>
+    withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        yield* emulator.pushTicket(app.appId)
+        yield* TestClock.adjust("10 hours")
+        assert.deepStrictEqual((yield* schedule).outcomes, ["unreachable"])
+      }), { app: { ...Client.storeApp, requestUrl: undefined } }))
+})
+
+describe("A fault of a push", () => {
+  const event = { type: "test", payload: { n: 1 } }
+
+  it.effect("Lost: it never arrives", () =>
+    withReceiver(({ app, emulator, received }) =>
+      Effect.gen(function*() {
+        yield* emulator.push(app.appId, event)
+        yield* emulator.push(app.appId, event)
+        yield* TestClock.adjust("50 minutes")
+        assert.strictEqual(received.deliveries.length, 1)
+        assert.deepStrictEqual((yield* schedule).outcomes, ["lost", "acknowledged"])
+      }), { pushFaults: [Fault.Lost()] }))
+
+  it.effect("Late: it arrives later", () =>
+    withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        const start = yield* Clock.currentTimeMillis
+        yield* emulator.push(app.appId, event)
+        yield* TestClock.adjust("50 minutes")
+        assert.deepStrictEqual((yield* pushes).map(({ at, fault }) => [at - start, fault]), [[600_000, "Late"]])
+      }), { pushFaults: [Fault.Late({ by: "10 minutes" })] }))
+
+  it.effect("Held: it arrives after the next one", () =>
+    withReceiver(({ app, emulator, received }) =>
+      Effect.gen(function*() {
+        const first = yield* emulator.push(app.appId, event)
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(received.deliveries.length, 0)
+        const second = yield* emulator.push(app.appId, event)
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(received.events.map((event) => event["header"].event_id), [second, first])
+      }), { pushFaults: [Fault.Held()] }))
+
+  it.effect("Doubled: after a success the same event comes again, signed anew", () =>
+    withReceiver(({ app, emulator, received }) =>
+      Effect.gen(function*() {
+        yield* emulator.push(app.appId, event)
+        yield* TestClock.adjust("50 minutes")
+        const [first, second] = received.events
+        assert.deepStrictEqual(first, second)
+        assert.notStrictEqual(received.deliveries[0]?.body, received.deliveries[1]?.body)
+        assert.deepStrictEqual(yield* schedule, {
+          seconds: [0, 300],
+          outcomes: ["acknowledged", "acknowledged"],
+          attempts: [1, 2]
+        })
+      }), { pushFaults: [Fault.Doubled({ after: "5 minutes" })] }))
+
+  it.effect("Doubled can be switched on for all", () =>
+    withReceiver(({ app, emulator, received }) =>
+      Effect.gen(function*() {
+        yield* emulator.setPushFaults([Fault.every(1, Fault.Doubled({ after: 0 }))])
+        for (let n = 0; n < 5; n++) yield* emulator.push(app.appId, event)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(received.deliveries.length, 10)
+      })
+    ))
+
+  it.effect("Replayed: the same bytes with the same headers come again", () =>
+    withReceiver(({ app, emulator, received }) =>
+      Effect.gen(function*() {
+        yield* emulator.push(app.appId, event)
+        yield* TestClock.adjust("50 minutes")
+        assert.strictEqual(received.deliveries.length, 2)
+        assert.deepStrictEqual(received.deliveries[0], received.deliveries[1])
+        assert.deepStrictEqual((yield* pushes).map(({ origin }) => origin), ["platform", "replayed"])
+      }), { pushFaults: [Fault.Replayed({ after: "10 minutes" })] }))
+
+  it.effect("Forged: before it comes one of somebody who does not know the secrets", () => {
+    const deliveries: Array<Delivery> = []
+    const verdict = (app: App, delivery: Delivery) => {
+      try {
+        return Client.open(app, delivery)
+      } catch {
+        return "forged"
+      }
+    }
+    return withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        yield* emulator.pushTicket(app.appId)
+        yield* TestClock.adjust("1 minute")
+        const [forged, genuine] = deliveries.map((delivery) => verdict(app, delivery))
+        assert.strictEqual(forged, "forged")
+        assert.strictEqual(typeof genuine === "object" && genuine["event"].type, "app_ticket")
+        assert.deepStrictEqual((yield* pushes).map(({ origin }) => origin), ["forged", "platform"])
+      }), {
+      pushFaults: [Fault.next(1, Fault.Forged(), { only: "app_ticket" })],
+      app: {
+        ...Client.storeApp,
+        requestUrl: (delivery) =>
+          Effect.sync(() => {
+            deliveries.push(delivery)
+            return { status: 200, body: "" }
+          })
+      }
+    })
+  })
+
+  it.effect("Forged, without an encrypt key: its verification token is wrong", () =>
+    withReceiver(({ app, emulator, received }) =>
+      Effect.gen(function*() {
+        yield* emulator.pushTicket(app.appId)
+        yield* TestClock.adjust("1 minute")
+        const [forged, genuine] = received.events
+        assert.notStrictEqual(forged?.["token"], "a verification token")
+        assert.strictEqual(forged?.["event"].app_ticket, "forged")
+        assert.strictEqual(genuine?.["token"], "a verification token")
+      }), { pushFaults: [Fault.Forged()], app: { ...Client.storeApp, encryptKey: undefined } }))
+
+  it.effect("Tampered: its first delivery was altered after it was signed", () => {
+    const deliveries: Array<Delivery> = []
+    return withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        yield* emulator.pushTicket(app.appId)
+        yield* TestClock.adjust("1 minute")
+        const [tampered, genuine] = deliveries
+        if (tampered === undefined || genuine === undefined) return assert.fail("no second delivery")
+        assert.throws(() => Client.open(app, tampered))
+        assert.strictEqual(Client.open(app, genuine)["event"].type, "app_ticket")
+      }), {
+      pushFaults: [Fault.Tampered()],
+      app: {
+        ...Client.storeApp,
+        requestUrl: (delivery) =>
+          Effect.sync(() => {
+            deliveries.push(delivery)
+            return { status: deliveries.length === 1 ? 401 : 200, body: "" }
+          })
+      }
+    })
+  })
+})
+
+describe("setRequestUrl", () => {
+  it.effect("saves a URL that answers with its challenge", () =>
+    withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        const received = Client.receiver(app)
+        yield* emulator.setRequestUrl(app.appId, received.requestUrl)
+        assert.deepInclude(received.events[0], { type: "url_verification", token: "a verification token" })
+        assert.isUndefined(received.deliveries[0]?.headers["x-lark-signature"])
+        yield* emulator.pushTicket(app.appId)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(received.tickets.length, 1)
+        assert.deepInclude((yield* emulator.journal)[0], { _tag: "Handshake", outcome: "passed" })
+      })
+    ))
+
+  const challengeOf = (app: App, delivery: Delivery) => Client.open(app, delivery)["challenge"]
+  it.effect.each<[string, (delivery: Delivery) => Effect.Effect<Acknowledgement, unknown>, string]>([
+    ["fails", () => Effect.fail("connection refused"), "cannot be reached"],
+    ["hangs", () => Effect.never, "within 1 s"],
+    ["is too slow", (delivery) =>
+      Effect.delay(
+        Effect.sync(() => ({
+          status: 200,
+          body: JSON.stringify({ challenge: challengeOf(Client.storeApp, delivery) })
+        })),
+        "1001 millis"
+      ), "within 1 s"],
+    ["answers 500", () => Effect.succeed({ status: 500, body: "" }), "HTTP 500"],
+    ["answers nothing", () => Effect.succeed({ status: 200, body: "" }), "same challenge"],
+    [
+      "answers another challenge",
+      () => Effect.succeed({ status: 200, body: "{\"challenge\":\"x\"}" }),
+      "same challenge"
+    ],
+    [
+      "answers the bare challenge",
+      (delivery) => Effect.sync(() => ({ status: 200, body: challengeOf(Client.storeApp, delivery) })),
+      "same challenge"
+    ]
+  ])(
+    "refuses a URL that %s, and keeps the one before",
+    ([_, url, reason]) =>
+      withReceiver(({ app, emulator, received }) =>
+        Effect.gen(function*() {
+          const fiber = yield* Effect.fork(Effect.flip(emulator.setRequestUrl(app.appId, url)))
+          yield* TestClock.adjust("2 seconds")
+          const error = yield* fiber
+          assert.strictEqual(error._tag, "RequestUrlError")
+          assert.include(error.message, reason)
+          assert.deepInclude((yield* emulator.journal)[0], { _tag: "Handshake", outcome: "failed" })
+          yield* emulator.pushTicket(app.appId)
+          yield* TestClock.adjust("1 second")
+          assert.strictEqual(received.tickets.length, 1)
+        })
+      )
+  )
+})
+
+describe("Over sockets", () => {
+  const listen = (handler: Http.RequestListener) =>
+    Effect.acquireRelease(
+      Effect.async<Http.Server>((resume) => {
+        const server = Http.createServer(handler)
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) =>
+        Effect.sync(() => {
+          server.close()
+          server.closeAllConnections()
+        })
+    ).pipe(Effect.map((server) => {
+      const address = server.address()
+      return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/webhook`
+    }))
+
+  const outcome = (requestUrl: string) =>
+    Effect.gen(function*() {
+      const app = { ...Client.storeApp, requestUrl }
+      const emulator = Context.get(yield* Layer.build(Emulator.layerServer({ apps: [app] })), Emulator.Emulator)
+      yield* emulator.pushTicket(app.appId)
+      for (let n = 0; n < 400; n++) {
+        const [entry] = (yield* emulator.journal).filter(Journal.$is("Push"))
+        if (entry !== undefined) return entry
+        yield* Effect.sleep("10 millis")
+      }
+      return assert.fail("no delivery within 4 s")
+    })
+
+  it.scopedLive("a request URL that works, answers 500, hangs, or is not there", () =>
+    Effect.gen(function*() {
+      const bodies: Array<string> = []
+      const works = yield* listen((request, response) => {
+        request.on("data", (chunk) => bodies.push(String(chunk)))
+        request.on("end", () => response.end())
+      })
+      assert.deepInclude(yield* outcome(works), { outcome: "acknowledged", status: 200 })
+      assert.include(bodies.join(""), "\"encrypt\"")
+      assert.deepInclude(yield* outcome(yield* listen((_, response) => response.writeHead(500).end())), {
+        outcome: "refused",
+        status: 500
+      })
+      assert.deepInclude(yield* outcome(yield* listen(() => {})), { outcome: "timed out", status: undefined })
+      assert.deepInclude(yield* outcome("http://127.0.0.1:1/webhook"), { outcome: "unreachable", status: undefined })
+    }).pipe(Effect.provide(FetchHttpClient.layer)))
+})
