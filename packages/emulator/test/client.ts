@@ -1,3 +1,4 @@
+// oxlint-disable typescript/no-explicit-any -- an answer is whatever the platform says: the tests look into it freely
 /** What a client of the platform does, in plain calls: the emulator's tests must not lean on the library. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -28,7 +29,6 @@ export interface Answer {
   readonly status: number
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly text: string
-  // Whatever the platform says.
   readonly body: { readonly [field: string]: any }
 }
 

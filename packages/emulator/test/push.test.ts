@@ -485,7 +485,7 @@ describe("Over sockets", () => {
       const emulator = Context.get(yield* Layer.build(Emulator.layerServer({ apps: [app] })), Emulator.Emulator)
       yield* emulator.pushTicket(app.appId)
       for (let n = 0; n < 400; n++) {
-        const [entry] = (yield* emulator.journal).filter(Journal.$is("Push"))
+        const entry = (yield* emulator.journal).find(Journal.$is("Push"))
         if (entry !== undefined) return entry
         yield* Effect.sleep("10 millis")
       }
