@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import { OpenApi } from "@effect-feishu/auth"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -234,7 +234,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
   return { handle, service }
 })
 
-/** Its pushes to a URL go over `fetch`, whichever door its clients use. */
+/** Its pushes to a URL go over `fetch`, whichever door its clients use, and follow no redirect. */
 const makeWithFetch = (options: Options): Effect.Effect<
   {
     readonly handle: (request: Platform.Request) => Effect.Effect<Server.Reply>
@@ -242,10 +242,11 @@ const makeWithFetch = (options: Options): Effect.Effect<
   },
   never,
   Scope.Scope
-> => make(options).pipe(Effect.provide(FetchHttpClient.layer))
+> => make(options).pipe(Effect.provide(OpenApi.layerFetch))
 
 /**
- * The emulator behind real HTTP on a loopback port, until its scope ends. It prints nothing.
+ * The emulator behind real HTTP on a loopback port, until its scope ends. It prints nothing; at the log level `Debug` it
+ * tells what happens.
  *
  * @since 0.1.0
  * @category layers

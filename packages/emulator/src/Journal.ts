@@ -63,10 +63,39 @@ export type Entry = Data.TaggedEnum<{
 export const { $is, $match, Call, Handshake, Push } = Data.taggedEnum<Entry>()
 
 /**
+ * The entry as one line to read.
+ *
+ * @since 0.1.0
+ * @category formatting
+ */
+export const line: (entry: Entry) => string = $match({
+  Call: ({ appId, code, fault, method, path, status, tenantKey }) =>
+    [
+      `${method} ${path}`,
+      appId && ` by ${appId}`,
+      tenantKey && ` for ${tenantKey}`,
+      status === undefined ? ": no answer" : `: HTTP ${status}`,
+      code !== undefined && `, code ${code}`,
+      fault && ` (fault: ${fault})`
+    ].filter(Boolean).join(""),
+  Handshake: ({ appId, outcome, reason }) =>
+    `handshake with the request URL of ${appId}: ${outcome}${reason === undefined ? "" : `, ${reason}`}`,
+  Push: ({ appId, attempt, eventId, eventType, fault, origin, outcome, status }) =>
+    [
+      `${
+        origin === "platform" ? "" : `${origin} `
+      }push of ${eventType} ${eventId} to ${appId}, attempt ${attempt}: ${outcome}`,
+      status !== undefined && ` with HTTP ${status}`,
+      fault && ` (fault: ${fault})`
+    ].filter(Boolean).join("")
+})
+
+/**
  * @since 0.1.0
  * @category models
  */
 export interface Journal {
+  /** Logs the entry, too, at the level `Debug`. */
   readonly append: (entry: Entry) => Effect.Effect<void>
   /** The entries so far: the newest 100,000. */
   readonly entries: Effect.Effect<ReadonlyArray<Entry>>
@@ -89,7 +118,7 @@ export const make: Effect.Effect<Journal> = Effect.gen(function*() {
         entries.push(entry)
         // Half at once, since taking one off the front moves all others.
         if (entries.length > capacity * 1.5) entries.splice(0, entries.length - capacity)
-        return PubSub.publish(pubsub, entry)
+        return Effect.zipRight(PubSub.publish(pubsub, entry), Effect.logDebug(line(entry)))
       }),
     entries: Effect.sync(() => entries.slice(-capacity)),
     changes: Stream.fromPubSub(pubsub)

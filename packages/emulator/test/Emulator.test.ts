@@ -1,6 +1,6 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it, layer } from "@effect/vitest"
-import { Clock, Context, Duration, Effect, Exit, Layer, Redacted, Stream } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Logger, LogLevel, Redacted, Stream } from "effect"
 import { inspect } from "node:util"
 import * as Emulator from "../src/Emulator.js"
 import * as Fault from "../src/Fault.js"
@@ -155,18 +155,54 @@ for (const [door, Live] of Object.entries(doors)) {
     it.effect("streams what happens", () =>
       Effect.gen(function*() {
         const emulator = yield* Emulator.Emulator
-        const watched = yield* emulator.changes.pipe(Stream.take(2), Stream.runCollect, Effect.fork)
+        const watched = yield* emulator.changes.pipe(
+          Stream.filter(Journal.$is("Call")),
+          Stream.take(2),
+          Stream.runCollect,
+          Effect.fork
+        )
         yield* Effect.sleep("10 millis")
         yield* Client.get("/open-apis/one")
         yield* Client.get("/open-apis/two")
         const entries = yield* Effect.timeout(watched, "1 second")
         assert.deepStrictEqual(
-          [...entries].map((entry) => entry._tag === "Call" && entry.path),
+          [...entries].map(({ path }) => path),
           ["/open-apis/one", "/open-apis/two"]
         )
       }))
   })
 }
+
+it.live("logs what happens where that is asked for, in lines to read", () =>
+  Effect.gen(function*() {
+    const app = { ...Client.storeApp, appId: "cli_told", requestUrl: Client.receiver(Client.storeApp).requestUrl }
+    const lines: Array<string> = []
+    const logger = Logger.make(({ message }) => {
+      lines.push(String(message))
+    })
+    const tell = (level: LogLevel.LogLevel) =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator.Emulator
+        yield* emulator.setRequestUrl("cli_told", app.requestUrl)
+        yield* Client.resend(app)
+        yield* emulator.setFaults([Fault.Drop()])
+        yield* Effect.ignore(Client.resend(app))
+        yield* Effect.sleep("50 millis")
+      }).pipe(Effect.provide(
+        Layer.merge(Emulator.layerHttpClient({ apps: [app], pushDelay: 0 }), Logger.minimumLogLevel(level)).pipe(
+          Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger))
+        )
+      ))
+    yield* tell(LogLevel.Info)
+    assert.deepStrictEqual(lines, [])
+    yield* Logger.withMinimumLogLevel(tell(LogLevel.Debug), LogLevel.Debug)
+    assert.deepStrictEqual(lines.map((line) => line.replace(/[0-9a-f]{32}/, "ID")).toSorted(), [
+      "POST /open-apis/auth/v3/app_ticket/resend by cli_told: HTTP 200, code 0",
+      "POST /open-apis/auth/v3/app_ticket/resend by cli_told: no answer (fault: Drop)",
+      "handshake with the request URL of cli_told: passed",
+      "push of app_ticket ID to cli_told, attempt 1: acknowledged with HTTP 200"
+    ])
+  }))
 
 describe("Fault rules", () => {
   const fault = Fault.html(500)
