@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 
@@ -30,7 +31,8 @@ export interface Acknowledgement {
 }
 
 /**
- * Where the events of an app go: a URL, or a function in the same process, which needs no socket.
+ * Where the events of an app go: a URL, or a function in the same process, which needs no socket. Where the function
+ * fails nothing is there; where it dies it has answered with 500.
  *
  * @since 0.1.0
  * @category models
@@ -56,4 +58,38 @@ export interface App {
   readonly tenants?: ReadonlyArray<string> | undefined
   /** As if saved before the emulator began, without a handshake; `Emulator.setRequestUrl` performs one. */
   readonly requestUrl?: RequestUrl | undefined
+}
+
+/**
+ * A limit of calls for each app, as the platform has for each of its calls (page "频控策略"). A path may have several.
+ *
+ * A call to an authentication path counts for the app that it names, even with a wrong secret; any other call for the
+ * app whose token it carries.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface RateLimit {
+  /** The call's path. */
+  readonly path: string
+  /** So many calls … */
+  readonly calls: number
+  /** … in each window of this length, in whole seconds. */
+  readonly per: Duration.DurationInput
+  /** How it is reported. Default: 429. */
+  readonly status?: 429 | 400 | undefined
+}
+
+/**
+ * An event, but for what the platform adds to each.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Event {
+  readonly type: string
+  /** Default: `2.0`; the ticket's event is a `1.0`. */
+  readonly schema?: "1.0" | "2.0" | undefined
+  readonly tenantKey?: string | undefined
+  readonly payload: Readonly<Record<string, unknown>>
 }

@@ -19,13 +19,13 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { App, RequestUrl } from "./App.js"
+import type { App, Event, RateLimit, RequestUrl } from "./App.js"
 import * as Fault from "./Fault.js"
-import * as InProcess from "./InProcess.js"
+import * as InProcess from "./internal/inProcess.js"
+import * as Platform from "./internal/platform.js"
+import * as Push from "./internal/push.js"
+import * as Server from "./internal/server.js"
 import * as Journal from "./Journal.js"
-import * as Platform from "./Platform.js"
-import * as Push from "./Push.js"
-import * as Server from "./Server.js"
 
 /**
  * @since 0.1.0
@@ -38,7 +38,7 @@ export interface Options {
   /** What goes wrong with pushes, likewise. Default: nothing. */
   readonly pushFaults?: ReadonlyArray<Fault.PushFault | Fault.Rule<Fault.PushFault>> | undefined
   /** Default: none. */
-  readonly limits?: ReadonlyArray<Platform.RateLimit> | undefined
+  readonly limits?: ReadonlyArray<RateLimit> | undefined
   /**
    * How long after a resend its push is sent. The platform takes up to 2 minutes (page "ISV 相关"): `realistic` draws
    * from 1 s to 2 min. Default: 200 ms.
@@ -53,14 +53,16 @@ export interface Options {
 export interface Service {
   /** The base URL for the emulator's clients, without a slash at its end. */
   readonly baseUrl: string
-  /** Adds an app, or sets one up anew: another secret, disabled, other tenants, another request URL unasked. */
+  /** Adds an app, or sets one up anew. */
   readonly setApp: (app: App) => Effect.Effect<void>
+  /** Changes an app: another secret, disabled, other tenants, another request URL without a handshake. */
+  readonly updateApp: (appId: string, change: (app: App) => App) => Effect.Effect<void, UnknownApp>
   /** Saves the app's request URL if it passes the handshake within 1 s, as the developer console does. */
-  readonly setRequestUrl: (appId: string, url: RequestUrl) => Effect.Effect<void, Push.RequestUrlError | UnknownApp>
+  readonly setRequestUrl: (appId: string, url: RequestUrl) => Effect.Effect<void, RequestUrlError | UnknownApp>
   /** Pushes an event to the app's request URL, and gives the event's id without waiting for the delivery. */
-  readonly push: (appId: string, event: Push.Event) => Effect.Effect<string, UnknownApp>
+  readonly push: (appId: string, event: Event) => Effect.Effect<string, UnknownApp>
   /** Pushes a new ticket to the app now, as it happens every hour. */
-  readonly pushTicket: (appId: string) => Effect.Effect<void, UnknownApp>
+  readonly pushTicket: (appId: string) => Effect.Effect<void, UnknownApp | NoTicket>
   /** All tickets of the app are invalid from now on. */
   readonly invalidateTickets: (appId: string) => Effect.Effect<void>
   /** All tokens of the app are invalid from now on. */
@@ -69,9 +71,9 @@ export interface Service {
   readonly setFaults: (faults: ReadonlyArray<Fault.Fault | Fault.Rule<Fault.Fault>>) => Effect.Effect<void>
   /** What goes wrong with pushes from now on, likewise. */
   readonly setPushFaults: (faults: ReadonlyArray<Fault.PushFault | Fault.Rule<Fault.PushFault>>) => Effect.Effect<void>
-  /** What has happened so far, in order, without secrets. */
+  /** What has happened so far, without secrets. */
   readonly journal: Effect.Effect<ReadonlyArray<Journal.Entry>>
-  /** What happens from now on. */
+  /** What happens from now on, until the emulator's scope ends. */
   readonly changes: Stream.Stream<Journal.Entry>
 }
 
@@ -96,11 +98,69 @@ export class UnknownApp extends Schema.TaggedError<UnknownApp>("@effect-feishu/e
   }
 }
 
+/**
+ * A request URL that cannot be saved: it failed its handshake.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class RequestUrlError extends Schema.TaggedError<RequestUrlError>("@effect-feishu/emulator/RequestUrlError")(
+  "RequestUrlError",
+  { appId: Schema.String, reason: Schema.String }
+) {
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    return `The request URL of ${this.appId} cannot be saved: ${this.reason}`
+  }
+}
+
+/**
+ * The port cannot be listened on.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ServerError extends Schema.TaggedError<ServerError>("@effect-feishu/emulator/ServerError")("ServerError", {
+  port: Schema.Number,
+  cause: Schema.Defect
+}) {
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    return `The emulator cannot listen on port ${this.port}: choose another, or 0 for any free one (${this.cause})`
+  }
+}
+
+/**
+ * The app gets no ticket.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class NoTicket extends Schema.TaggedError<NoTicket>("@effect-feishu/emulator/NoTicket")("NoTicket", {
+  appId: Schema.String
+}) {
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    return `${this.appId} gets no ticket: only a store app that is enabled does`
+  }
+}
+
 const rules = <F extends Fault.Fault | Fault.PushFault>(
   faults: ReadonlyArray<F | Fault.Rule<F>> | undefined
 ): ReadonlyArray<Fault.Rule<F>> => (faults ?? []).map((fault) => "_tag" in fault ? Fault.next(1, fault) : fault)
 
+const getsTickets = (app: App) => (app.kind ?? "store") === "store" && app.enabled !== false
+
 const make = Effect.fnUntraced(function*(options: Options) {
+  // Whoever calls, the platform keeps its own time and chance.
+  const runtime = yield* Effect.runtime<never>()
+  const own = Effect.provide(runtime)
   const journal = yield* Journal.make
   const platform = Platform.make({ apps: options.apps, limits: options.limits ?? [] })
   let callFault = Fault.armed(rules<Fault.Fault>(options.faults))
@@ -117,8 +177,10 @@ const make = Effect.fnUntraced(function*(options: Options) {
       return app === undefined ? Effect.fail(new UnknownApp({ appId })) : Effect.succeed(app)
     })
 
-  const pushTicket = Effect.fnUntraced(function*(app: App) {
-    const ticket = yield* platform.issueTicket(app.appId)
+  const pushTicket = Effect.fnUntraced(function*(appId: string) {
+    const app = yield* find(appId)
+    if (!getsTickets(app)) return yield* new NoTicket({ appId })
+    const ticket = yield* platform.issueTicket(appId)
     yield* pusher.push(app, { type: "app_ticket", schema: "1.0", payload: { app_ticket: ticket } })
   })
 
@@ -127,14 +189,16 @@ const make = Effect.fnUntraced(function*(options: Options) {
       const delay = options.pushDelay === "realistic"
         ? Duration.millis(yield* Random.nextIntBetween(1_000, 120_001))
         : options.pushDelay ?? Duration.millis(200)
-      yield* pusher.background(Effect.delay(Effect.ignore(Effect.flatMap(find(appId), pushTicket)), delay))
+      yield* pusher.background(Effect.delay(Effect.ignore(pushTicket(appId)), delay))
     })
 
-  // The platform pushes to those who have said where to.
-  const isSubscribed = (app: App) => (app.kind ?? "store") === "store" && app.requestUrl !== undefined
-
   yield* Effect.suspend(() =>
-    Effect.forEach([...platform.apps.values()].filter(isSubscribed), pushTicket, { discard: true })
+    Effect.forEach(
+      // The platform pushes to those who have said where to.
+      [...platform.apps.values()].filter((app) => app.requestUrl !== undefined),
+      ({ appId }) => Effect.ignore(pushTicket(appId)),
+      { discard: true }
+    )
   ).pipe(
     Effect.delay("1 hour"),
     Effect.repeat(Schedule.forever),
@@ -171,7 +235,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
         return reply({ status: 200, headers: {}, body: "" }, "never begun")
       case "Answer":
         yield* note(fault)
-        return reply(fault)
+        return { ...fault, end: "whole" as const }
       case "Refuse": {
         yield* note(fault)
         return reply({
@@ -184,9 +248,14 @@ const make = Effect.fnUntraced(function*(options: Options) {
       }
     }
 
-    const decision = yield* platform.decide(request)
-    yield* note({ ...decision, code: typeof decision.body === "string" ? undefined : decision.body.code })
-    if (decision.resend && decision.appId !== undefined) yield* pushTicketLater(decision.appId)
+    // Once the platform has acted it has also taken note, even where the client goes away.
+    const decision = yield* platform.decide(request).pipe(
+      Effect.tap((decision) =>
+        note({ ...decision, code: typeof decision.body === "string" ? undefined : decision.body.code })
+      ),
+      Effect.tap(({ appId, resend }) => resend && appId !== undefined ? pushTicketLater(appId) : Effect.void),
+      Effect.uninterruptible
+    )
     const proper = reply({
       status: decision.status,
       headers: { ...json, ...decision.headers },
@@ -209,14 +278,16 @@ const make = Effect.fnUntraced(function*(options: Options) {
   const service = (baseUrl: string): Service => ({
     baseUrl,
     setApp: (app) => Effect.sync(() => void platform.apps.set(app.appId, app)),
+    updateApp: (appId, change) => Effect.map(find(appId), (app) => void platform.apps.set(appId, change(app))),
     setRequestUrl: (appId, url) =>
       Effect.gen(function*() {
-        const app = yield* find(appId)
-        yield* pusher.handshake(app, url)
-        platform.apps.set(appId, { ...app, requestUrl: url })
-      }),
-    push: (appId, event) => Effect.flatMap(find(appId), (app) => pusher.push(app, event)),
-    pushTicket: (appId) => Effect.flatMap(find(appId), pushTicket),
+        const reason = yield* pusher.handshake(yield* find(appId), url)
+        if (reason !== undefined) return yield* new RequestUrlError({ appId, reason })
+        // Of the app as it is now: it may have changed meanwhile.
+        platform.apps.set(appId, { ...yield* find(appId), requestUrl: url })
+      }).pipe(own),
+    push: (appId, event) => own(Effect.flatMap(find(appId), (app) => pusher.push(app, event))),
+    pushTicket: (appId) => own(pushTicket(appId)),
     invalidateTickets: platform.invalidateTickets,
     invalidateTokens: platform.invalidateTokens,
     setFaults: (faults) =>
@@ -231,7 +302,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
     changes: journal.changes
   })
 
-  return { handle, service }
+  return { handle: (request: Platform.Request) => own(handle(request)), service }
 })
 
 /** Its pushes to a URL go over `fetch`, whichever door its clients use, and follow no redirect. */
@@ -256,12 +327,15 @@ export const layerServer = (
     /** Default: 0, any free port. */
     readonly port?: number | undefined
   }
-): Layer.Layer<Emulator, Server.ServerError> =>
+): Layer.Layer<Emulator, ServerError> =>
   Layer.scoped(
     Emulator,
     Effect.gen(function*() {
       const { handle, service } = yield* makeWithFetch(options)
-      return service(yield* Server.listen({ port: options.port ?? 0, handle }))
+      const port = options.port ?? 0
+      return service(
+        yield* Effect.mapError(Server.listen({ port, handle }), (cause) => new ServerError({ port, cause }))
+      )
     })
   )
 

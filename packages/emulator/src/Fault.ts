@@ -90,9 +90,9 @@ export const oversized = (bytes: number): Fault =>
  *
  * - `Lost`: it never arrives, and the platform does not know.
  * - `Late`: it is sent only after this time.
- * - `Held`: it is sent after the next push to the same app, so out of order.
+ * - `Held`: it is sent after the first delivery of the next push to the same app, so out of order.
  * - `Doubled`: after a success it is sent again, as the same event under a new signature.
- * - `Replayed`: somebody who has listened sends the same bytes with the same headers again.
+ * - `Replayed`: somebody who has listened to the first delivery sends the same bytes with the same headers again.
  * - `Forged`: before it, somebody who does not know the app's secrets sends an event of the same type.
  * - `Tampered`: its first delivery is altered on the way, after it was signed.
  *

@@ -1,11 +1,13 @@
 /**
- * What happened, in order, without the secrets: as data for assertions, as a stream for watching.
+ * What happened, without the secrets, in the order in which it was known: as data for assertions, as a stream for
+ * watching.
  *
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Fault, PushFault } from "./Fault.js"
 
@@ -14,7 +16,8 @@ import type { Fault, PushFault } from "./Fault.js"
  *
  * - `Call`: a client called. The answer is as decided on arrival: a delayed one may never be sent.
  * - `Handshake`: a request URL was asked for its challenge.
- * - `Push`: one delivery of one event. `attempt` counts from 1; `forged` and `replayed` ones are not the platform's.
+ * - `Push`: one delivery of one event, entered when it has ended. `attempt` counts from 1; `forged` and `replayed` ones
+ *   are not the platform's.
  *
  * @since 0.1.0
  * @category models
@@ -24,7 +27,7 @@ export type Entry = Data.TaggedEnum<{
     readonly at: number
     readonly method: string
     readonly path: string
-    /** The app that the request named, or whose token it carried. */
+    /** The app that the request named, or whose token it carried, if there is such an app. */
     readonly appId: string | undefined
     readonly tenantKey: string | undefined
     /** Of the token that the request carried: whether it was there, and good. */
@@ -43,6 +46,7 @@ export type Entry = Data.TaggedEnum<{
   }
   Push: {
     readonly at: number
+    readonly endedAt: number
     readonly appId: string
     readonly eventType: string
     /** `uuid` of a 1.0 event, `event_id` of a 2.0 event. */
@@ -99,7 +103,7 @@ export interface Journal {
   readonly append: (entry: Entry) => Effect.Effect<void>
   /** The entries so far: the newest 100,000. */
   readonly entries: Effect.Effect<ReadonlyArray<Entry>>
-  /** The entries from now on. */
+  /** The entries from now on, until the emulator's scope ends. */
   readonly changes: Stream.Stream<Entry>
 }
 
@@ -109,9 +113,9 @@ const capacity = 100_000
  * @since 0.1.0
  * @category constructors
  */
-export const make: Effect.Effect<Journal> = Effect.gen(function*() {
+export const make: Effect.Effect<Journal, never, Scope.Scope> = Effect.gen(function*() {
   const entries: Array<Entry> = []
-  const pubsub = yield* PubSub.unbounded<Entry>()
+  const pubsub = yield* Effect.acquireRelease(PubSub.unbounded<Entry>(), PubSub.shutdown)
   return {
     append: (entry) =>
       Effect.suspend(() => {

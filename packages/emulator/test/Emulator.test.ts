@@ -1,11 +1,12 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it, layer } from "@effect/vitest"
 import { Clock, Context, Duration, Effect, Exit, Layer, Logger, LogLevel, Redacted, Stream } from "effect"
 import { inspect } from "node:util"
 import * as Emulator from "../src/Emulator.js"
 import * as Fault from "../src/Fault.js"
 import * as Journal from "../src/Journal.js"
-import * as Server from "../src/Server.js"
 import * as Client from "./client.js"
 
 const resendPath = "/open-apis/auth/v3/app_ticket/resend"
@@ -90,6 +91,7 @@ for (const [door, Live] of Object.entries(doors)) {
 
         const html = yield* Client.resend(Client.storeApp)
         assert.deepInclude(html, { status: 502 })
+        assert.isUndefined(html.headers["x-tt-logid"])
         assert.include(html.text, "<html>")
 
         const cut = yield* Effect.exit(Client.resend(Client.storeApp))
@@ -268,9 +270,31 @@ describe("Emulator.layerServer, its end", () => {
       const { baseUrl } = Context.get(yield* Layer.build(Emulator.layerServer({ apps })), Emulator.Emulator)
       const port = Number(new URL(baseUrl).port)
       const error = yield* Effect.flip(Layer.build(Emulator.layerServer({ apps, port })))
-      assert.instanceOf(error, Server.ServerError)
+      assert.instanceOf(error, Emulator.ServerError)
       assert.include(error.message, `port ${port}`)
     }))
+
+  it.scopedLive("says which port is none", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Layer.build(Emulator.layerServer({ apps, port: 70_000 })))
+      assert.instanceOf(error, Emulator.ServerError)
+      assert.include(error.message, "port 70000")
+    }))
+
+  it.scopedLive("hangs up where an answer cannot be sent, and goes on", () =>
+    Effect.gen(function*() {
+      const context = yield* Layer.build(doors.layerServer)
+      const { baseUrl, setFaults } = Context.get(context, Emulator.Emulator)
+      assert.match(baseUrl, /^http:\/\/127\.0\.0\.1:\d+$/)
+      yield* setFaults([
+        Fault.Answer({ status: 1000, headers: {}, body: "" }),
+        Fault.Answer({ status: 200, headers: { "a header": "" }, body: "" })
+      ])
+      const resend = Effect.provide(Client.resend(Client.storeApp), context)
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(Effect.timeout(resend, "1 second"))))
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(Effect.timeout(resend, "1 second"))))
+      assert.strictEqual((yield* resend).body["code"], 0)
+    }).pipe(Effect.provide(Logger.minimumLogLevel(LogLevel.None)), Effect.timeout("3 seconds")))
 
   it.scopedLive("outlives clients that go away in the middle", () =>
     Effect.gen(function*() {
@@ -280,6 +304,29 @@ describe("Emulator.layerServer, its end", () => {
       assert.strictEqual((yield* Effect.provide(Client.resend(Client.storeApp), context)).body["code"], 0)
     }))
 })
+
+it.effect("a body that is a stream is read, too", () =>
+  Effect.gen(function*() {
+    const client = yield* HttpClient.HttpClient
+    const response = yield* client.execute(
+      HttpClientRequest.post(`https://open.feishu.cn${resendPath}`).pipe(
+        HttpClientRequest.bodyStream(Stream.make(new TextEncoder().encode(JSON.stringify(valid))))
+      )
+    )
+    assert.deepInclude(yield* response.json, { code: 0 })
+  }).pipe(Effect.provide(doors.layerHttpClient)))
+
+it.scoped("the journal keeps the newest 100,000 entries", () =>
+  Effect.gen(function*() {
+    const journal = yield* Journal.make
+    const append = (at: number) =>
+      journal.append(Journal.Handshake({ at, appId: "", outcome: "passed", reason: undefined }))
+    for (let at = 0; at < 150_002; at++) yield* append(at)
+    const entries = yield* journal.entries
+    assert.strictEqual(entries.length, 100_000)
+    assert.strictEqual(entries[0]?.at, 50_002)
+    assert.strictEqual(entries.at(-1)?.at, 150_001)
+  }))
 
 it.effect("an app that is not there is a clear error", () =>
   Effect.gen(function*() {

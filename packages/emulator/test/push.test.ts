@@ -1,7 +1,7 @@
 /** What is pushed, how it is signed, and when it comes again: in process, on the test's clock. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Duration, Effect, FastCheck, Layer, TestClock } from "effect"
+import { Clock, Context, Duration, Effect, FastCheck, Layer, Redacted, Stream, TestClock } from "effect"
 import * as Http from "node:http"
 import type { Acknowledgement, App, Delivery } from "../src/App.js"
 import * as Emulator from "../src/Emulator.js"
@@ -173,8 +173,48 @@ describe("A ticket's push", () => {
         assert.strictEqual(delays.length, 40)
         assert.isAtLeast(Math.min(...delays), 1000)
         assert.isAtMost(Math.max(...delays), 120_000)
-        assert.isAbove(Math.max(...delays) - Math.min(...delays), 30_000)
+        assert.isAbove(Math.max(...delays), 90_000)
       }), { pushDelay: "realistic" }))
+
+  it.effect("comes to store apps that are enabled, and to no others", () => {
+    const of = (app: App) => {
+      const received = Client.receiver(app)
+      return { received, app: { ...app, requestUrl: received.requestUrl } }
+    }
+    const store = of(Client.storeApp)
+    const disabled = of({ ...Client.storeApp, appId: "cli_disabled", enabled: false })
+    const selfBuilt = of(Client.selfBuiltApp)
+    return Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      yield* TestClock.adjust("2 hours")
+      assert.deepStrictEqual(
+        [store, disabled, selfBuilt].map(({ received }) => received.tickets.length),
+        [2, 0, 0]
+      )
+      for (const { app } of [disabled, selfBuilt]) {
+        assert.strictEqual((yield* Effect.flip(emulator.pushTicket(app.appId)))._tag, "NoTicket")
+      }
+      // One that is disabled between the resend and its push gets none.
+      yield* Client.resend(store.app)
+      yield* emulator.updateApp(store.app.appId, (app) => ({ ...app, enabled: false }))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(store.received.tickets.length, 2)
+      // Other events reach a self-built app.
+      yield* emulator.push(selfBuilt.app.appId, { type: "test", payload: {} })
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(selfBuilt.received.events.length, 1)
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ apps: [store.app, disabled.app, selfBuilt.app] })))
+  })
+
+  it.effect("keeps the emulator's time, whatever the caller's", () =>
+    withReceiver(({ app, received }) =>
+      Effect.gen(function*() {
+        yield* Effect.withClock(Client.resend(app), Clock.make())
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(received.tickets.length, 1)
+        assert.strictEqual((yield* Client.appToken(app, received.tickets[0] ?? "")).body["code"], 0)
+      })
+    ))
 
   it.effect("does not come after a resend that was refused or never arrived", () =>
     withReceiver(({ app, emulator }) =>
@@ -218,6 +258,60 @@ describe("A delivery", () => {
           assert.isTrue(test.every((push) => push.outcome === outcome))
         }), answering(() => answer))
   )
+
+  it.effect("has its 3 s where the caller cannot be interrupted, too", () =>
+    withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        yield* Effect.uninterruptible(emulator.pushTicket(app.appId))
+        yield* TestClock.adjust("4 seconds")
+        assert.deepStrictEqual((yield* schedule).outcomes, ["timed out"])
+      }), answering(() => Effect.never)))
+
+  it.effect.each<[string, () => Effect.Effect<Acknowledgement>]>([
+    ["dies", () => Effect.die(new Error("a bug"))],
+    ["throws", () => {
+      throw new Error("a bug")
+    }]
+  ])(
+    "to a function that %s was answered with 500",
+    ([_, answer]) =>
+      withReceiver(({ app, emulator }) =>
+        Effect.gen(function*() {
+          yield* emulator.pushTicket(app.appId)
+          yield* TestClock.adjust("1 minute")
+          assert.deepStrictEqual((yield* pushes).map(({ outcome, status }) => [outcome, status]), [
+            ["refused", 500],
+            ["refused", 500]
+          ])
+          const error = yield* Effect.flip(emulator.setRequestUrl(app.appId, answer))
+          assert.include(error.message, "HTTP 500")
+        }), answering(answer))
+  )
+
+  it.effect("that comes again is encrypted with the key of by then", () => {
+    const deliveries: Array<Delivery> = []
+    return withReceiver(
+      ({ app, emulator }) =>
+        Effect.gen(function*() {
+          yield* emulator.pushTicket(app.appId)
+          yield* TestClock.adjust("1 second")
+          const rotated = {
+            ...app,
+            encryptKey: Redacted.make("another key"),
+            verificationToken: Redacted.make("another")
+          }
+          yield* emulator.setApp(rotated)
+          yield* TestClock.adjust("1 minute")
+          const [first, second] = deliveries
+          if (first === undefined || second === undefined) return assert.fail("no second delivery")
+          assert.deepStrictEqual(Client.open(rotated, second), { ...Client.open(app, first), token: "another" })
+        }),
+      answering((delivery) => {
+        deliveries.push(delivery)
+        return Effect.succeed({ status: 500, body: "" })
+      })
+    )
+  })
 
   it.effect("that comes again is the same event, signed anew", () => {
     const deliveries: Array<Delivery> = []
@@ -303,6 +397,79 @@ describe("A fault of a push", () => {
         yield* TestClock.adjust("1 minute")
         assert.deepStrictEqual(received.events.map((event) => event["header"].event_id), [second, first])
       }), { pushFaults: [Fault.Held()] }))
+
+  it.effect("Held: one that is under way does not let it go, the next one does", () => {
+    const order: Array<string> = []
+    return withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        const push = (n: number) => emulator.push(app.appId, { type: "test", payload: { n } })
+        yield* push(1)
+        yield* TestClock.adjust("1 second")
+        yield* emulator.setPushFaults([Fault.Held(), Fault.Lost()])
+        yield* push(2)
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(order, ["1"])
+        // A lost one lets it go, too.
+        yield* push(3)
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(order, ["1", "2"])
+        // And so does one that is itself held.
+        yield* emulator.setPushFaults([Fault.every(1, Fault.Held())])
+        for (const n of [4, 5, 6]) yield* push(n)
+        yield* TestClock.adjust("1 minute")
+        assert.sameMembers(order, ["1", "2", "4", "5"])
+      }), {
+      app: {
+        ...Client.storeApp,
+        requestUrl: (delivery) =>
+          Effect.sync(() => {
+            order.push(String(Client.open(Client.storeApp, delivery)["event"].n))
+            return { status: 200, body: "" }
+          }).pipe(Effect.delay("2 seconds"))
+      }
+    })
+  })
+
+  it.effect("Held: another app's push does not let it go", () =>
+    withReceiver(({ app, emulator, received }) =>
+      Effect.gen(function*() {
+        yield* emulator.setApp({ ...app, appId: "cli_other" })
+        yield* emulator.push(app.appId, event)
+        yield* emulator.push("cli_other", event)
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(received.events.map((event) => event["header"].app_id), ["cli_other"])
+      }), { pushFaults: [Fault.Held()] }))
+
+  it.effect("Doubled: after a success at the second attempt, too", () => {
+    let calls = 0
+    return withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        yield* emulator.push(app.appId, event)
+        yield* TestClock.adjust("10 minutes")
+        assert.deepStrictEqual(yield* schedule, {
+          seconds: [0, 15, 16],
+          outcomes: ["refused", "acknowledged", "acknowledged"],
+          attempts: [1, 2, 3]
+        })
+      }), {
+      pushFaults: [Fault.Doubled({ after: "1 second" })],
+      app: {
+        ...Client.storeApp,
+        requestUrl: () => Effect.sync(() => ({ status: ++calls === 1 ? 500 : 200, body: "" }))
+      }
+    })
+  })
+
+  it.effect("Replayed: also where the first delivery was refused", () =>
+    withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        yield* emulator.push(app.appId, event)
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual((yield* pushes).map(({ origin }) => origin), ["platform", "replayed"])
+      }), {
+      pushFaults: [Fault.Replayed({ after: "5 seconds" })],
+      app: { ...Client.storeApp, requestUrl: () => Effect.succeed({ status: 500, body: "" }) }
+    }))
 
   it.effect("Doubled: after a success the same event comes again, signed anew", () =>
     withReceiver(({ app, emulator, received }) =>
@@ -462,6 +629,57 @@ describe("setRequestUrl", () => {
   )
 })
 
+describe("setRequestUrl, in time", () => {
+  const slow = (delay: Duration.DurationInput) => (delivery: Delivery) =>
+    Effect.delay(
+      Effect.sync(() => ({
+        status: 200,
+        body: JSON.stringify({ challenge: Client.open(Client.storeApp, delivery)["challenge"] })
+      })),
+      delay
+    )
+
+  it.effect("saves a URL that answers just within 1 s, and keeps what has changed meanwhile", () =>
+    withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.fork(emulator.setRequestUrl(app.appId, slow("999 millis")))
+        yield* TestClock.adjust("500 millis")
+        yield* emulator.updateApp(app.appId, (app) => ({ ...app, enabled: false }))
+        yield* TestClock.adjust("500 millis")
+        yield* fiber
+        assert.strictEqual((yield* Client.resend(app)).body["code"], 10014)
+      })
+    ))
+})
+
+describe("The end of the emulator's scope", () => {
+  it.effect("is the end of all that was still to be pushed, and of the stream of changes", () => {
+    let deliveries = 0
+    const app: App = {
+      ...Client.storeApp,
+      requestUrl: () => Effect.sync(() => ({ status: ++deliveries > 0 ? 500 : 200, body: "" }))
+    }
+    return Effect.gen(function*() {
+      const watching = yield* Effect.scoped(Effect.gen(function*() {
+        const context = yield* Layer.build(Emulator.layerHttpClient({ apps: [app] }))
+        const emulator = Context.get(context, Emulator.Emulator)
+        const watching = yield* Effect.forkDaemon(Stream.runCollect(emulator.changes))
+        yield* emulator.pushTicket(app.appId)
+        yield* TestClock.adjust("1 second")
+        yield* emulator.setPushFaults([Fault.Late({ by: "1 minute" }), Fault.Held()])
+        yield* emulator.pushTicket(app.appId)
+        yield* emulator.pushTicket(app.appId)
+        yield* Effect.provide(Client.resend(app), context)
+        assert.strictEqual(deliveries, 1)
+        return watching
+      }))
+      yield* TestClock.adjust("1 day")
+      assert.strictEqual(deliveries, 1)
+      assert.deepStrictEqual([...yield* watching].map(({ _tag }) => _tag), ["Push", "Call"])
+    })
+  })
+})
+
 describe("Over sockets", () => {
   const listen = (handler: Http.RequestListener) =>
     Effect.acquireRelease(
@@ -483,7 +701,7 @@ describe("Over sockets", () => {
     Effect.gen(function*() {
       const app = { ...Client.storeApp, requestUrl }
       const emulator = Context.get(yield* Layer.build(Emulator.layerServer({ apps: [app] })), Emulator.Emulator)
-      yield* emulator.pushTicket(app.appId)
+      yield* Effect.withSpan(emulator.pushTicket(app.appId), "a caller's span")
       for (let n = 0; n < 400; n++) {
         const entry = (yield* emulator.journal).find(Journal.$is("Push"))
         if (entry !== undefined) return entry
@@ -495,17 +713,22 @@ describe("Over sockets", () => {
   it.scopedLive("a request URL that works, answers 500, hangs, or is not there", () =>
     Effect.gen(function*() {
       const bodies: Array<string> = []
+      const headers: Array<string> = []
       const works = yield* listen((request, response) => {
+        headers.push(...Object.keys(request.headers))
         request.on("data", (chunk) => bodies.push(String(chunk)))
         request.on("end", () => response.end())
       })
       assert.deepInclude(yield* outcome(works), { outcome: "acknowledged", status: 200 })
       assert.include(bodies.join(""), "\"encrypt\"")
+      assert.notInclude(headers, "traceparent")
       assert.deepInclude(yield* outcome(yield* listen((_, response) => response.writeHead(500).end())), {
         outcome: "refused",
         status: 500
       })
       assert.deepInclude(yield* outcome(yield* listen(() => {})), { outcome: "timed out", status: undefined })
+      const redirecting = yield* listen((_, response) => response.writeHead(302, { location: works }).end())
+      assert.deepInclude(yield* outcome(redirecting), { outcome: "refused", status: 302 })
       assert.deepInclude(yield* outcome("http://127.0.0.1:1/webhook"), { outcome: "unreachable", status: undefined })
     }).pipe(Effect.provide(FetchHttpClient.layer)))
 })

@@ -102,7 +102,9 @@ describe("A token", () => {
 
           const first = yield* ask
           assert.strictEqual(first.expire, 7200)
-          yield* TestClock.adjust(second)
+          yield* TestClock.adjust("500 millis")
+          assert.deepStrictEqual(yield* ask, { ...first, expire: 7199 })
+          yield* TestClock.adjust("500 millis")
           assert.deepStrictEqual(yield* ask, { ...first, expire: 7199 })
 
           // 90 min: exactly 30 min are left.
@@ -188,9 +190,25 @@ describe("A token", () => {
 
         yield* world.emulator.setApp(world.app)
         assert.deepStrictEqual(yield* code(`Bearer ${tenant}`), [200, 0])
+        // The tenant's data is for the tenant's token.
+        assert.strictEqual(
+          (yield* Client.get("/open-apis/tenant/v2/tenant/query", `Bearer ${app}`)).body["code"],
+          99991663
+        )
+        assert.strictEqual((yield* Client.post("/open-apis/tenant/v2/tenant/query", {})).status, 404)
+
         yield* world.emulator.invalidateTokens(world.app.appId)
         assert.deepStrictEqual(yield* code(`Bearer ${tenant}`), [400, 99991663])
         assert.strictEqual((yield* Client.tenantToken(app, "tenant_1")).body["code"], 99991664)
+        const renewed = (yield* Client.appToken(world.app, yield* ticketOf(world))).body["app_access_token"]
+        assert.notStrictEqual(renewed, app)
+        assert.strictEqual((yield* Client.tenantToken(renewed, "tenant_1")).body["code"], 0)
+
+        // An app access token that has ended gives no more tenant access tokens.
+        yield* TestClock.adjust(Duration.subtract("2 hours", "1 millis"))
+        assert.strictEqual((yield* Client.tenantToken(renewed, "tenant_1")).body["code"], 0)
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual((yield* Client.tenantToken(renewed, "tenant_1")).body["code"], 99991664)
       })
     ))
 
@@ -229,4 +247,23 @@ describe("A rate limit", () => {
           assert.strictEqual((yield* resend).body["code"], 0)
         }), [{ path: "/open-apis/auth/v3/app_ticket/resend", calls: 2, per: "10 seconds", status }])
   )
+
+  it.effect("counts for the app whose token a call carries, and of several limits the one that is exceeded", () =>
+    withEmulator((world) =>
+      Effect.gen(function*() {
+        const app = (yield* Client.appToken(world.app, yield* ticketOf(world))).body["app_access_token"]
+        const tenant = (yield* Client.tenantToken(app, "tenant_1")).body["tenant_access_token"]
+        const call = Effect.map(Client.get("/open-apis/x", `Bearer ${tenant}`), ({ body }) => body["code"])
+        assert.deepStrictEqual([yield* call, yield* call], [0, 99991400])
+        yield* TestClock.adjust(second)
+        assert.strictEqual(yield* call, 0)
+        yield* TestClock.adjust(second)
+        const limited = yield* Client.get("/open-apis/x", `Bearer ${tenant}`)
+        assert.strictEqual(limited.headers["x-ogw-ratelimit-reset"], "58")
+        const journal = yield* world.emulator.journal
+        assert.deepInclude(journal.at(-1), { path: "/open-apis/x", appId: "cli_store", status: 429 })
+      }), [
+      { path: "/open-apis/x", calls: 1, per: "1 second" },
+      { path: "/open-apis/x", calls: 3, per: "1 minute" }
+    ]))
 })

@@ -1,7 +1,5 @@
 /**
  * The platform's side of the events: built, encrypted, signed, delivered, and delivered again until acknowledged.
- *
- * @since 0.1.0
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -12,43 +10,11 @@ import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { Acknowledgement, App, Delivery, RequestUrl } from "./App.js"
-import * as EventCrypto from "./EventCrypto.js"
-import type { PushFault } from "./Fault.js"
-import * as Journal from "./Journal.js"
-import { hex } from "./Platform.js"
-
-/**
- * An event, but for what the platform adds to each.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Event {
-  readonly type: string
-  /** Default: `2.0`; the ticket's event is a `1.0`. */
-  readonly schema?: "1.0" | "2.0" | undefined
-  readonly tenantKey?: string | undefined
-  readonly payload: Readonly<Record<string, unknown>>
-}
-
-/**
- * A request URL that cannot be saved: it failed its handshake.
- *
- * @since 0.1.0
- * @category errors
- */
-export class RequestUrlError extends Schema.TaggedError<RequestUrlError>("@effect-feishu/emulator/RequestUrlError")(
-  "RequestUrlError",
-  { appId: Schema.String, reason: Schema.String }
-) {
-  /**
-   * @since 0.1.0
-   */
-  override get message(): string {
-    return `The request URL of ${this.appId} cannot be saved: ${this.reason}`
-  }
-}
+import type { Acknowledgement, App, Delivery, Event, RequestUrl } from "../App.js"
+import * as EventCrypto from "../EventCrypto.js"
+import type { PushFault } from "../Fault.js"
+import * as Journal from "../Journal.js"
+import { hex } from "./platform.js"
 
 /** An answer is waited for so long (page "事件概述"). */
 const answerTimeout = Duration.seconds(3)
@@ -132,23 +98,22 @@ const describe = (options: {
   )
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
 export const make = Effect.fnUntraced(function*(options: {
   readonly apps: ReadonlyMap<string, App>
   readonly journal: Journal.Journal
   readonly faultOf: (eventType: string) => Effect.Effect<PushFault | undefined>
 }) {
-  const client = yield* HttpClient.HttpClient
-  const pushes = yield* FiberSet.make()
-  /** By app: pushes that wait until the next one has been delivered. */
-  const held = new Map<string, Array<Effect.Effect<void>>>()
+  const client = HttpClient.withTracerPropagation(yield* HttpClient.HttpClient, false)
+  // Of the emulator's own runtime: a push must not depend on who caused it, nor on how that one can be interrupted.
+  const run = yield* FiberSet.makeRuntime<never>()
+  /** By app: pushes that wait for the next one. */
+  const held = new Map<string, ReadonlyArray<Effect.Effect<void>>>()
 
   const send = (url: RequestUrl, delivery: Delivery): Effect.Effect<Acknowledgement, unknown> =>
     typeof url === "function"
-      ? url(delivery)
+      ? Effect.suspend(() => url(delivery)).pipe(
+        Effect.catchAllDefect(() => Effect.succeed({ status: 500, body: "" }))
+      )
       : client.execute(
         HttpClientRequest.post(url).pipe(
           HttpClientRequest.setHeaders(delivery.headers),
@@ -183,47 +148,53 @@ export const make = Effect.fnUntraced(function*(options: {
             })
           })
         )
-      yield* options.journal.append(Journal.Push({ at, appId, ...entry, ...result }))
+      yield* options.journal.append(
+        Journal.Push({ at, endedAt: yield* Clock.currentTimeMillis, appId, ...entry, ...result })
+      )
       return result.outcome === "acknowledged"
     })
 
-  const releaseHeld = (appId: string) =>
-    Effect.suspend(() => {
-      const waiting = held.get(appId) ?? []
-      held.delete(appId)
-      return Effect.forEach(waiting, (push) => FiberSet.run(pushes, push), { discard: true })
+  /** The event as this app gets it now: its keys may have changed since the event happened, its id and time have not. */
+  const render = (app: App, event: Event, eventId: string, ts: number) =>
+    seal({
+      encryptKey: open(app.encryptKey),
+      text: describe({ app, event, eventId, token: open(app.verificationToken), now: ts }),
+      signed: true
     })
 
   /** The first delivery and, until one is acknowledged, the four after it. */
-  const deliverUntilAcknowledged = (app: App, text: string, subject: {
-    readonly eventType: string
+  const deliverUntilAcknowledged = (push: {
+    readonly appId: string
+    readonly event: Event
     readonly eventId: string
+    readonly ts: number
     readonly fault: PushFault | undefined
-  }) =>
+    readonly waiting: ReadonlyArray<Effect.Effect<void>>
+  }): Effect.Effect<void> =>
     Effect.gen(function*() {
-      const { eventId, eventType, fault } = subject
-      const entry = { eventType, eventId, origin: "platform", fault: fault?._tag } as const
-      const encryptKey = open(app.encryptKey)
+      const { appId, event, eventId, fault } = push
+      const entry = { eventType: event.type, eventId, origin: "platform", fault: fault?._tag } as const
       for (let attempt = 1; attempt <= retryDelays.length + 1; attempt++) {
-        const sealed = yield* seal({ encryptKey, text, signed: true })
+        const app = options.apps.get(appId)
+        if (app === undefined) return
+        const sealed = yield* render(app, event, eventId, push.ts)
         const delivery = attempt === 1 && fault?._tag === "Tampered" ? tamper(sealed) : sealed
-        const acknowledged = yield* deliver(app.appId, delivery, { ...entry, attempt })
-        if (attempt === 1) yield* releaseHeld(app.appId)
-        if (acknowledged) {
-          if (fault?._tag === "Doubled") {
-            yield* Effect.sleep(fault.after)
-            const again = yield* seal({ encryptKey, text, signed: true })
-            yield* deliver(app.appId, again, { ...entry, attempt: attempt + 1 })
-          }
+        const acknowledged = yield* deliver(appId, delivery, { ...entry, attempt })
+        if (attempt === 1) {
+          for (const waiting of push.waiting) run(waiting)
           if (fault?._tag === "Replayed") {
-            yield* Effect.sleep(fault.after)
-            yield* deliver(app.appId, delivery, { ...entry, attempt: attempt + 1, origin: "replayed" })
+            run(Effect.delay(deliver(appId, delivery, { ...entry, attempt, origin: "replayed" }), fault.after))
           }
+        }
+        if (acknowledged) {
+          if (fault?._tag !== "Doubled") return
+          yield* Effect.sleep(fault.after)
+          yield* deliver(appId, yield* render(app, event, eventId, push.ts), { ...entry, attempt: attempt + 1 })
           return
         }
         const delay = retryDelays[attempt - 1]
         // Nobody has said where to: there is nothing to try again.
-        if (delay === undefined || options.apps.get(app.appId)?.requestUrl === undefined) return
+        if (delay === undefined || options.apps.get(appId)?.requestUrl === undefined) return
         yield* Effect.sleep(delay)
       }
     })
@@ -231,12 +202,10 @@ export const make = Effect.fnUntraced(function*(options: {
   const forge = (app: App, event: Event) =>
     Effect.gen(function*() {
       const eventId = yield* hex(32)
+      const payload = "app_ticket" in event.payload ? { ...event.payload, app_ticket: "forged" } : event.payload
       const text = describe({
         app,
-        event: {
-          ...event,
-          payload: { ...event.payload, ...("app_ticket" in event.payload && { app_ticket: "forged" }) }
-        },
+        event: { ...event, payload },
         eventId,
         token: yield* hex(32),
         now: yield* Clock.currentTimeMillis
@@ -249,41 +218,39 @@ export const make = Effect.fnUntraced(function*(options: {
 
   /** Begins to push the event and gives its id. */
   const push = Effect.fnUntraced(function*(app: App, event: Event) {
+    const { appId } = app
     const eventId = yield* hex(32)
     const fault = yield* options.faultOf(event.type)
-    const at = yield* Clock.currentTimeMillis
-    const text = describe({ app, event, eventId, token: open(app.verificationToken), now: at })
-    const deliveries = deliverUntilAcknowledged(app, text, { eventType: event.type, eventId, fault })
+    const ts = yield* Clock.currentTimeMillis
+    const waiting = held.get(appId) ?? []
+    held.delete(appId)
+    const deliveries = deliverUntilAcknowledged({ appId, event, eventId, ts, fault, waiting })
     switch (fault?._tag) {
-      case "Lost":
-        yield* options.journal.append(Journal.Push({
-          at,
-          appId: app.appId,
-          eventType: event.type,
-          eventId,
-          attempt: 1,
-          origin: "platform",
-          fault: "Lost",
-          outcome: "lost",
-          status: undefined
-        }))
+      case "Lost": {
+        for (const one of waiting) run(one)
+        const lost = { eventType: event.type, eventId, attempt: 1, origin: "platform", fault: "Lost" } as const
+        yield* options.journal.append(
+          Journal.Push({ at: ts, endedAt: ts, appId, ...lost, outcome: "lost", status: undefined })
+        )
         break
+      }
       case "Held":
-        held.set(app.appId, [...held.get(app.appId) ?? [], deliveries])
+        for (const one of waiting) run(one)
+        held.set(appId, [deliverUntilAcknowledged({ appId, event, eventId, ts, fault, waiting: [] })])
         break
       case "Late":
-        yield* FiberSet.run(pushes, Effect.delay(deliveries, fault.by))
+        run(Effect.delay(deliveries, fault.by))
         break
       case "Forged":
-        yield* FiberSet.run(pushes, Effect.zipRight(forge(app, event), deliveries))
+        run(Effect.zipRight(forge(app, event), deliveries))
         break
       default:
-        yield* FiberSet.run(pushes, deliveries)
+        run(deliveries)
     }
     return eventId
   })
 
-  /** Asks the URL for its challenge, as saving it in the developer console does. */
+  /** Asks the URL for its challenge, as saving it in the developer console does, and gives why it fails. */
   const handshake = Effect.fnUntraced(function*(app: App, url: RequestUrl) {
     const at = yield* Clock.currentTimeMillis
     const challenge = yield* hex(32)
@@ -292,7 +259,7 @@ export const make = Effect.fnUntraced(function*(options: {
     const reason = yield* send(url, delivery).pipe(
       Effect.timeoutOption(challengeTimeout),
       Effect.match({
-        onFailure: (error) => `it cannot be reached (${error})`,
+        onFailure: () => "it cannot be reached",
         onSuccess: Option.match({
           onNone: () => "it did not answer within 1 s",
           onSome: ({ body, status }) =>
@@ -304,20 +271,16 @@ export const make = Effect.fnUntraced(function*(options: {
         })
       })
     )
-    yield* options.journal.append(Journal.Handshake({
-      at,
-      appId: app.appId,
-      outcome: reason === undefined ? "passed" : "failed",
-      reason
-    }))
-    if (reason !== undefined) return yield* new RequestUrlError({ appId: app.appId, reason })
+    const outcome = reason === undefined ? "passed" : "failed"
+    yield* options.journal.append(Journal.Handshake({ at, appId: app.appId, outcome, reason }))
+    return reason
   })
 
   return {
     push,
     handshake,
     /** Runs in the emulator's scope. */
-    background: (effect: Effect.Effect<void>) => Effect.asVoid(FiberSet.run(pushes, effect))
+    background: (effect: Effect.Effect<void>) => Effect.sync(() => void run(effect))
   }
 })
 

@@ -1,45 +1,20 @@
 /**
  * The emulator's door of real sockets. It is built on `node:http` itself, since it must also do what a good server
  * never does: drop connections, and break answers off.
- *
- * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
 import type * as Net from "node:net"
-import type * as Platform from "./Platform.js"
+import type * as Platform from "./platform.js"
 
-/**
- * @since 0.1.0
- * @category models
- */
 export interface Reply {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
   /** How the connection is used: `cut off` sends half of the body, `never begun` sends nothing. */
   readonly end: "whole" | "cut off" | "never begun"
-}
-
-/**
- * The port cannot be listened on.
- *
- * @since 0.1.0
- * @category errors
- */
-export class ServerError extends Schema.TaggedError<ServerError>("@effect-feishu/emulator/ServerError")("ServerError", {
-  port: Schema.Number,
-  cause: Schema.Defect
-}) {
-  /**
-   * @since 0.1.0
-   */
-  override get message(): string {
-    return `The emulator cannot listen on port ${this.port}: choose another, or 0 for any free one (${this.cause})`
-  }
 }
 
 const read = (request: Http.IncomingMessage): Effect.Effect<Platform.Request> =>
@@ -74,31 +49,40 @@ const write = (response: Http.ServerResponse, reply: Reply): Effect.Effect<void>
   })
 
 /**
- * Listens on loopback and gives the base URL. The end of the scope closes the port and every connection.
- *
- * @since 0.1.0
- * @category servers
+ * Listens on loopback and gives the base URL, or fails with what Node says. The end of the scope closes the port and every connection.
  */
 export const listen = (options: {
   /** 0 for any free port. */
   readonly port: number
   readonly handle: (request: Platform.Request) => Effect.Effect<Reply>
-}): Effect.Effect<string, ServerError, Scope.Scope> =>
+}): Effect.Effect<string, unknown, Scope.Scope> =>
   Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never>()
     const server = Http.createServer((request, response) => {
       const fiber = run(
         read(request).pipe(
           Effect.flatMap(options.handle),
-          Effect.flatMap((reply) => write(response, reply))
+          Effect.flatMap((reply) => write(response, reply)),
+          // An answer that Node refuses to send, say: the client must not wait for it for ever.
+          Effect.catchAllDefect((defect) =>
+            Effect.zipRight(
+              Effect.logError("the emulator cannot answer", defect),
+              Effect.sync(() => response.destroy())
+            )
+          )
         )
       )
       response.on("close", () => fiber.unsafeInterruptAsFork(fiber.id()))
     })
     yield* Effect.acquireRelease(
-      Effect.async<void, ServerError>((resume) => {
-        server.once("error", (cause) => resume(new ServerError({ port: options.port, cause })))
-        server.listen(options.port, "127.0.0.1", () => resume(Effect.void))
+      Effect.async<void, unknown>((resume) => {
+        // After the start, too: without a listener an error would end the process.
+        server.on("error", (cause) => resume(Effect.fail(cause)))
+        try {
+          server.listen(options.port, "127.0.0.1", () => resume(Effect.void))
+        } catch (cause) {
+          resume(Effect.fail(cause))
+        }
       }),
       () =>
         Effect.async<void>((resume) => {

@@ -1,7 +1,5 @@
 /**
  * The emulator's door without a socket.
- *
- * @since 0.1.0
  */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
@@ -9,8 +7,8 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type * as Platform from "./Platform.js"
-import type * as Server from "./Server.js"
+import type * as Platform from "./platform.js"
+import type * as Server from "./server.js"
 
 const textOf = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<string, HttpClientError.RequestError> => {
   const { body } = request
@@ -42,10 +40,6 @@ const brokenOff = (body: string): ReadableStream => {
   })
 }
 
-/**
- * @since 0.1.0
- * @category constructors
- */
 export const httpClient = (
   handle: (request: Platform.Request) => Effect.Effect<Server.Reply>
 ): HttpClient.HttpClient =>
