@@ -4,6 +4,7 @@ import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import * as Http from "node:http"
 import type { App, Delivery } from "../src/App.js"
 import * as Emulator from "../src/Emulator.js"
 import * as EventCrypto from "../src/EventCrypto.js"
@@ -112,3 +113,20 @@ export const receiver = (app: App) => {
       })
   }
 }
+
+/** Listens on a free loopback port until the scope ends, and gives the URL. */
+export const listen = (handler: Http.RequestListener) =>
+  Effect.acquireRelease(
+    Effect.async<Http.Server>((resume) => {
+      const server = Http.createServer(handler)
+      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+    }),
+    (server) =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+  ).pipe(Effect.map((server) => {
+    const address = server.address()
+    return `http://127.0.0.1:${typeof address === "object" ? address?.port : address}`
+  }))

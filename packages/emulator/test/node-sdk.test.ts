@@ -4,7 +4,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Lark from "@larksuiteoapi/node-sdk"
 import { Context, Effect, Layer, Redacted } from "effect"
-import * as Http from "node:http"
 import type { App } from "../src/App.js"
 import * as Emulator from "../src/Emulator.js"
 import * as Journal from "../src/Journal.js"
@@ -49,20 +48,10 @@ const webhook = (app: App, cache: Lark.Cache, handles: Record<string, (data: unk
     cache,
     logger: silent
   }).register(handles)
-  return Effect.acquireRelease(
-    Effect.async<Http.Server>((resume) => {
-      const server = Http.createServer(Lark.adaptDefault("/webhook/event", dispatcher, { autoChallenge: true }))
-      server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-    }),
-    (server) =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      })
-  ).pipe(Effect.map((server) => {
-    const address = server.address()
-    return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/webhook/event`
-  }))
+  return Effect.map(
+    Client.listen(Lark.adaptDefault("/webhook/event", dispatcher, { autoChallenge: true })),
+    (baseUrl) => `${baseUrl}/webhook/event`
+  )
 }
 
 const eventually = <A>(get: () => A | undefined) =>

@@ -2,7 +2,6 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Duration, Effect, FastCheck, Layer, Redacted, Stream, TestClock } from "effect"
-import * as Http from "node:http"
 import type { Acknowledgement, App, Delivery } from "../src/App.js"
 import * as Emulator from "../src/Emulator.js"
 import * as EventCrypto from "../src/EventCrypto.js"
@@ -681,22 +680,6 @@ describe("The end of the emulator's scope", () => {
 })
 
 describe("Over sockets", () => {
-  const listen = (handler: Http.RequestListener) =>
-    Effect.acquireRelease(
-      Effect.async<Http.Server>((resume) => {
-        const server = Http.createServer(handler)
-        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
-      }),
-      (server) =>
-        Effect.sync(() => {
-          server.close()
-          server.closeAllConnections()
-        })
-    ).pipe(Effect.map((server) => {
-      const address = server.address()
-      return `http://127.0.0.1:${typeof address === "object" ? address?.port : ""}/webhook`
-    }))
-
   const outcome = (requestUrl: string) =>
     Effect.gen(function*() {
       const app = { ...Client.storeApp, requestUrl }
@@ -714,7 +697,7 @@ describe("Over sockets", () => {
     Effect.gen(function*() {
       const bodies: Array<string> = []
       const headers: Array<string> = []
-      const works = yield* listen((request, response) => {
+      const works = yield* Client.listen((request, response) => {
         headers.push(...Object.keys(request.headers))
         request.on("data", (chunk) => bodies.push(String(chunk)))
         request.on("end", () => response.end())
@@ -722,12 +705,12 @@ describe("Over sockets", () => {
       assert.deepInclude(yield* outcome(works), { outcome: "acknowledged", status: 200 })
       assert.include(bodies.join(""), "\"encrypt\"")
       assert.notInclude(headers, "traceparent")
-      assert.deepInclude(yield* outcome(yield* listen((_, response) => response.writeHead(500).end())), {
+      assert.deepInclude(yield* outcome(yield* Client.listen((_, response) => response.writeHead(500).end())), {
         outcome: "refused",
         status: 500
       })
-      assert.deepInclude(yield* outcome(yield* listen(() => {})), { outcome: "timed out", status: undefined })
-      const redirecting = yield* listen((_, response) => response.writeHead(302, { location: works }).end())
+      assert.deepInclude(yield* outcome(yield* Client.listen(() => {})), { outcome: "timed out", status: undefined })
+      const redirecting = yield* Client.listen((_, response) => response.writeHead(302, { location: works }).end())
       assert.deepInclude(yield* outcome(redirecting), { outcome: "refused", status: 302 })
       assert.deepInclude(yield* outcome("http://127.0.0.1:1/webhook"), { outcome: "unreachable", status: undefined })
     }).pipe(Effect.provide(FetchHttpClient.layer)))
