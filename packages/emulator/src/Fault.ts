@@ -50,7 +50,8 @@ export type Fault = Data.TaggedEnum<{
 export const { $is, $match, Answer, ContentType, Cut, CutJson, Delay, Drop, Refuse } = Data.taggedEnum<Fault>()
 
 /**
- * A rate limit as the platform reports it: HTTP 429, or 400 on its older calls (page "频控策略").
+ * A rate limit as the platform reports it: HTTP 429, or 400 on its older calls (page "频控策略"). The header
+ * `x-ogw-ratelimit-limit`, the length of the window in seconds, is 100 as in that page's example.
  *
  * @since 0.1.0
  * @category constructors

@@ -54,7 +54,7 @@ export type Entry = Data.TaggedEnum<{
     readonly attempt: number
     readonly origin: "platform" | "forged" | "replayed"
     readonly fault: PushFault["_tag"] | undefined
-    readonly outcome: "acknowledged" | "refused" | "timed out" | "unreachable" | "lost"
+    readonly outcome: "acknowledged" | "refused" | "timed out" | "unreachable" | "no request URL" | "lost"
     /** Of the request URL's answer, where there was one. */
     readonly status: number | undefined
   }

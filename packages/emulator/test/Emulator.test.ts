@@ -286,6 +286,9 @@ describe("Emulator.layerServer, its end", () => {
       const context = yield* Layer.build(doors.layerServer)
       const { baseUrl, setFaults } = Context.get(context, Emulator.Emulator)
       assert.match(baseUrl, /^http:\/\/127\.0\.0\.1:\d+$/)
+      // It listens there and nowhere else.
+      const elsewhere = HttpClient.get(baseUrl.replace("127.0.0.1", "127.0.0.2")).pipe(Effect.provide(context))
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(elsewhere)))
       yield* setFaults([
         Fault.Answer({ status: 1000, headers: {}, body: "" }),
         Fault.Answer({ status: 200, headers: { "a header": "" }, body: "" })

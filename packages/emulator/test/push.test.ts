@@ -206,12 +206,15 @@ describe("A ticket's push", () => {
   })
 
   it.effect("keeps the emulator's time, whatever the caller's", () =>
-    withReceiver(({ app, received }) =>
+    withReceiver(({ app, emulator, received }) =>
       Effect.gen(function*() {
         yield* Effect.withClock(Client.resend(app), Clock.make())
         yield* TestClock.adjust("1 second")
         assert.strictEqual(received.tickets.length, 1)
         assert.strictEqual((yield* Client.appToken(app, received.tickets[0] ?? "")).body["code"], 0)
+        yield* Effect.withClock(emulator.pushTicket(app.appId), Clock.make())
+        yield* TestClock.adjust("1 second")
+        assert.match(received.events[1]?.["ts"], /^[12]\./, "a second or two after the clock's beginning")
       })
     ))
 
@@ -360,7 +363,7 @@ describe("A delivery", () => {
       Effect.gen(function*() {
         yield* emulator.pushTicket(app.appId)
         yield* TestClock.adjust("10 hours")
-        assert.deepStrictEqual((yield* schedule).outcomes, ["unreachable"])
+        assert.deepStrictEqual((yield* schedule).outcomes, ["no request URL"])
       }), { app: { ...Client.storeApp, requestUrl: undefined } }))
 })
 
@@ -437,6 +440,9 @@ describe("A fault of a push", () => {
         yield* emulator.push("cli_other", event)
         yield* TestClock.adjust("1 minute")
         assert.deepStrictEqual(received.events.map((event) => event["header"].app_id), ["cli_other"])
+        yield* emulator.push(app.appId, event)
+        yield* TestClock.adjust("1 minute")
+        assert.strictEqual(received.events.length, 3)
       }), { pushFaults: [Fault.Held()] }))
 
   it.effect("Doubled: after a success at the second attempt, too", () => {
@@ -627,6 +633,17 @@ describe("setRequestUrl", () => {
       )
   )
 })
+
+it.effect.each(["nonsense", "", "ftp://127.0.0.1/webhook"])(
+  "setRequestUrl refuses %o, which is no URL to push to",
+  (url) =>
+    withReceiver(({ app, emulator }) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(emulator.setRequestUrl(app.appId, url))
+        assert.include(error.message, "not an http or https URL")
+      })
+    )
+)
 
 describe("setRequestUrl, in time", () => {
   const slow = (delay: Duration.DurationInput) => (delivery: Delivery) =>

@@ -134,7 +134,7 @@ export const make = Effect.fnUntraced(function*(options: {
       const at = yield* Clock.currentTimeMillis
       const url = options.apps.get(appId)?.requestUrl
       const result = url === undefined
-        ? { outcome: "unreachable" as const, status: undefined }
+        ? { outcome: "no request URL" as const, status: undefined }
         : yield* send(url, delivery).pipe(
           Effect.timeoutOption(answerTimeout),
           Effect.match({
@@ -256,7 +256,8 @@ export const make = Effect.fnUntraced(function*(options: {
     const challenge = yield* hex(32)
     const text = JSON.stringify({ challenge, token: open(app.verificationToken) ?? "", type: "url_verification" })
     const delivery = yield* seal({ encryptKey: open(app.encryptKey), text, signed: false })
-    const reason = yield* send(url, delivery).pipe(
+    const isUrl = typeof url === "function" || (URL.canParse(url) && /^https?:/i.test(url))
+    const reason = !isUrl ? "it is not an http or https URL" : yield* send(url, delivery).pipe(
       Effect.timeoutOption(challengeTimeout),
       Effect.match({
         onFailure: () => "it cannot be reached",
