@@ -104,6 +104,13 @@ describe("The official Node SDK", () => {
         })
         assert.deepInclude(yield* eventually(() => events[0]), { name: "飞书", tenant_key: "tenant_2" })
 
+        // A push is entered when its answer has arrived, after the handler has run.
+        const pushes = Effect.map(emulator.journal, (entries) => entries.filter(Journal.$is("Push")))
+        yield* Effect.sleep("10 millis").pipe(
+          Effect.zipRight(pushes),
+          Effect.repeat({ until: ({ length }) => length === 2 }),
+          Effect.timeout("3 seconds")
+        )
         const journal = yield* emulator.journal
         assert.deepStrictEqual(
           journal.filter(Journal.$is("Call")).map(({ code, path, tenantKey, token }) => ({
