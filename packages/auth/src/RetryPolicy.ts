@@ -177,7 +177,8 @@ export const retry = <A, R>(
       return yield* attempt(number, isCutShort ? left : Duration.decode(policy.attemptTimeout)).pipe(
         Effect.mapError((error) => {
           const saysLess = isCutShort && error._tag === "NetworkError" && error.reason === "Timeout"
-          return lastError = saysLess ? lastError ?? error : error
+          lastError = saysLess && lastError !== undefined ? lastError : error
+          return lastError
         })
       )
     })

@@ -49,7 +49,8 @@ const write = (response: Http.ServerResponse, reply: Reply): Effect.Effect<void>
   })
 
 /**
- * Listens on loopback and gives the base URL, or fails with what Node says. The end of the scope closes the port and every connection.
+ * Listens on loopback and gives the base URL, or fails with what Node says. The end of the scope closes the port and
+ * every connection.
  */
 export const listen = (options: {
   /** 0 for any free port. */
