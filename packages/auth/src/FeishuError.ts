@@ -7,6 +7,7 @@
 import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import * as ErrorCode from "./ErrorCode.js"
+import { askedWait } from "./internal/askedWait.js"
 
 const networkAdvice = {
   Connection: "Check the network, DNS, and any proxy or firewall between this machine and the host.",
@@ -20,9 +21,6 @@ const oneLine = (text: string): string => {
   const line = text.replace(/\p{Cc}+/gu, " ")
   return line.length > 500 ? `${line.slice(0, 500)}…` : line
 }
-
-const saysToWait = (error: { readonly retryAfter?: Duration.Duration | undefined }): boolean =>
-  error.retryAfter !== undefined && Duration.greaterThan(error.retryAfter, Duration.zero)
 
 /**
  * Nothing usable came back: the request may or may not have reached the platform.
@@ -69,7 +67,7 @@ export class NetworkError extends Schema.TaggedError<NetworkError>("@effect-feis
   get isRetryable(): boolean {
     return this.reason !== "InvalidResponse"
       || brokeOff(this)
-      || saysToWait(this)
+      || askedWait(this) !== undefined
       || this.status === undefined
       || this.status < 300
       || this.status === 408
@@ -107,7 +105,7 @@ export const HelpLink = Schema.Struct({
 })
 
 const classify = (error: ApiError) =>
-  ErrorCode.classify({ code: error.code, status: error.status, toldToWait: saysToWait(error) })
+  ErrorCode.classify({ code: error.code, status: error.status, toldToWait: askedWait(error) !== undefined })
 
 /**
  * The platform answered with a `code` other than 0, whatever the HTTP status.
@@ -166,12 +164,13 @@ export class ApiError extends Schema.TaggedError<ApiError>("@effect-feishu/auth/
    * @since 0.1.0
    */
   override get message(): string {
+    const wait = askedWait(this)
     const logId = this.logId === undefined ? "" : `, log id ${this.logId}`
     return [
       `${this.method} ${this.url}: refused with code ${this.code}`,
       this.msg === "" ? "" : ` "${oneLine(this.msg)}"`,
       ` (${this.kind}, HTTP ${this.status}${logId}).`,
-      saysToWait(this) ? ` The platform asks to wait ${Duration.format(this.retryAfter ?? 0)}.` : "",
+      wait === undefined ? "" : ` The platform asks to wait ${Duration.format(wait)}.`,
       ` ${this.advice}`,
       this.troubleshooter === undefined ? "" : ` ${oneLine(this.troubleshooter)}`,
       ...this.helps.map((help) => ` See ${oneLine(help.url)}`)

@@ -12,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import type { FeishuError } from "./FeishuError.js"
+import { askedWait } from "./internal/askedWait.js"
 
 /**
  * @since 0.1.0
@@ -75,14 +76,13 @@ export const schedule = (options?: {
   return Schedule.recurs(Math.floor(options?.retries ?? defaults.retries)).pipe(
     Schedule.intersect(Schedule.identity<FeishuError>()),
     Schedule.whileOutput(([_, error]) => error.isRetryable),
-    Schedule.addDelayEffect(([retry, error]) =>
-      error.retryAfter !== undefined && Duration.greaterThan(error.retryAfter, Duration.zero)
-        ? Effect.succeed(error.retryAfter)
-        : Effect.map(
-          Random.next,
-          (random) => Duration.millis(Math.round(random * Math.min(maxDelay, baseDelay * 2 ** retry)))
-        )
-    )
+    Schedule.addDelayEffect(([retry, error]) => {
+      const wait = askedWait(error)
+      return wait !== undefined ? Effect.succeed(wait) : Effect.map(
+        Random.next,
+        (random) => Duration.millis(Math.round(random * Math.min(maxDelay, baseDelay * 2 ** retry)))
+      )
+    })
   )
 }
 

@@ -1,24 +1,12 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Cause,
-  Duration,
-  Effect,
-  Exit,
-  FastCheck,
-  Fiber,
-  Layer,
-  Option,
-  Redacted,
-  Schema,
-  TestClock,
-  Tracer
-} from "effect"
+import { Cause, Duration, Effect, Exit, FastCheck, Fiber, Layer, Option, Redacted, Schema, TestClock } from "effect"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuError from "../src/FeishuError.js"
 import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import * as Scripted from "./scripted.js"
+import { recorder } from "./spans.js"
 
 const url = "https://open.feishu.cn/open-apis/test"
 
@@ -352,19 +340,6 @@ describe("OpenApi, no usable answer", () => {
 })
 
 describe("OpenApi, its spans", () => {
-  const recorder = Effect.map(Effect.tracer, (native) => {
-    const spans: Array<Tracer.Span> = []
-    const tracer = Tracer.make({
-      ...native,
-      span: (...args) => {
-        const span = native.span(...args)
-        spans.push(span)
-        return span
-      }
-    })
-    return { spans, tracer }
-  })
-
   it.effect("those of a resend, one within the other", () =>
     Effect.gen(function*() {
       const { spans, tracer } = yield* recorder

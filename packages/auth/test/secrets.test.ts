@@ -17,8 +17,7 @@ import {
   Logger,
   LogLevel,
   Redacted,
-  Schema,
-  Tracer
+  Schema
 } from "effect"
 import { inspect } from "node:util"
 import * as AppTicket from "../src/AppTicket.js"
@@ -27,6 +26,7 @@ import { FeishuError } from "../src/FeishuError.js"
 import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import * as Scripted from "./scripted.js"
+import { recorder } from "./spans.js"
 
 const secret = Redacted.value(Scripted.appSecret)
 const ticket = "t-0123456789abcdef"
@@ -131,8 +131,7 @@ const post = Effect.flatMap(FeishuApp, (app) =>
 const observe = (step: Scripted.Step, client: (client: HttpClient.HttpClient) => HttpClient.HttpClient) =>
   Effect.gen(function*() {
     const lines: Array<string> = []
-    const spans: Array<Tracer.Span> = []
-    const native = yield* Effect.tracer
+    const { spans, tracer } = yield* recorder
     const console = yield* Effect.console
     /** Takes whatever is printed, by whichever method. */
     const recordingConsole = new Proxy(console.unsafe, {
@@ -165,14 +164,7 @@ const observe = (step: Scripted.Step, client: (client: HttpClient.HttpClient) =>
         HashSet.fromIterable([...loggers, Logger.prettyLoggerDefault, Logger.tracerLogger])
       ),
       Effect.withConsole({ ...console, unsafe: recordingConsole }),
-      Effect.withTracer(Tracer.make({
-        ...native,
-        span: (...args) => {
-          const span = native.span(...args)
-          spans.push(span)
-          return span
-        }
-      })),
+      Effect.withTracer(tracer),
       Effect.exit
     )
     return { exit, lines, spans }

@@ -151,10 +151,6 @@ export class NoTicket extends Schema.TaggedError<NoTicket>("@effect-feishu/emula
   }
 }
 
-const rules = <F extends Fault.Fault | Fault.PushFault>(
-  faults: ReadonlyArray<F | Fault.Rule<F>> | undefined
-): ReadonlyArray<Fault.Rule<F>> => (faults ?? []).map((fault) => "_tag" in fault ? Fault.next(1, fault) : fault)
-
 const getsTickets = (app: App) => (app.kind ?? "store") === "store" && app.enabled !== false
 
 const make = Effect.fnUntraced(function*(options: Options) {
@@ -163,8 +159,8 @@ const make = Effect.fnUntraced(function*(options: Options) {
   const own = Effect.provide(runtime)
   const journal = yield* Journal.make
   const platform = Platform.make({ apps: options.apps, limits: options.limits ?? [] })
-  let callFault = Fault.armed(rules<Fault.Fault>(options.faults))
-  let pushFault = Fault.armed(rules<Fault.PushFault>(options.pushFaults))
+  let callFault = Fault.armed<Fault.Fault>(options.faults ?? [])
+  let pushFault = Fault.armed<Fault.PushFault>(options.pushFaults ?? [])
   const pusher = yield* Push.make({
     apps: platform.apps,
     journal,
@@ -292,11 +288,11 @@ const make = Effect.fnUntraced(function*(options: Options) {
     invalidateTokens: platform.invalidateTokens,
     setFaults: (faults) =>
       Effect.sync(() => {
-        callFault = Fault.armed(rules<Fault.Fault>(faults))
+        callFault = Fault.armed<Fault.Fault>(faults)
       }),
     setPushFaults: (faults) =>
       Effect.sync(() => {
-        pushFault = Fault.armed(rules<Fault.PushFault>(faults))
+        pushFault = Fault.armed<Fault.PushFault>(faults)
       }),
     journal: journal.entries,
     changes: journal.changes

@@ -193,13 +193,16 @@ const arm = (when: When): Effect.Effect<boolean> => {
 
 /**
  * The rules with counters at zero: asked for each call or push, they give the fault of the first rule whose turn it
- * is. The rules behind that one are not asked.
+ * is. The rules behind that one are not asked. A fault without a rule goes wrong once.
  *
  * @since 0.1.0
  * @category rules
  */
-export const armed = <F>(rules: ReadonlyArray<Rule<F>>) => {
-  const armed = rules.map((rule) => ({ ...rule, isDue: arm(rule.when) }))
+export const armed = <F extends Fault | PushFault>(faults: ReadonlyArray<F | Rule<F>>) => {
+  const armed = faults.map((fault) => {
+    const rule = "_tag" in fault ? next(1, fault) : fault
+    return { ...rule, isDue: arm(rule.when) }
+  })
   return (subject: string): Effect.Effect<F | undefined> =>
     Effect.gen(function*() {
       for (const { fault, isDue, only } of armed) {

@@ -8,7 +8,7 @@ import { escape } from "effect/RegExp"
 export type Mask = (text: string) => string
 
 /**
- * How a secret may look in somebody's message: as it is, inside JSON (also with `\\/`), inside a URL or a form. Not
+ * How a secret may look in somebody's message: as it is, inside JSON (also with `\/`), inside a URL or a form. Not
  * covered: what has been encoded further (base64, HTML entities) or cut.
  */
 const forms = (secret: string): ReadonlyArray<string> => {
@@ -27,8 +27,8 @@ export const make = (secrets: ReadonlyArray<Redacted.Redacted>): Mask => {
   const needles = secrets.flatMap((secret) => forms(Redacted.value(secret))).filter((form) => form !== "")
   if (needles.length === 0) return (text) => text
   // The longest first, since one may contain another; in any case, since %2f is %2F.
-  const pattern = needles.toSorted((a, b) => b.length - a.length).map(escape).join("|")
-  return (text) => text.replace(new RegExp(pattern, "gi"), "<redacted>")
+  const pattern = new RegExp(needles.toSorted((a, b) => b.length - a.length).map(escape).join("|"), "gi")
+  return (text) => text.replace(pattern, "<redacted>")
 }
 
 /**

@@ -106,8 +106,8 @@ export const make = Effect.fnUntraced(function*(options: {
   const client = HttpClient.withTracerPropagation(yield* HttpClient.HttpClient, false)
   // Of the emulator's own runtime: a push must not depend on who caused it, nor on how that one can be interrupted.
   const run = yield* FiberSet.makeRuntime<never>()
-  /** By app: pushes that wait for the next one. */
-  const held = new Map<string, ReadonlyArray<Effect.Effect<void>>>()
+  /** By app: the push that waits for the next one. */
+  const held = new Map<string, Effect.Effect<void>>()
 
   const send = (url: RequestUrl, delivery: Delivery): Effect.Effect<Acknowledgement, unknown> =>
     typeof url === "function"
@@ -169,7 +169,8 @@ export const make = Effect.fnUntraced(function*(options: {
     readonly eventId: string
     readonly ts: number
     readonly fault: PushFault | undefined
-    readonly waiting: ReadonlyArray<Effect.Effect<void>>
+    /** What runs once this has been delivered for the first time. */
+    readonly afterFirst: Effect.Effect<void>
   }): Effect.Effect<void> =>
     Effect.gen(function*() {
       const { appId, event, eventId, fault } = push
@@ -181,7 +182,7 @@ export const make = Effect.fnUntraced(function*(options: {
         const delivery = attempt === 1 && fault?._tag === "Tampered" ? tamper(sealed) : sealed
         const acknowledged = yield* deliver(appId, delivery, { ...entry, attempt })
         if (attempt === 1) {
-          for (const waiting of push.waiting) run(waiting)
+          run(push.afterFirst)
           if (fault?._tag === "Replayed") {
             run(Effect.delay(deliver(appId, delivery, { ...entry, attempt, origin: "replayed" }), fault.after))
           }
@@ -222,12 +223,12 @@ export const make = Effect.fnUntraced(function*(options: {
     const eventId = yield* hex(32)
     const fault = yield* options.faultOf(event.type)
     const ts = yield* Clock.currentTimeMillis
-    const waiting = held.get(appId) ?? []
+    const waiting = held.get(appId) ?? Effect.void
     held.delete(appId)
-    const deliveries = deliverUntilAcknowledged({ appId, event, eventId, ts, fault, waiting })
+    const deliveries = deliverUntilAcknowledged({ appId, event, eventId, ts, fault, afterFirst: waiting })
     switch (fault?._tag) {
       case "Lost": {
-        for (const one of waiting) run(one)
+        run(waiting)
         const lost = { eventType: event.type, eventId, attempt: 1, origin: "platform", fault: "Lost" } as const
         yield* options.journal.append(
           Journal.Push({ at: ts, endedAt: ts, appId, ...lost, outcome: "lost", status: undefined })
@@ -235,8 +236,8 @@ export const make = Effect.fnUntraced(function*(options: {
         break
       }
       case "Held":
-        for (const one of waiting) run(one)
-        held.set(appId, [deliverUntilAcknowledged({ appId, event, eventId, ts, fault, waiting: [] })])
+        run(waiting)
+        held.set(appId, deliverUntilAcknowledged({ appId, event, eventId, ts, fault, afterFirst: Effect.void }))
         break
       case "Late":
         run(Effect.delay(deliveries, fault.by))
