@@ -5,17 +5,39 @@
  * @since 0.1.0
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { FeishuApp } from "./FeishuApp.js"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import type { ApiError, NetworkError } from "./FeishuError.js"
+import * as FeishuMetrics from "./FeishuMetrics.js"
+import { askedWait } from "./internal/askedWait.js"
 import * as OpenApi from "./OpenApi.js"
+import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.js"
 
 /**
  * Asks the platform to push an `app_ticket` event now: `POST /open-apis/auth/v3/app_ticket/resend`.
  *
  * Success says that a push was triggered, no more. The ticket itself arrives by that event, up to 2 minutes later
  * (pages "重新获取 app_ticket" and "ISV 相关"). Failed attempts are repeated under the `RetryPolicy` in force.
+ *
+ * This is the bare call: it needs no `AppTicket`, and knows nothing of its cool-down.
  *
  * @since 0.1.0
  * @category calls
@@ -31,4 +53,410 @@ export const resend: Effect.Effect<void, NetworkError | ApiError, FeishuApp | Ht
   ),
   Effect.asVoid,
   Effect.withSpan("AppTicket.resend")
+)
+
+/**
+ * No ticket came in time.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class TicketTimeout extends Schema.TaggedError<TicketTimeout>("@effect-feishu/auth/TicketTimeout")(
+  "TicketTimeout",
+  {
+    appId: Schema.String,
+    waited: Schema.DurationFromMillis
+  }
+) {
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    return `No app ticket for ${this.appId} came within ${
+      Duration.format(this.waited)
+    }. Check in the developer console `
+      + "that the app has a published version and that its request URL leads to this service; that no firewall or proxy "
+      + "keeps the platform's POST requests away; and in the log that this service has refused no delivery. A process "
+      + "that does not receive the events itself must share its TicketStore with the one that does."
+  }
+}
+
+/**
+ * Why there is no ticket: none came in time, the platform refused or could not be reached, or the store failed.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type TicketError = TicketTimeout | NetworkError | ApiError | TicketStoreError
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /**
+   * A valid ticket. One that is fresh is there at once, without a look at the store; one that is older, too, and a
+   * resend follows in the background. Where there is none it asks the platform for one and waits.
+   */
+  readonly get: Effect.Effect<Ticket, TicketError>
+  /** A newer ticket than there is now: asks the platform for one and waits. */
+  readonly refresh: Effect.Effect<Ticket, TicketError>
+  /** Never hands out this ticket again: the platform has refused it (code 10012). Any other stays as it is. */
+  readonly invalidate: (ticket: Ticket) => Effect.Effect<void, TicketStoreError>
+  /** The newest ticket, if there is one, then each that arrives. */
+  readonly changes: Stream.Stream<Ticket, TicketStoreError>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class AppTicket extends Context.Tag("@effect-feishu/auth/AppTicket")<AppTicket, Service>() {}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** A ticket is fresh for so long after it was sent: the platform sends one every hour. Default: 75 minutes. */
+  readonly freshFor?: Duration.DurationInput | undefined
+  /** A ticket is no longer handed out so long before its 3 hours end. Default: 5 minutes. */
+  readonly expiryMargin?: Duration.DurationInput | undefined
+  /** How long to wait for a ticket. The platform may take 2 minutes (page "ISV 相关"). Default: 150 s. */
+  readonly waitFor?: Duration.DurationInput | undefined
+  /**
+   * After a resend, no other follows for so long, or for as long as the platform asks for, if that is longer. Once the
+   * platform has accepted one, none follows until its push has come or is overdue, after 2 minutes. Default: 60 s.
+   */
+  readonly coolDown?: Duration.DurationInput | undefined
+}
+
+const lifetime = Duration.hours(3)
+
+/** A push follows its resend within this time (page "ISV 相关"). */
+const pushWithin = Duration.minutes(2)
+
+/** How often the log says that somebody is still waiting. */
+const progressEvery = Duration.seconds(15)
+
+/** The name under which the store keeps the cool-down, for all processes that share it. */
+const coolDownName = "resend"
+
+/** Any ticket will do that was sent after this, in milliseconds since 1970; `now`: after the newest that there is. */
+type After = number | "now"
+
+interface Waiter {
+  after: After
+  readonly deferred: Deferred.Deferred<Ticket, TicketError>
+}
+
+const isSame = (a: Ticket, b: Ticket): boolean => Redacted.value(a.value) === Redacted.value(b.value)
+
+const monotonicMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
+
+const outcomeOf = (exit: Exit.Exit<void, NetworkError | ApiError>): string =>
+  Exit.match(exit, {
+    onSuccess: () => "success",
+    onFailure: (cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onNone: () => "interrupted",
+        onSome: (error) => error._tag === "NetworkError" ? error.reason : error.kind
+      })
+  })
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options?: Options
+): Effect.Effect<Service, FeishuAppError, FeishuApp | TicketStore | HttpClient.HttpClient | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { appId, kind } = yield* FeishuApp
+    if (kind !== "store") {
+      return yield* new FeishuAppError({
+        field: "kind",
+        problem: "is self-built: such an app needs no app ticket and gets none, so leave AppTicket out"
+      })
+    }
+    const store = yield* TicketStore
+    const freshFor = Duration.toMillis(options?.freshFor ?? "75 minutes")
+    const validFor = Duration.toMillis(lifetime) - Duration.toMillis(options?.expiryMargin ?? "5 minutes")
+    const waitFor = Duration.decode(options?.waitFor ?? "150 seconds")
+    const coolDown = Duration.decode(options?.coolDown ?? "60 seconds")
+    const counted = FeishuMetrics.tagged(FeishuMetrics.ticketResends, "outcome", { app_id: appId })
+    const ageGauge = FeishuMetrics.tagged(FeishuMetrics.ticketAge, "app_id")(appId)
+    const waitersGauge = FeishuMetrics.tagged(FeishuMetrics.ticketWaiters, "app_id")(appId)
+    // In the layer's scope: what one caller begins others wait for, so a caller who goes away must not end it.
+    const runFork = yield* FiberSet.makeRuntime<FeishuApp | HttpClient.HttpClient>()
+    const run = <A>(effect: Effect.Effect<A, never, FeishuApp | HttpClient.HttpClient>) =>
+      runFork(Effect.annotateLogs(effect, { app_id: appId }))
+
+    /** The newest ticket that has been seen. */
+    let held: Ticket | undefined
+    /** The one that was last invalidated, should the store still have it. */
+    let invalid: Ticket | undefined
+    const waiters = new Set<Waiter>()
+    /** While tickets are looked for: whether the store has been looked at, and what ends it when nobody waits. */
+    let pursuit: { looked: boolean; readonly over: Deferred.Deferred<void> } | undefined
+    /** The last resend, or the one that runs. */
+    let asking: Fiber.RuntimeFiber<void> | undefined
+    /** When the platform accepted a resend whose push has not come, on the monotonic clock. */
+    let askedAt: number | undefined
+
+    const sentAt = (ticket: Ticket) => DateTime.toEpochMillis(ticket.sentAt)
+    const isValid = (ticket: Ticket, now: number) => now - sentAt(ticket) < validFor
+    const isFresh = (ticket: Ticket, now: number) => now - sentAt(ticket) < freshFor
+
+    const waitersChanged = () => {
+      waitersGauge.unsafeUpdate(waiters.size, [])
+      if (waiters.size === 0 && pursuit !== undefined) Deferred.unsafeDone(pursuit.over, Exit.void)
+    }
+
+    /** Of all who wait, those whom it concerns are done. */
+    const settle = (exit: Exit.Exit<Ticket, TicketError>, concerns: (waiter: Waiter) => boolean) => {
+      let settled = 0
+      for (const waiter of waiters) {
+        if (!concerns(waiter)) continue
+        waiters.delete(waiter)
+        Deferred.unsafeDone(waiter.deferred, exit)
+        settled++
+      }
+      if (settled > 0) waitersChanged()
+      return settled
+    }
+
+    const failAll = (cause: Cause.Cause<TicketError>) =>
+      Effect.sync(() => void settle(Exit.failCause(cause), () => true))
+
+    const failuresOfStore = Effect.catchAll((error: TicketStoreError) => Effect.logWarning(error.message))
+
+    /** The push has come: from now on the cool-down alone holds back the next resend. */
+    const pushHasCome = Effect.suspend(() => {
+      const asked = askedAt
+      askedAt = undefined
+      return asked === undefined ? Effect.void : Effect.flatMap(monotonicMillis, (now) => {
+        // What holds it back by now is somebody else's resend.
+        if (now - asked > Duration.toMillis(pushWithin)) return Effect.void
+        const left = Duration.toMillis(coolDown) - (now - asked)
+        return left > 0 ? store.hold(appId, coolDownName, Duration.millis(left)) : store.release(appId, coolDownName)
+      }).pipe(failuresOfStore)
+    })
+
+    /** A ticket has been seen: whoever waits for one like it has it now. */
+    const offer = (ticket: Ticket) =>
+      Effect.gen(function*() {
+        if (invalid !== undefined && isSame(ticket, invalid)) return
+        const now = yield* Clock.currentTimeMillis
+        if (held === undefined || sentAt(ticket) > sentAt(held)) {
+          held = ticket
+          ageGauge.unsafeUpdate((now - sentAt(ticket)) / 1000, [])
+        }
+        if (!isValid(ticket, now)) return
+        const settled = settle(
+          Exit.succeed(ticket),
+          ({ after }) => after !== "now" && sentAt(ticket) > after
+        )
+        if (settled > 0 && pursuit?.looked === true) {
+          yield* Effect.logInfo("an app ticket has come")
+          yield* pushHasCome
+        }
+      })
+
+    const ask = Effect.gen(function*() {
+      yield* Effect.logInfo("asking the platform for an app ticket")
+      const exit = yield* Effect.exit(Effect.onExit(resend, (exit) => Metric.update(counted(outcomeOf(exit)), 1)))
+      if (Exit.isSuccess(exit)) {
+        askedAt = yield* monotonicMillis
+        yield* failuresOfStore(store.hold(appId, coolDownName, Duration.max(coolDown, pushWithin)))
+      } else {
+        const asked = Option.flatMapNullable(Cause.failureOption(exit.cause), askedWait)
+        yield* failuresOfStore(
+          store.hold(appId, coolDownName, Duration.max(coolDown, Option.getOrElse(asked, () => Duration.zero)))
+        )
+        yield* Effect.logError("the platform was asked for an app ticket in vain", exit.cause)
+        yield* failAll(exit.cause)
+      }
+    })
+
+    const askAgainAndAgain = Effect.gen(function*() {
+      if (asking === undefined || asking.unsafePoll() !== null) {
+        const left = yield* store.claim(appId, coolDownName, coolDown)
+        if (Option.isSome(left)) {
+          yield* Effect.logInfo(`the next resend can follow in ${Duration.format(left.value)}`)
+          return yield* Effect.sleep(left.value)
+        }
+        // Not a part of the pursuit, which may be over before the platform has answered.
+        asking = run(ask)
+      }
+      yield* Fiber.join(asking)
+    }).pipe(Effect.forever)
+
+    const watch = Stream.runForEach(store.changes(appId), offer).pipe(
+      Effect.tapError((error) => Effect.logWarning(error.message)),
+      Effect.retry(Schedule.spaced("5 seconds")),
+      Effect.zipRight(Effect.never)
+    )
+
+    const tellProgress = (since: number) =>
+      monotonicMillis.pipe(
+        Effect.flatMap((now) =>
+          Effect.logInfo(`still waiting for an app ticket, for ${Duration.format(Duration.millis(now - since))} so far`)
+        ),
+        Effect.schedule(Schedule.spaced(progressEvery))
+      )
+
+    const pursue = Effect.gen(function*() {
+      const since = yield* monotonicMillis
+      const stored = yield* store.get(appId)
+      const known = [stored, Option.fromNullable(held)].flatMap(Option.toArray)
+      const now = Math.max(...known.map(sentAt))
+      for (const waiter of waiters) {
+        if (waiter.after === "now") waiter.after = now
+      }
+      yield* Effect.forEach(known, offer, { discard: true })
+      if (pursuit === undefined || waiters.size === 0) return
+      pursuit.looked = true
+      yield* Effect.raceFirst(
+        Deferred.await(pursuit.over),
+        Effect.all([watch, askAgainAndAgain, tellProgress(since)], { concurrency: "unbounded", discard: true })
+      )
+    }).pipe(
+      Effect.catchAllCause(failAll),
+      Effect.onInterrupt(() => failAll(Cause.interrupt(FiberId.none))),
+      Effect.ensuring(Effect.sync(() => {
+        pursuit = undefined
+        begin()
+      }))
+    )
+
+    const begin = () => {
+      if (pursuit !== undefined || waiters.size === 0) return
+      pursuit = { looked: false, over: Deferred.unsafeMake(FiberId.none) }
+      run(pursue)
+    }
+
+    /** Waits for a valid ticket that was sent after this. */
+    const wait = (after: After): Effect.Effect<Ticket, TicketError> =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (
+          pursuit?.looked === true && held !== undefined && isValid(held, now) && after !== "now" &&
+          sentAt(held) > after
+        ) {
+          return Effect.succeed(held)
+        }
+        const waiter: Waiter = {
+          after: pursuit?.looked === true && after === "now" ? (held === undefined ? -Infinity : sentAt(held)) : after,
+          deferred: Deferred.unsafeMake(FiberId.none)
+        }
+        waiters.add(waiter)
+        waitersChanged()
+        begin()
+        return Deferred.await(waiter.deferred).pipe(
+          Effect.timeoutFail({
+            duration: waitFor,
+            onTimeout: () => new TicketTimeout({ appId, waited: waitFor })
+          }),
+          Effect.ensuring(Effect.sync(() => {
+            if (waiters.delete(waiter)) waitersChanged()
+          }))
+        )
+      })
+
+    let isRenewing = false
+    const renewInBackground = Effect.sync(() => {
+      if (isRenewing) return
+      isRenewing = true
+      run(
+        wait("now").pipe(
+          // Another cause has been logged where it arose.
+          Effect.catchTag("TicketTimeout", (error) => Effect.logWarning(error.message)),
+          Effect.ignore,
+          Effect.ensuring(Effect.sync(() => {
+            isRenewing = false
+          }))
+        )
+      )
+    })
+
+    const look = wait(-Infinity).pipe(
+      Effect.catchTag(
+        "TicketStoreError",
+        (error) =>
+          Effect.flatMap(Clock.currentTimeMillis, (now) =>
+            held !== undefined && isValid(held, now)
+              ? Effect.as(Effect.logWarning(`the app ticket in memory is handed out, for ${error.message}`), held)
+              : Effect.fail(error))
+      ),
+      Effect.tap((ticket) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => isFresh(ticket, now) ? Effect.void : renewInBackground)
+      ),
+      Effect.withSpan("AppTicket.get", { captureStackTrace: false, attributes: { "feishu.app_id": appId } })
+    )
+
+    return {
+      get: Effect.clockWith((clock) => {
+        const now = clock.unsafeCurrentTimeMillis()
+        if (held === undefined || !isFresh(held, now)) return look
+        ageGauge.unsafeUpdate((now - sentAt(held)) / 1000, [])
+        return Effect.succeed(held)
+      }),
+      refresh: wait("now").pipe(
+        Effect.withSpan("AppTicket.refresh", { captureStackTrace: false, attributes: { "feishu.app_id": appId } })
+      ),
+      invalidate: (ticket) =>
+        Effect.suspend(() => {
+          invalid = ticket
+          if (held !== undefined && isSame(held, ticket)) held = undefined
+          return store.drop(appId, ticket)
+        }),
+      changes: store.changes(appId)
+    }
+  })
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options?: Options
+): Layer.Layer<AppTicket, FeishuAppError, FeishuApp | TicketStore | HttpClient.HttpClient> =>
+  Layer.scoped(AppTicket, make(options))
+
+/**
+ * A valid ticket: see `Service.get`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const get: Effect.Effect<Ticket, TicketError, AppTicket> = Effect.flatMap(AppTicket, ({ get }) => get)
+
+/**
+ * A newer ticket than there is now: see `Service.refresh`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const refresh: Effect.Effect<Ticket, TicketError, AppTicket> = Effect.flatMap(
+  AppTicket,
+  ({ refresh }) => refresh
+)
+
+/**
+ * Never hands out this ticket again: see `Service.invalidate`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const invalidate = (ticket: Ticket): Effect.Effect<void, TicketStoreError, AppTicket> =>
+  Effect.flatMap(AppTicket, (service) => service.invalidate(ticket))
+
+/**
+ * The newest ticket, if there is one, then each that arrives.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const changes: Stream.Stream<Ticket, TicketStoreError, AppTicket> = Stream.unwrap(
+  Effect.map(AppTicket, ({ changes }) => changes)
 )

@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import * as ErrorCode from "./ErrorCode.js"
 import { askedWait } from "./internal/askedWait.js"
+import { oneLine } from "./internal/oneLine.js"
 
 const networkAdvice = {
   Connection: "Check the network, DNS, and any proxy or firewall between this machine and the host.",
@@ -15,12 +16,6 @@ const networkAdvice = {
   Unavailable: "The platform, or a gateway before it, is out of order: try again later.",
   InvalidResponse: "Something other than the Open Platform may have answered: check the base URL and any proxy."
 } as const
-
-/** Somebody else's words for one line of a log: no control characters, no more than anybody reads. */
-const oneLine = (text: string): string => {
-  const line = text.replace(/\p{Cc}+/gu, " ")
-  return line.length > 500 ? `${line.slice(0, 500)}…` : line
-}
 
 /**
  * Nothing usable came back: the request may or may not have reached the platform.

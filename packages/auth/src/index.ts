@@ -1,5 +1,5 @@
 /**
- * The app ticket: ask the platform to push one now.
+ * The app ticket: have a valid one, wait for it, ask the platform to push one now.
  *
  * @since 0.1.0
  */
@@ -11,6 +11,48 @@ export * as AppTicket from "./AppTicket.js"
  * @since 0.1.0
  */
 export * as ErrorCode from "./ErrorCode.js"
+
+/**
+ * Opens what the platform pushes, and tells whether the platform signed it.
+ *
+ * @since 0.1.0
+ */
+export * as EventCrypto from "./EventCrypto.js"
+
+/**
+ * What a service does about an event.
+ *
+ * @since 0.1.0
+ */
+export * as EventHandler from "./EventHandler.js"
+
+/**
+ * The request URL as a route of an Effect server.
+ *
+ * @since 0.1.0
+ */
+export * as EventHttpApp from "./EventHttpApp.js"
+
+/**
+ * The request URL as a listener for `node:http`, Express, Koa and Fastify.
+ *
+ * @since 0.1.0
+ */
+export * as EventNodeListener from "./EventNodeListener.js"
+
+/**
+ * Takes what the platform pushes: proves it, keeps the ticket, hands every other event on.
+ *
+ * @since 0.1.0
+ */
+export * as EventSubscription from "./EventSubscription.js"
+
+/**
+ * The request URL as a function from a web `Request` to a `Response`.
+ *
+ * @since 0.1.0
+ */
+export * as EventWebHandler from "./EventWebHandler.js"
 
 /**
  * Which app this is: its id, its secrets, and the platform it belongs to.
@@ -27,6 +69,20 @@ export * as FeishuApp from "./FeishuApp.js"
 export * as FeishuError from "./FeishuError.js"
 
 /**
+ * An event of the platform's, in one shape for its schemas 1.0 and 2.0.
+ *
+ * @since 0.1.0
+ */
+export * as FeishuEvent from "./FeishuEvent.js"
+
+/**
+ * What this library counts.
+ *
+ * @since 0.1.0
+ */
+export * as FeishuMetrics from "./FeishuMetrics.js"
+
+/**
  * One exchange with the Open Platform, typed: what the calls of this library are made of.
  *
  * @since 0.1.0
@@ -39,3 +95,10 @@ export * as OpenApi from "./OpenApi.js"
  * @since 0.1.0
  */
 export * as RetryPolicy from "./RetryPolicy.js"
+
+/**
+ * What an app must not forget: its ticket, the events it has handled, the resend it has just sent.
+ *
+ * @since 0.1.0
+ */
+export * as TicketStore from "./TicketStore.js"

@@ -44,6 +44,11 @@ export interface Options {
    * from 1 s to 2 min. Default: 200 ms.
    */
   readonly pushDelay?: Duration.DurationInput | "realistic" | undefined
+  /**
+   * Whether an event that is pushed again has a new signature, or the bytes and headers of the first push: no source
+   * says what the platform does. Default: true.
+   */
+  readonly signRetriesAnew?: boolean | undefined
 }
 
 /**
@@ -164,7 +169,8 @@ const make = Effect.fnUntraced(function*(options: Options) {
   const pusher = yield* Push.make({
     apps: platform.apps,
     journal,
-    faultOf: (eventType) => Effect.suspend(() => pushFault(eventType))
+    faultOf: (eventType) => Effect.suspend(() => pushFault(eventType)),
+    signRetriesAnew: options.signRetriesAnew ?? true
   })
 
   const find = (appId: string) =>

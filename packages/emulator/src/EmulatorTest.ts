@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
-import { FeishuApp } from "@effect-feishu/auth"
+import { AppTicket, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/auth"
 import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import type { App } from "./App.js"
+import type { App, RequestUrl } from "./App.js"
 import * as Emulator from "./Emulator.js"
 
 /**
@@ -42,3 +43,62 @@ export const layer = (
     Emulator.layerHttpClient({ ...options, apps: [app] })
   )
 }
+
+/**
+ * A request URL that leads to this subscription, without a socket.
+ *
+ * @since 0.1.0
+ * @category request URLs
+ */
+export const requestUrl = (subscription: EventSubscription.Service): RequestUrl => ({ body, headers }) =>
+  EventSubscription.answer(subscription, {
+    method: "POST",
+    headers,
+    body: Effect.sync(() => new TextEncoder().encode(body))
+  })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface TicketOptions<R = never> extends Options {
+  readonly subscription?: EventSubscription.Options<R> | undefined
+  readonly ticket?: AppTicket.Options | undefined
+}
+
+/**
+ * The whole loop: besides what `layer` has, an `AppTicket`, and an `EventSubscription` to which the emulator pushes. The
+ * app `cli_test` has an encrypt key and a verification token.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTicket = <R = never>(
+  options?: TicketOptions<R>
+): Layer.Layer<
+  | FeishuApp.FeishuApp
+  | HttpClient.HttpClient
+  | Emulator.Emulator
+  | TicketStore.TicketStore
+  | EventSubscription.EventSubscription
+  | AppTicket.AppTicket,
+  FeishuApp.FeishuAppError | EventSubscription.EventSubscriptionError,
+  R
+> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const { appId } = yield* FeishuApp.FeishuApp
+    const { updateApp } = yield* Emulator.Emulator
+    const url = requestUrl(yield* EventSubscription.EventSubscription)
+    yield* Effect.orDie(updateApp(appId, (app) => ({ ...app, requestUrl: url })))
+  })).pipe(
+    Layer.provideMerge(Layer.merge(AppTicket.layer(options?.ticket), EventSubscription.layer(options?.subscription))),
+    Layer.provideMerge(TicketStore.layerMemory),
+    Layer.provideMerge(layer({
+      ...options,
+      app: {
+        encryptKey: Redacted.make("the encrypt key of cli_test"),
+        verificationToken: Redacted.make("the verification token of cli_test"),
+        ...options?.app
+      }
+    }))
+  )

@@ -102,6 +102,7 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly apps: ReadonlyMap<string, App>
   readonly journal: Journal.Journal
   readonly faultOf: (eventType: string) => Effect.Effect<PushFault | undefined>
+  readonly signRetriesAnew: boolean
 }) {
   const client = HttpClient.withTracerPropagation(yield* HttpClient.HttpClient, false)
   // Of the emulator's own runtime: a push must not depend on who caused it, nor on how that one can be interrupted.
@@ -175,10 +176,12 @@ export const make = Effect.fnUntraced(function*(options: {
     Effect.gen(function*() {
       const { appId, event, eventId, fault } = push
       const entry = { eventType: event.type, eventId, origin: "platform", fault: fault?._tag } as const
+      let first: Delivery | undefined
       for (let attempt = 1; attempt <= retryDelays.length + 1; attempt++) {
         const app = options.apps.get(appId)
         if (app === undefined) return
-        const sealed = yield* render(app, event, eventId, push.ts)
+        const sealed = !options.signRetriesAnew && first || (yield* render(app, event, eventId, push.ts))
+        first ??= sealed
         const delivery = attempt === 1 && fault?._tag === "Tampered" ? tamper(sealed) : sealed
         const acknowledged = yield* deliver(appId, delivery, { ...entry, attempt })
         if (attempt === 1) {

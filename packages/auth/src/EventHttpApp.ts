@@ -1,0 +1,63 @@
+/**
+ * The request URL as a route of an Effect server.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as EventSubscription from "./EventSubscription.js"
+import * as BodyBuffer from "./internal/bodyBuffer.js"
+
+const read = (request: HttpServerRequest.HttpServerRequest) =>
+  Effect.suspend(() => {
+    const buffer = BodyBuffer.make()
+    return request.stream.pipe(
+      Stream.mapError(() => EventSubscription.incomplete),
+      Stream.runForEach((chunk) => buffer.add(chunk) ? Effect.void : EventSubscription.tooLarge),
+      Effect.map(() => buffer.bytes())
+    )
+  })
+
+/**
+ * The request URL, whatever the path: for `HttpRouter.all("/webhook", …)`.
+ *
+ * @since 0.1.0
+ * @category apps
+ */
+export const httpApp: HttpApp.Default<never, EventSubscription.EventSubscription> = Effect.gen(function*() {
+  const subscription = yield* EventSubscription.EventSubscription
+  const request = yield* HttpServerRequest.HttpServerRequest
+  const { body, headers, status } = yield* EventSubscription.answer(subscription, {
+    method: request.method,
+    headers: request.headers,
+    body: read(request)
+  })
+  return HttpServerResponse.text(body, {
+    status,
+    // What was not read must not be taken for the next request.
+    headers: status === 413 ? { ...headers, connection: "close" } : headers
+  })
+})
+
+/**
+ * The request URL at this path of the `HttpLayerRouter`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  path: HttpLayerRouter.PathInput
+): Layer.Layer<never, never, HttpLayerRouter.HttpRouter | EventSubscription.EventSubscription> =>
+  HttpLayerRouter.use((router) =>
+    Effect.flatMap(
+      EventSubscription.EventSubscription,
+      // Every method, for it is the subscription that answers 405.
+      (subscription) =>
+        router.add("*", path, Effect.provideService(httpApp, EventSubscription.EventSubscription, subscription))
+    )
+  )

@@ -1,0 +1,92 @@
+/**
+ * The request URL as a listener for `node:http`, and so for Express, Koa and Fastify.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Runtime from "effect/Runtime"
+import type * as Http from "node:http"
+import * as EventSubscription from "./EventSubscription.js"
+import * as BodyBuffer from "./internal/bodyBuffer.js"
+
+/**
+ * Answers, whatever the path. The promise ends when the answer has been given, and never fails.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Listener = (request: Http.IncomingMessage, response: Http.ServerResponse) => Promise<void>
+
+/** The raw bytes where a framework has read them already: `express.raw()`, or a parser that keeps `rawBody`. */
+const readBefore = (request: Http.IncomingMessage): Uint8Array | undefined => {
+  const { body, rawBody } = request as { readonly body?: unknown; readonly rawBody?: unknown }
+  const bytes = rawBody ?? body
+  return bytes instanceof Uint8Array ? bytes : undefined
+}
+
+const read = (request: Http.IncomingMessage): Effect.Effect<Uint8Array, EventSubscription.EventRefused> =>
+  Effect.async((resume) => {
+    const bytes = readBefore(request)
+    if (bytes !== undefined) {
+      return resume(
+        bytes.length > EventSubscription.maxBodyBytes ? EventSubscription.tooLarge : Effect.succeed(bytes)
+      )
+    }
+    if (request.readableDidRead) {
+      return resume(Effect.dieMessage(
+        "The request's body was read before, and only what it was parsed to is left, which has no signature: put the "
+          + "listener before every body parser (express.json() for one), or a parser that keeps the bytes as `rawBody`"
+      ))
+    }
+    const buffer = BodyBuffer.make()
+    const end = (effect: Effect.Effect<Uint8Array, EventSubscription.EventRefused>) => {
+      request.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose)
+      // Node's own listeners are gone by now, and without one an error would end the process.
+      request.on("error", () => {})
+      resume(effect)
+    }
+    const onData = (chunk: Uint8Array) => {
+      if (buffer.add(chunk)) return
+      request.pause()
+      end(EventSubscription.tooLarge)
+    }
+    const onEnd = () => end(Effect.sync(() => buffer.bytes()))
+    const onClose = () => end(EventSubscription.incomplete)
+    request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose)
+  })
+
+const write = (response: Http.ServerResponse, { body, headers, status }: EventSubscription.Answer): void => {
+  // Whoever asked may have gone away.
+  if (response.destroyed || response.headersSent) return
+  response.writeHead(status, {
+    ...headers,
+    "content-length": Buffer.byteLength(body),
+    // What was not read must not be taken for the next request.
+    ...(status === 413 && { connection: "close" })
+  })
+  response.end(body)
+}
+
+/**
+ * Whatever it meets with, it answers and does not throw. It takes the logger and the tracer of where it is made.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make: Effect.Effect<Listener, never, EventSubscription.EventSubscription> = Effect.gen(function*() {
+  const subscription = yield* EventSubscription.EventSubscription
+  const run = Runtime.runFork(yield* Effect.runtime<never>())
+  return (request, response) =>
+    new Promise((resolve) => {
+      const fiber = run(EventSubscription.answer(subscription, {
+        method: request.method ?? "",
+        headers: request.headers,
+        body: read(request)
+      }))
+      fiber.addObserver((exit) => {
+        write(response, Exit.getOrElse(exit, () => ({ status: 500, headers: {}, body: "" })))
+        resolve()
+      })
+    })
+})

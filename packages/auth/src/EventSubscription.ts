@@ -1,0 +1,573 @@
+/**
+ * Takes what the platform pushes to the app's request URL: proves that it is the platform's, keeps the ticket, and hands
+ * every other event on.
+ *
+ * Its doors to the network are `EventHttpApp`, `EventWebHandler` and `EventNodeListener`.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as EventCrypto from "./EventCrypto.js"
+import type { EventHandler } from "./EventHandler.js"
+import { FeishuApp } from "./FeishuApp.js"
+import * as FeishuEvent from "./FeishuEvent.js"
+import * as FeishuMetrics from "./FeishuMetrics.js"
+import { oneLine } from "./internal/oneLine.js"
+import { TicketStore, type TicketStoreError } from "./TicketStore.js"
+
+/**
+ * What arrived at the request URL.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Delivery {
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+  /** The bytes as they arrived: parsed JSON that is written again has another signature. */
+  readonly body: Uint8Array
+}
+
+/**
+ * What became of a delivery that was accepted.
+ *
+ * - `challenge`: it was the handshake of a URL that is being saved; `challenge` is to be sent back.
+ * - `stored`: the ticket is in the store. `older`: the store has a newer one.
+ * - `handled`: the handler has succeeded. `duplicate`: it had succeeded before. `unhandled`: there is no handler for it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Receipt =
+  | { readonly outcome: "challenge"; readonly challenge: string }
+  | { readonly outcome: "stored" | "older" | "handled" | "duplicate" | "unhandled" }
+
+const statuses = {
+  Method: 405,
+  ContentType: 415,
+  TooLarge: 413,
+  Incomplete: 400,
+  Malformed: 400,
+  Unsigned: 401,
+  Signature: 401,
+  Stale: 401,
+  Decryption: 401,
+  Token: 401,
+  ForeignApp: 401,
+  Store: 503,
+  Running: 503,
+  Handler: 500,
+  HandlerTimeout: 500
+} as const
+
+/**
+ * Why a delivery was not accepted.
+ *
+ * - `Method`, `ContentType`, `TooLarge`, `Incomplete`: it is not a `POST` of JSON, is over 1 MB, or broke off.
+ * - `Malformed`: it is neither an event nor a handshake.
+ * - `Unsigned`: a proof is missing. `Signature`: it is wrong. `Stale`: it is right, but from too long ago, or from the
+ *   future. `Decryption`: the event cannot be opened. `Token`: the verification token is wrong. `ForeignApp`: it is for
+ *   another app.
+ * - `Store`: the `TicketStore` failed. `Running`: another delivery of this event is being handled. `Handler`,
+ *   `HandlerTimeout`: the handler failed, or did not end in time. After each of these the platform pushes again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class EventRefused extends Schema.TaggedError<EventRefused>("@effect-feishu/auth/EventRefused")("EventRefused", {
+  reason: Schema.Literal(
+    "Method",
+    "ContentType",
+    "TooLarge",
+    "Incomplete",
+    "Malformed",
+    "Unsigned",
+    "Signature",
+    "Stale",
+    "Decryption",
+    "Token",
+    "ForeignApp",
+    "Store",
+    "Running",
+    "Handler",
+    "HandlerTimeout"
+  ),
+  /** What was seen, and what to do about it. For the log: the answer does not have it. */
+  description: Schema.String
+}) {
+  /**
+   * The HTTP status of the answer.
+   *
+   * @since 0.1.0
+   */
+  get status(): number {
+    return statuses[this.reason]
+  }
+
+  /**
+   * Whether nothing shows that the delivery was meant for this app.
+   *
+   * @since 0.1.0
+   */
+  get isUnproven(): boolean {
+    return this.status === 401
+  }
+
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    return `refused a delivery to the request URL (${this.reason}): ${this.description}`
+  }
+}
+
+const refused = (reason: EventRefused["reason"], description: string) => new EventRefused({ reason, description })
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** Succeeds when the delivery may be acknowledged with HTTP 200, and not before. */
+  readonly receive: (delivery: Delivery) => Effect.Effect<Receipt, EventRefused>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class EventSubscription
+  extends Context.Tag("@effect-feishu/auth/EventSubscription")<EventSubscription, Service>()
+{}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<R = never> {
+  /** What to do about events other than the ticket's. Default: nothing, they are acknowledged and dropped. */
+  readonly handlers?: ReadonlyArray<EventHandler<R>> | undefined
+  /** The time for a handler. The platform waits 3 s (page "事件概述"). Default: 2.5 s. */
+  readonly handlerTimeout?: Duration.DurationInput | undefined
+  /**
+   * How old a signature may be. Nothing says whether the platform signs a retry anew, and its last retry comes 7 h 5 min
+   * 15 s after the first push (page "事件概述": after 15 s, 5 min, 1 h and 6 h). Default: 7 h 10 min.
+   */
+  readonly maxAge?: Duration.DurationInput | undefined
+  /** How far in the future a signature, or a ticket, may be: clocks differ. Default: 5 min. */
+  readonly maxFuture?: Duration.DurationInput | undefined
+  /**
+   * For how long an event that was handled is remembered, so that it is not handled again. It must outlast `maxAge` and
+   * `maxFuture` together, or a replay would be handled. Default: 8 h.
+   */
+  readonly rememberFor?: Duration.DurationInput | undefined
+  /**
+   * Whether to accept events that nothing proves to be the platform's, where the app has neither an encrypt key nor a
+   * verification token: anybody could then send a ticket of theirs. Default: false.
+   */
+  readonly acceptUnproven?: boolean | undefined
+}
+
+/**
+ * An option that cannot be right.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class EventSubscriptionError
+  extends Schema.TaggedError<EventSubscriptionError>("@effect-feishu/auth/EventSubscriptionError")(
+    "EventSubscriptionError",
+    { field: Schema.String, problem: Schema.String }
+  )
+{
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    return `EventSubscription: ${this.field} ${this.problem}`
+  }
+}
+
+const wrong = (field: string, problem: string) => new EventSubscriptionError({ field, problem })
+
+const check = (options: Options<unknown>, isProvable: boolean): Effect.Effect<void, EventSubscriptionError> => {
+  const types = new Set<string | undefined>()
+  for (const { type } of options.handlers ?? []) {
+    if (types.has(type)) return wrong("handlers", `has two for ${type ?? "all"}: put them into one`)
+    if (type === "app_ticket") {
+      return wrong("handlers", "has one for app_ticket, which goes to the TicketStore: use AppTicket.changes instead")
+    }
+    types.add(type)
+  }
+  return isProvable || options.acceptUnproven === true
+    ? Effect.void
+    : wrong(
+      "encryptKey",
+      "and verificationToken are both missing, so anybody could send this app a ticket: give FeishuApp what the "
+        + "developer console has under \"Encryption Strategy\", or set acceptUnproven"
+    )
+}
+
+const decodeUtf8 = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+
+const parse = (text: () => string): Either.Either<unknown, EventRefused> =>
+  Either.try({ try: () => JSON.parse(text()), catch: () => refused("Malformed", "the body is not JSON in UTF-8") })
+
+const encryptedOf = (json: unknown): string | undefined => {
+  const encrypted = typeof json === "object" && json !== null && "encrypt" in json ? json.encrypt : undefined
+  return typeof encrypted === "string" ? encrypted : undefined
+}
+
+const message = (json: unknown): Either.Either<FeishuEvent.Message, EventRefused> =>
+  Either.mapLeft(
+    FeishuEvent.decode(json),
+    (problem) => refused("Malformed", `neither an event nor a handshake: ${problem}`)
+  )
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <R = never>(
+  options?: Options<R>
+): Effect.Effect<Service, EventSubscriptionError, FeishuApp | TicketStore | R> =>
+  Effect.gen(function*() {
+    const { appId, encryptKey, verificationToken } = yield* FeishuApp
+    const store = yield* TicketStore
+    const context = yield* Effect.context<R>()
+    yield* check(options ?? {}, Option.isSome(encryptKey) || Option.isSome(verificationToken))
+    const maxAge = Duration.decode(options?.maxAge ?? "430 minutes")
+    const maxFuture = Duration.decode(options?.maxFuture ?? "5 minutes")
+    const rememberFor = Duration.decode(options?.rememberFor ?? "8 hours")
+    const handlerTimeout = Duration.decode(options?.handlerTimeout ?? "2500 millis")
+    if (Duration.greaterThanOrEqualTo(handlerTimeout, Duration.seconds(3))) {
+      return yield* wrong("handlerTimeout", "must be less than the 3 s for which the platform waits")
+    }
+    const lifeOfSignature = Duration.sum(maxAge, maxFuture)
+    if (Duration.lessThanOrEqualTo(rememberFor, Duration.max(lifeOfSignature, Duration.minutes(1)))) {
+      return yield* wrong(
+        "rememberFor",
+        `must be longer than maxAge and maxFuture together, ${Duration.format(lifeOfSignature)}, and than a minute`
+      )
+    }
+    // Should this process die meanwhile, the claim is over before the platform's first retry, 15 s later.
+    const claimFor = Duration.sum(handlerTimeout, Duration.seconds(10))
+    const handlers = new Map((options?.handlers ?? []).map((handler) => [handler.type, handler.handle]))
+    const crypto = yield* Effect.transposeOption(Option.map(encryptKey, EventCrypto.make))
+    const ageGauge = FeishuMetrics.tagged(FeishuMetrics.ticketAge, "app_id")(appId)
+    const counted = FeishuMetrics.tagged(FeishuMetrics.pushes, "outcome", { app_id: appId })
+
+    const checkToken = (token: string | undefined) =>
+      Option.isNone(verificationToken)
+        || (token !== undefined && EventCrypto.constantTimeEquals(token, Redacted.value(verificationToken.value)))
+        ? Effect.void
+        : refused(
+          "Token",
+          token === undefined
+            ? "it has no verification token"
+            : "its verification token is not the app's: check verificationToken, if this was the platform"
+        )
+
+    const isFuture = (millis: number, now: number) => millis > now + Duration.toMillis(maxFuture)
+
+    /** Why the signature does not prove the delivery, or undefined where it does. */
+    const flawOf = Effect.fnUntraced(function*(crypto: EventCrypto.EventCrypto, { body, headers }: Delivery) {
+      const {
+        "x-lark-request-nonce": nonce,
+        "x-lark-request-timestamp": timestamp,
+        "x-lark-signature": signature
+      } = headers
+      if (typeof timestamp !== "string" || typeof nonce !== "string" || typeof signature !== "string") {
+        return refused("Unsigned", "the signature's headers are missing")
+      }
+      if (!(yield* crypto.isGenuine({ timestamp, nonce, signature, body }))) {
+        return refused("Signature", "the signature is wrong: check encryptKey, if this was the platform")
+      }
+      const signedAt = Number(timestamp) * 1000
+      const now = yield* Clock.currentTimeMillis
+      const age = now - signedAt
+      return !(age <= Duration.toMillis(maxAge)) || isFuture(signedAt, now)
+        ? refused(
+          "Stale",
+          `the signature is from ${Duration.format(Duration.millis(Math.abs(age)))} ${
+            age < 0 ? "in the future" : "ago"
+          }`
+            + ": somebody sends old deliveries again, or this machine's clock is wrong"
+        )
+        : undefined
+    })
+
+    /** The message, proven by its signature and its token as far as the app has them. */
+    const open = Effect.fnUntraced(function*(delivery: Delivery) {
+      const json = yield* parse(() => decodeUtf8(delivery.body))
+      const encrypted = encryptedOf(json)
+      if (Option.isNone(crypto)) {
+        if (encrypted !== undefined) {
+          return yield* refused("Decryption", "it is encrypted: give FeishuApp the developer console's \"Encrypt Key\"")
+        }
+        const plain = yield* message(json)
+        yield* checkToken(plain.token)
+        return plain
+      }
+      if (encrypted === undefined) {
+        return yield* refused("Unsigned", "it is not encrypted: check that the app has this Encrypt Key")
+      }
+      const flaw = yield* flawOf(crypto.value, delivery)
+      const opened = yield* Effect.mapError(
+        Effect.flatMap(
+          Effect.mapError(crypto.value.decrypt(encrypted), (error) => refused("Decryption", error.message)),
+          (text) => Effect.flatMap(parse(() => text), message)
+        ),
+        // Whoever has not signed must not learn from the answer how far the decryption came.
+        (error) => flaw ?? error
+      )
+      // A handshake is not signed.
+      if (flaw !== undefined && opened._tag !== "Challenge") return yield* flaw
+      yield* Effect.mapError(checkToken(opened.token), (error) => flaw ?? error)
+      return opened
+    })
+
+    const storeFailed = (error: TicketStoreError) => refused("Store", error.message)
+
+    const takeTicket = Effect.fnUntraced(function*(event: FeishuEvent.FeishuEvent) {
+      const value = event.payload["app_ticket"]
+      if (typeof value !== "string" || value === "") return yield* refused("Malformed", "the event has no app_ticket")
+      const now = yield* Clock.currentTimeMillis
+      // It would stand in the way of every ticket until then.
+      if (isFuture(DateTime.toEpochMillis(event.createdAt), now)) {
+        return yield* refused("Stale", "the ticket is from the future: check this machine's clock")
+      }
+      const isNewest = yield* Effect.mapError(
+        store.put(appId, { value: Redacted.make(value), sentAt: event.createdAt }),
+        storeFailed
+      )
+      if (!isNewest) return "older"
+      yield* Metric.update(ageGauge, (now - DateTime.toEpochMillis(event.createdAt)) / 1000)
+      return "stored"
+    })
+
+    const handle = Effect.fnUntraced(function*(event: FeishuEvent.FeishuEvent) {
+      const handler = handlers.get(event.type) ?? handlers.get(undefined)
+      if (handler === undefined) return "unhandled"
+      const name = `event/${event.id}`
+      const held = yield* Effect.mapError(store.claim(appId, name, claimFor), storeFailed)
+      if (Option.isSome(held)) {
+        // Only what has been handled is held for longer than a handler may take.
+        if (Duration.greaterThan(held.value, claimFor)) return "duplicate"
+        return yield* refused("Running", "another delivery of this event is being handled")
+      }
+      yield* Effect.suspend(() => handler(event)).pipe(
+        Effect.provide(context),
+        Effect.onExit((exit) =>
+          (Exit.isSuccess(exit) ? store.hold(appId, name, rememberFor) : store.release(appId, name)).pipe(
+            // What the handler did stays done: refused, the event would be handled once more for certain.
+            Effect.catchAll((error) => Effect.logError(error.message))
+          )
+        ),
+        // A handler that cannot be interrupted goes on, but the platform gets its answer.
+        Effect.disconnect,
+        Effect.catchAllCause((cause) =>
+          Effect.zipRight(
+            Effect.logError("the event's handler failed", cause),
+            refused("Handler", "the handler failed")
+          )
+        ),
+        Effect.interruptible,
+        Effect.timeoutFail({
+          duration: handlerTimeout,
+          onTimeout: () =>
+            refused(
+              "HandlerTimeout",
+              `the handler did not end within ${Duration.format(handlerTimeout)}: let it only take note, and do the `
+                + "work afterwards"
+            )
+        })
+      )
+      return "handled"
+    })
+
+    const take = Effect.fnUntraced(
+      function*(opened: Extract<FeishuEvent.Message, { readonly _tag: "Event" }>["event"]) {
+        if (opened.appId !== undefined ? opened.appId !== appId : opened.type === "app_ticket") {
+          return yield* refused("ForeignApp", `it is for ${oneLine(opened.appId ?? "no app")} and not for ${appId}`)
+        }
+        const event = { ...opened, appId, createdAt: opened.createdAt ?? (yield* DateTime.now) }
+        return yield* (event.type === "app_ticket" ? takeTicket(event) : handle(event)).pipe(
+          Effect.annotateLogs({ event_id: event.id, event_type: event.type })
+        )
+      }
+    )
+
+    return {
+      receive: (delivery) =>
+        open(delivery).pipe(
+          Effect.flatMap((opened): Effect.Effect<Receipt, EventRefused> =>
+            opened._tag === "Challenge"
+              ? Effect.succeed({ outcome: "challenge", challenge: opened.challenge })
+              : Effect.map(take(opened.event), (outcome) => ({ outcome }))
+          ),
+          Effect.tap(({ outcome }) => Metric.update(counted(outcome), 1)),
+          Effect.annotateLogs({ app_id: appId }),
+          // Nobody's going away leaves a ticket half stored or an event half handled.
+          Effect.uninterruptible,
+          Effect.withSpan("EventSubscription.receive", {
+            captureStackTrace: false,
+            attributes: { "feishu.app_id": appId }
+          })
+        )
+    }
+  })
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = <R = never>(
+  options?: Options<R>
+): Layer.Layer<EventSubscription, EventSubscriptionError, FeishuApp | TicketStore | R> =>
+  Layer.effect(EventSubscription, make(options))
+
+/** From the least to the most telling, where several apps refuse the same delivery. */
+const telling: ReadonlyArray<EventRefused["reason"]> = [
+  "Unsigned",
+  "Signature",
+  "Decryption",
+  "ForeignApp",
+  "Token",
+  "Stale"
+]
+
+/**
+ * Several apps behind one request URL: a delivery goes to the first that it is proven to be for. Who they are is asked
+ * anew for each delivery, so apps may come and go.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const anyOf = (subscriptions: Effect.Effect<Iterable<Service>>): Service => ({
+  receive: (delivery) =>
+    Effect.gen(function*() {
+      let refusal = refused("ForeignApp", "there is no app yet that could accept it")
+      let rank = -1
+      for (const subscription of yield* subscriptions) {
+        const result = yield* Effect.either(subscription.receive(delivery))
+        if (Either.isRight(result)) return result.right
+        if (!result.left.isUnproven) return yield* result.left
+        if (telling.indexOf(result.left.reason) > rank) {
+          refusal = result.left
+          rank = telling.indexOf(refusal.reason)
+        }
+      }
+      return yield* refusal
+    })
+})
+
+/**
+ * No delivery may be longer: it is refused without being read any further.
+ *
+ * @since 0.1.0
+ * @category doors
+ */
+export const maxBodyBytes = 1_000_000
+
+/**
+ * A request to the request URL, for a door of one's own.
+ *
+ * @since 0.1.0
+ * @category doors
+ */
+export interface Request<out R = never> {
+  readonly method: string
+  /** Lower-case names. */
+  readonly headers: Delivery["headers"]
+  /** Reads the body. It must not read on beyond `maxBodyBytes`, but fail with `tooLarge`. */
+  readonly body: Effect.Effect<Uint8Array, EventRefused, R>
+}
+
+/**
+ * What to answer.
+ *
+ * @since 0.1.0
+ * @category doors
+ */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/**
+ * The failure of a body that is too long.
+ *
+ * @since 0.1.0
+ * @category doors
+ */
+export const tooLarge: EventRefused = refused("TooLarge", `the body is longer than ${maxBodyBytes} bytes`)
+
+/**
+ * The failure of a body that broke off.
+ *
+ * @since 0.1.0
+ * @category doors
+ */
+export const incomplete: EventRefused = refused("Incomplete", "the body broke off")
+
+const admit = ({ headers, method }: Request<unknown>): EventRefused | undefined => {
+  if (method !== "POST") return refused("Method", `the method is ${oneLine(method)} and not POST`)
+  const contentType = String(headers["content-type"] ?? "none")
+  if (!/^application\/json\s*(;|$)/i.test(contentType)) {
+    return refused("ContentType", `the content type is ${oneLine(contentType)} and not application/json`)
+  }
+  return Number(headers["content-length"] ?? 0) > maxBodyBytes ? tooLarge : undefined
+}
+
+const counted = FeishuMetrics.tagged(FeishuMetrics.refusals, "reason")
+
+const empty = (status: number, headers: Answer["headers"] = {}): Answer => ({ status, headers, body: "" })
+
+/**
+ * The whole of a request URL, but for how requests come and answers go: this is what the doors have in common. Each
+ * refusal is a warning in the log and is counted; its answer says no more than the status.
+ *
+ * @since 0.1.0
+ * @category doors
+ */
+export const answer = <R>(subscription: Service, request: Request<R>): Effect.Effect<Answer, never, R> =>
+  Effect.suspend(() => {
+    const refusal = admit(request)
+    return refusal === undefined ? request.body : refusal
+  }).pipe(
+    Effect.flatMap((body) => subscription.receive({ headers: request.headers, body })),
+    Effect.map((receipt): Answer =>
+      receipt.outcome === "challenge"
+        ? {
+          status: 200,
+          headers: { "content-type": "application/json; charset=utf-8" },
+          body: JSON.stringify({ challenge: receipt.challenge })
+        }
+        : empty(200)
+    ),
+    Effect.catchAll((refusal) =>
+      Effect.logWarning(refusal.message).pipe(
+        Effect.zipRight(Metric.update(counted(refusal.reason), 1)),
+        Effect.as(empty(refusal.status, refusal.reason === "Method" ? { allow: "POST" } : {}))
+      )
+    ),
+    Effect.catchAllDefect((defect) =>
+      Effect.as(
+        Effect.logError("a delivery to the request URL met with an error of this program's", defect),
+        empty(500)
+      )
+    )
+  )

@@ -1,0 +1,80 @@
+/**
+ * What this library counts, as Effect metrics. Each has the tag `app_id`, but for the refusals: whose they are is what
+ * nobody knows.
+ *
+ * @since 0.1.0
+ */
+import * as Metric from "effect/Metric"
+
+/**
+ * Resends that have ended, by `outcome`: `success`, or the `reason` of a `NetworkError`, or the `kind` of an `ApiError`.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const ticketResends: Metric.Metric.Counter<number> = Metric.counter("feishu_ticket_resends_total", {
+  description: "Resends of the app ticket that have ended, by outcome",
+  incremental: true
+})
+
+/**
+ * Seconds since the newest known ticket was sent, as of its arrival and of each `AppTicket.get`.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const ticketAge: Metric.Metric.Gauge<number> = Metric.gauge("feishu_ticket_age_seconds", {
+  description: "Seconds since the newest known app ticket was sent"
+})
+
+/**
+ * Fibers that wait for a ticket now.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const ticketWaiters: Metric.Metric.Gauge<number> = Metric.gauge("feishu_ticket_waiters", {
+  description: "Fibers that wait for an app ticket"
+})
+
+/**
+ * Deliveries that were accepted, by `outcome`: `stored` and `older` of a ticket, `handled`, `unhandled` and `duplicate`
+ * of another event, `challenge` of a handshake.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const pushes: Metric.Metric.Counter<number> = Metric.counter("feishu_pushes_total", {
+  description: "Deliveries to the request URL that were accepted, by outcome",
+  incremental: true
+})
+
+/**
+ * Deliveries that were refused, by `reason`: that of an `EventRefused`.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const refusals: Metric.Metric.Counter<number> = Metric.counter("feishu_refusals_total", {
+  description: "Deliveries to the request URL that were refused, by reason",
+  incremental: true
+})
+
+/**
+ * The metric under these tags, made once for each of them: making one takes longer than counting.
+ *
+ * @internal
+ */
+export const tagged = <Type, In, Out>(
+  metric: Metric.Metric<Type, In, Out>,
+  key: string,
+  tags: Readonly<Record<string, string>> = {}
+): (value: string) => Metric.Metric<Type, In, Out> => {
+  const base = Object.entries(tags).reduce((metric, [name, tag]) => Metric.tagged(metric, name, tag), metric)
+  const made = new Map<string, Metric.Metric<Type, In, Out>>()
+  return (value) => {
+    const known = made.get(value) ?? Metric.tagged(base, key, value)
+    made.set(value, known)
+    return known
+  }
+}

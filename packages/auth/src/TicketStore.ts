@@ -1,0 +1,429 @@
+/**
+ * What an app must not forget: its newest ticket, which events it has handled, and that it has just asked for a ticket.
+ *
+ * @since 0.1.0
+ */
+import * as KeyValueStore from "@effect/platform/KeyValueStore"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Hash from "effect/Hash"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Mask from "./internal/mask.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Ticket {
+  readonly value: Redacted.Redacted
+  /** The event's `ts`, to the millisecond. The ticket is valid for 3 hours from here (page "ISV 相关"). */
+  readonly sentAt: DateTime.Utc
+}
+
+/**
+ * The store cannot be read or written.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class TicketStoreError extends Schema.TaggedError<TicketStoreError>("@effect-feishu/auth/TicketStoreError")(
+  "TicketStoreError",
+  {
+    appId: Schema.String,
+    /** The store's operation that failed. */
+    operation: Schema.Literal("get", "put", "drop", "changes", "claim", "hold", "release"),
+    /** What was seen, in a few words. */
+    description: Schema.String,
+    /** The underlying store's own error: its names, messages and codes only, with the ticket masked. */
+    cause: Schema.optional(Schema.Defect)
+  }
+) {
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    return `TicketStore.${this.operation} for ${this.appId}: ${this.description}. `
+      + `Check that the store behind the TicketStore works; until then the platform pushes again`
+  }
+}
+
+/**
+ * Everything is kept by app.
+ *
+ * A _claim_ is a name that one holder has for a time: an event that is being handled, or has been; a resend that has
+ * just been sent. Where several processes share the store, each name has one holder among all of them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** The newest ticket, even if it has expired; none where there is none, or where the newest was dropped. */
+  readonly get: (appId: string) => Effect.Effect<Option.Option<Ticket>, TicketStoreError>
+  /**
+   * Keeps the ticket if it was sent later than every one before, dropped ones, too, and tells whether it did. An older
+   * ticket never replaces a newer one, however many arrive at once.
+   */
+  readonly put: (appId: string, ticket: Ticket) => Effect.Effect<boolean, TicketStoreError>
+  /** Forgets this ticket, which has turned out to be invalid. Does nothing where the newest is another. */
+  readonly drop: (appId: string, ticket: Ticket) => Effect.Effect<void, TicketStoreError>
+  /** The newest ticket as it is now, if there is one, then each that is put. */
+  readonly changes: (appId: string) => Stream.Stream<Ticket, TicketStoreError>
+  /** None: the name is yours for so long. Some: it is not, for so much longer. */
+  readonly claim: (
+    appId: string,
+    name: string,
+    duration: Duration.Duration
+  ) => Effect.Effect<Option.Option<Duration.Duration>, TicketStoreError>
+  /** The name is held for so long from now, whoever has it. */
+  readonly hold: (appId: string, name: string, duration: Duration.Duration) => Effect.Effect<void, TicketStoreError>
+  /** The name is free. */
+  readonly release: (appId: string, name: string) => Effect.Effect<void, TicketStoreError>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class TicketStore extends Context.Tag("@effect-feishu/auth/TicketStore")<TicketStore, Service>() {}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * How many claims are kept for each app; beyond that the oldest are forgotten, and an event pushed again would be
+   * handled again. Default: 100,000, which is 3.4 events a second for 8 hours.
+   */
+  readonly maxClaims?: number | undefined
+}
+
+const defaultMaxClaims = 100_000
+
+interface Entry {
+  readonly ticket: Ticket
+  /** It is no longer valid, but nothing that was sent before it is to come in its place. */
+  readonly dropped: boolean
+}
+
+const isNewer = (ticket: Ticket, entry: Entry | undefined): boolean =>
+  entry === undefined || DateTime.greaterThan(ticket.sentAt, entry.ticket.sentAt)
+
+const isSame = (a: Ticket, b: Ticket): boolean => Redacted.value(a.value) === Redacted.value(b.value)
+
+const ticketOf = (entry: Entry | undefined): Option.Option<Ticket> =>
+  entry === undefined || entry.dropped ? Option.none() : Option.some(entry.ticket)
+
+/** The tickets among successive states of the store, each once. */
+const distinct = <E>(states: Stream.Stream<Option.Option<Ticket>, E>): Stream.Stream<Ticket, E> =>
+  states.pipe(Stream.filterMap((ticket) => ticket), Stream.changesWith(isSame))
+
+/** Of one app, in memory, in the order in which they were made. */
+const makeClaims = (max: number) => {
+  /** By name: when it is free again. */
+  const ends = new Map<string, number>()
+  const hold = (name: string, end: number) => {
+    // Deleted first, so that it goes to the end of the order.
+    ends.delete(name)
+    ends.set(name, end)
+    if (ends.size > max) {
+      const [oldest = name] = ends.keys()
+      ends.delete(oldest)
+    }
+  }
+  return {
+    claim: (name: string, now: number, duration: number): number => {
+      for (const [oldest, end] of ends) {
+        if (end > now) break
+        ends.delete(oldest)
+      }
+      const left = (ends.get(name) ?? 0) - now
+      if (left <= 0) hold(name, now + duration)
+      return left
+    },
+    hold,
+    release: (name: string) => void ends.delete(name)
+  }
+}
+
+const getOrSet = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
+  const known = map.get(key)
+  if (known !== undefined) return known
+  const made = make()
+  map.set(key, made)
+  return made
+}
+
+/** A clock that no correction of the system's time can move, in milliseconds. */
+const monotonic = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
+
+/**
+ * In this process's memory: gone when it ends, and not seen by any other.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeMemory = (options?: Options): Effect.Effect<Service> =>
+  Effect.sync(() => {
+    const max = options?.maxClaims ?? defaultMaxClaims
+    const apps = new Map<string, {
+      readonly entry: SubscriptionRef.SubscriptionRef<Entry | undefined>
+      readonly claims: ReturnType<typeof makeClaims>
+    }>()
+    const stateOf = (appId: string) =>
+      Effect.suspend(() => {
+        const known = apps.get(appId)
+        return known === undefined
+          ? Effect.map(
+            SubscriptionRef.make<Entry | undefined>(undefined),
+            (entry) => getOrSet(apps, appId, () => ({ entry, claims: makeClaims(max) }))
+          )
+          : Effect.succeed(known)
+      })
+    return {
+      get: (appId) => Effect.map(Effect.flatMap(stateOf(appId), ({ entry }) => entry.get), ticketOf),
+      put: (appId, ticket) =>
+        Effect.flatMap(stateOf(appId), ({ entry }) =>
+          SubscriptionRef.modify(
+            entry,
+            (current) => isNewer(ticket, current) ? [true, { ticket, dropped: false }] : [false, current]
+          )),
+      drop: (appId, ticket) =>
+        Effect.flatMap(stateOf(appId), ({ entry }) =>
+          SubscriptionRef.update(entry, (current) =>
+            current !== undefined && isSame(current.ticket, ticket)
+              ? { ...current, dropped: true }
+              : current)),
+      changes: (appId) =>
+        distinct(Stream.unwrap(Effect.map(stateOf(appId), ({ entry }) =>
+          Stream.map(entry.changes, ticketOf)))),
+      claim: (appId, name, duration) =>
+        Effect.zipWith(stateOf(appId), monotonic, ({ claims }, now) => {
+          const left = claims.claim(name, now, Duration.toMillis(duration))
+          return left > 0 ? Option.some(Duration.millis(left)) : Option.none()
+        }),
+      hold: (appId, name, duration) =>
+        Effect.zipWith(stateOf(appId), monotonic, ({ claims }, now) =>
+          claims.hold(name, now + Duration.toMillis(duration))),
+      release: (appId, name) =>
+        Effect.map(stateOf(appId), ({ claims }) =>
+          claims.release(name))
+    }
+  })
+
+/**
+ * In this process's memory: gone when it ends, and not seen by any other.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerMemory: Layer.Layer<TicketStore> = Layer.effect(TicketStore, makeMemory())
+
+/** How an entry is written. The ticket is a secret, and the store must keep it like one. */
+const StoredEntry = Schema.parseJson(Schema.Struct({
+  ticket: Schema.Redacted(Schema.NonEmptyString),
+  sentAt: Schema.DateTimeUtc,
+  dropped: Schema.Boolean
+}))
+
+const decodeEntry = Schema.decodeOption(StoredEntry)
+const encodeEntry = Schema.encodeSync(StoredEntry)
+
+/** By name: from when to when it is held, in milliseconds since 1970. */
+const StoredClaims = Schema.parseJson(
+  Schema.Record({ key: Schema.String, value: Schema.Tuple(Schema.Number, Schema.Number) })
+)
+
+const decodeClaims = Schema.decodeOption(StoredClaims)
+const encodeClaims = Schema.encodeSync(StoredClaims)
+
+/** The claims of an app are spread over so many entries, so that each is small to write. */
+const buckets = 256
+
+/** A claim that begins this far in the future was made by a clock that has since been set back. */
+const clockTolerance = Duration.toMillis("5 minutes")
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface KeyValueOptions extends Options {
+  /** Before each key. Default: `feishu/`. */
+  readonly prefix?: string | undefined
+  /** No operation takes longer: it fails then. The platform waits 3 s for an answer. Default: 2 s. */
+  readonly timeout?: Duration.DurationInput | undefined
+  /**
+   * How often `changes` looks for what another process may have written. Default: 5 s. What this process writes is seen
+   * at once.
+   */
+  readonly pollInterval?: Duration.DurationInput | undefined
+}
+
+/**
+ * In any `KeyValueStore`: files or a database, so that a ticket survives a restart. An unreadable entry counts as absent
+ * and is overwritten in its turn.
+ *
+ * It holds app tickets, which are secrets: let nobody else read it. Among several processes that share it, a ticket of
+ * one is seen by all, but whether a ticket is newer, and who has a claim, is decided within each: a `KeyValueStore` has
+ * no atomic step for it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeKeyValueStore = (
+  options?: KeyValueOptions
+): Effect.Effect<Service, never, KeyValueStore.KeyValueStore> =>
+  Effect.gen(function*() {
+    const kvs = yield* KeyValueStore.KeyValueStore
+    const prefix = options?.prefix ?? "feishu/"
+    const timeout = options?.timeout ?? "2 seconds"
+    const maxInBucket = Math.max(1, Math.ceil((options?.maxClaims ?? defaultMaxClaims) / buckets))
+    /** By key: one reads and writes at a time, since a file that is being written is not whole. */
+    const locks = new Map<string, Effect.Semaphore>()
+    /** By key: the hash of the unreadable text that has been told of. */
+    const told = new Map<string, number>()
+    /** By app: counts the writes of this process. */
+    const writes = new Map<string, SubscriptionRef.SubscriptionRef<number>>()
+
+    /** One at a time for each key, to its end even where nobody waits for it any longer, so that no entry is torn. */
+    const locked = (
+      key: string,
+      on: { readonly appId: string; readonly operation: TicketStoreError["operation"]; readonly mask: Mask.Mask }
+    ) =>
+    <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, TicketStoreError> =>
+      Effect.suspend(() => {
+        const lock = getOrSet(locks, key, () => Effect.unsafeMakeSemaphore(1))
+        const { appId, mask, operation } = on
+        return Effect.disconnect(lock.withPermits(1)(Effect.uninterruptible(effect))).pipe(
+          Effect.mapError((error) => {
+            const cause = Mask.cause(error, mask)
+            return new TicketStoreError({ appId, operation, description: Mask.messages(cause), cause })
+          }),
+          Effect.timeoutFail({
+            duration: timeout,
+            onTimeout: () =>
+              new TicketStoreError({
+                appId,
+                operation,
+                description: `no answer within ${Duration.format(timeout)}`
+              })
+          })
+        )
+      })
+
+    const read = <A>(key: string, decode: (text: string) => Option.Option<A>) =>
+      Effect.flatMap(kvs.get(prefix + key), (text) => {
+        const value = Option.flatMap(text, decode)
+        if (Option.isNone(text) || Option.isSome(value)) return Effect.succeed(value)
+        const hash = Hash.string(text.value)
+        if (told.get(key) === hash) return Effect.succeed(value)
+        told.set(key, hash)
+        return Effect.as(
+          Effect.logWarning(`the entry ${prefix}${key} of the TicketStore is unreadable: it will be overwritten`),
+          value
+        )
+      })
+
+    const ticketKey = (appId: string) => `ticket/${appId}`
+    const readEntry = (appId: string) =>
+      Effect.map(
+        read(ticketKey(appId), decodeEntry),
+        Option.map(({ dropped, sentAt, ticket }): Entry => ({ ticket: { value: ticket, sentAt }, dropped }))
+      )
+    const writeEntry = (appId: string, { dropped, ticket }: Entry) =>
+      kvs.set(prefix + ticketKey(appId), encodeEntry({ ticket: ticket.value, sentAt: ticket.sentAt, dropped }))
+
+    const writesOf = (appId: string) =>
+      Effect.suspend(() => {
+        const known = writes.get(appId)
+        return known === undefined
+          ? Effect.map(SubscriptionRef.make(0), (ref) => getOrSet(writes, appId, () => ref))
+          : Effect.succeed(known)
+      })
+
+    const get = (appId: string, operation: "get" | "changes") =>
+      readEntry(appId).pipe(
+        locked(ticketKey(appId), { appId, operation, mask: Mask.make([]) }),
+        Effect.map((entry) => ticketOf(Option.getOrUndefined(entry)))
+      )
+
+    const updateClaims = <A>(
+      { appId, name, operation }: {
+        readonly appId: string
+        readonly name: string
+        readonly operation: "claim" | "hold" | "release"
+      },
+      update: (claims: Map<string, readonly [number, number]>, now: number) => A
+    ) => {
+      const key = `claims/${appId}/${(Hash.string(name) >>> 0) % buckets}`
+      return Effect.gen(function*() {
+        const now = yield* Clock.currentTimeMillis
+        const stored = Option.getOrElse(yield* read(key, decodeClaims), () => ({}))
+        const claims = new Map(
+          Object.entries(stored).filter(([_, [from, to]]) => to > now && from <= now + clockTolerance)
+        )
+        const result = update(claims, now)
+        const newest = [...claims].toSorted(([_, [a]], [__, [b]]) => a - b).slice(-maxInBucket)
+        yield* kvs.set(prefix + key, encodeClaims(Object.fromEntries(newest)))
+        return result
+      }).pipe(locked(key, { appId, operation, mask: Mask.make([]) }))
+    }
+
+    return {
+      get: (appId) => get(appId, "get"),
+      put: (appId, ticket) =>
+        Effect.gen(function*() {
+          if (!isNewer(ticket, Option.getOrUndefined(yield* readEntry(appId)))) return false
+          yield* writeEntry(appId, { ticket, dropped: false })
+          yield* SubscriptionRef.update(yield* writesOf(appId), (count) => count + 1)
+          return true
+        }).pipe(locked(ticketKey(appId), { appId, operation: "put", mask: Mask.make([ticket.value]) })),
+      drop: (appId, ticket) =>
+        Effect.gen(function*() {
+          const entry = yield* readEntry(appId)
+          if (Option.isSome(entry) && isSame(entry.value.ticket, ticket)) {
+            yield* writeEntry(appId, { ...entry.value, dropped: true })
+          }
+        }).pipe(locked(ticketKey(appId), { appId, operation: "drop", mask: Mask.make([ticket.value]) })),
+      changes: (appId) =>
+        Stream.unwrap(Effect.map(writesOf(appId), (ref) => ref.changes)).pipe(
+          Stream.merge(Stream.fromSchedule(Schedule.spaced(options?.pollInterval ?? "5 seconds"))),
+          Stream.mapEffect(() => get(appId, "changes")),
+          distinct
+        ),
+      claim: (appId, name, duration) =>
+        updateClaims({ appId, name, operation: "claim" }, (claims, now) => {
+          const held = claims.get(name)
+          if (held !== undefined) return Option.some(Duration.millis(held[1] - now))
+          claims.set(name, [now, now + Duration.toMillis(duration)])
+          return Option.none()
+        }),
+      hold: (appId, name, duration) =>
+        updateClaims({ appId, name, operation: "hold" }, (claims, now) => {
+          claims.set(name, [now, now + Duration.toMillis(duration)])
+        }),
+      release: (appId, name) =>
+        updateClaims({ appId, name, operation: "release" }, (claims) => {
+          claims.delete(name)
+        })
+    }
+  })
+
+/**
+ * In any `KeyValueStore`, for example `KeyValueStore.layerFileSystem("tickets")`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerKeyValueStore = (
+  options?: KeyValueOptions
+): Layer.Layer<TicketStore, never, KeyValueStore.KeyValueStore> => Layer.effect(TicketStore, makeKeyValueStore(options))
