@@ -154,6 +154,8 @@ const isSame = (a: Ticket, b: Ticket): boolean => Redacted.value(a.value) === Re
 
 const monotonicMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
+const inSeconds = (millis: number): string => Duration.format(Duration.seconds(Math.round(millis / 1000)))
+
 const outcomeOf = (exit: Exit.Exit<void, NetworkError | ApiError>): string =>
   Exit.match(exit, {
     onSuccess: () => "success",
@@ -269,6 +271,7 @@ export const make = (
       if (Exit.isSuccess(exit)) {
         askedAt = yield* monotonicMillis
         yield* failuresOfStore(store.hold(appId, coolDownName, Duration.max(coolDown, pushWithin)))
+        yield* Effect.logInfo("the platform will push an app ticket, which may take 2 minutes")
       } else {
         const asked = Option.flatMapNullable(Cause.failureOption(exit.cause), askedWait)
         yield* failuresOfStore(
@@ -283,7 +286,11 @@ export const make = (
       if (asking === undefined || asking.unsafePoll() !== null) {
         const left = yield* store.claim(appId, coolDownName, coolDown)
         if (Option.isSome(left)) {
-          yield* Effect.logInfo(`the next resend can follow in ${Duration.format(left.value)}`)
+          if (askedAt === undefined) {
+            yield* Effect.logInfo(
+              `the platform was asked lately: the next resend follows in ${inSeconds(Duration.toMillis(left.value))}`
+            )
+          }
           return yield* Effect.sleep(left.value)
         }
         // Not a part of the pursuit, which may be over before the platform has answered.
@@ -301,7 +308,7 @@ export const make = (
     const tellProgress = (since: number) =>
       monotonicMillis.pipe(
         Effect.flatMap((now) =>
-          Effect.logInfo(`still waiting for an app ticket, for ${Duration.format(Duration.millis(now - since))} so far`)
+          Effect.logInfo(`still waiting for an app ticket, for ${inSeconds(now - since)} so far`)
         ),
         Effect.schedule(Schedule.spaced(progressEvery))
       )
