@@ -147,6 +147,8 @@ type After = number | "now"
 
 interface Waiter {
   after: After
+  /** On the monotonic clock, in milliseconds. */
+  readonly deadline: number
   readonly deferred: Deferred.Deferred<Ticket, TicketError>
 }
 
@@ -202,7 +204,7 @@ export const make = (
     /** While tickets are looked for: whether the store has been looked at, and what ends it when nobody waits. */
     let pursuit: { looked: boolean; readonly over: Deferred.Deferred<void> } | undefined
     /** The last resend, or the one that runs. */
-    let asking: Fiber.RuntimeFiber<void> | undefined
+    let asking: Fiber.RuntimeFiber<Duration.Duration> | undefined
     /** When the platform accepted a resend whose push has not come, on the monotonic clock. */
     let askedAt: number | undefined
 
@@ -282,21 +284,28 @@ export const make = (
       }
     })
 
+    /** Asks if the cool-down allows it, and else gives the rest of it. */
+    const askUnlessCoolingDown = Effect.gen(function*() {
+      const left = yield* store.claim(appId, coolDownName, coolDown)
+      if (Option.isSome(left)) return left.value
+      yield* waiters.size > 0 ? ask : store.release(appId, coolDownName)
+      return Duration.zero
+    }).pipe(Effect.catchAllCause((cause) => Effect.as(failAll(cause), Duration.zero)))
+
     const askAgainAndAgain = Effect.gen(function*() {
-      if (asking === undefined || asking.unsafePoll() !== null) {
-        const left = yield* store.claim(appId, coolDownName, coolDown)
-        if (Option.isSome(left)) {
-          if (askedAt === undefined) {
-            yield* Effect.logInfo(
-              `the platform was asked lately: the next resend follows in ${inSeconds(Duration.toMillis(left.value))}`
-            )
-          }
-          return yield* Effect.sleep(left.value)
-        }
-        // Not a part of the pursuit, which may be over before the platform has answered.
-        asking = run(ask)
+      // The pursuit is over, though this has not been ended yet.
+      if (waiters.size === 0) return yield* Effect.never
+      // Not a part of the pursuit, which may be over before the platform has answered: a claim without its resend would
+      // hold back the next one.
+      if (asking === undefined || asking.unsafePoll() !== null) asking = run(askUnlessCoolingDown)
+      const left = yield* Fiber.join(asking)
+      if (Duration.lessThanOrEqualTo(left, Duration.zero)) return
+      if (askedAt === undefined) {
+        yield* Effect.logInfo(
+          `the platform was asked lately: the next resend follows in ${inSeconds(Duration.toMillis(left))}`
+        )
       }
-      yield* Fiber.join(asking)
+      yield* Effect.sleep(left)
     }).pipe(Effect.forever)
 
     const watch = Stream.runForEach(store.changes(appId), offer).pipe(
@@ -313,8 +322,16 @@ export const make = (
         Effect.schedule(Schedule.spaced(progressEvery))
       )
 
-    const pursue = Effect.gen(function*() {
-      const since = yield* monotonicMillis
+    /** One timer for all who wait: they wait equally long, so the first to come is the first to go. */
+    const expire = Effect.gen(function*() {
+      const [first] = waiters
+      if (first === undefined) return yield* Effect.never
+      const now = yield* monotonicMillis
+      if (now < first.deadline) return yield* Effect.sleep(Duration.millis(first.deadline - now))
+      settle(Exit.fail(new TicketTimeout({ appId, waited: waitFor })), ({ deadline }) => deadline <= now)
+    }).pipe(Effect.forever)
+
+    const look = Effect.gen(function*() {
       const stored = yield* store.get(appId)
       const known = [stored, Option.fromNullable(held)].flatMap(Option.toArray)
       const now = Math.max(...known.map(sentAt))
@@ -322,51 +339,53 @@ export const make = (
         if (waiter.after === "now") waiter.after = now
       }
       yield* Effect.forEach(known, offer, { discard: true })
-      if (pursuit === undefined || waiters.size === 0) return
-      pursuit.looked = true
-      yield* Effect.raceFirst(
-        Deferred.await(pursuit.over),
-        Effect.all([watch, askAgainAndAgain, tellProgress(since)], { concurrency: "unbounded", discard: true })
+      if (pursuit !== undefined) pursuit.looked = true
+    })
+
+    const together = { concurrency: "unbounded", discard: true } as const
+    const pursue = (over: Deferred.Deferred<void>) =>
+      Effect.gen(function*() {
+        const since = yield* monotonicMillis
+        const lookAndAsk = Effect.zipRight(look, Effect.all([watch, askAgainAndAgain, tellProgress(since)], together))
+        yield* Effect.raceFirst(Deferred.await(over), Effect.all([expire, lookAndAsk], together))
+      }).pipe(
+        Effect.catchAllCause(failAll),
+        Effect.onInterrupt(() => failAll(Cause.interrupt(FiberId.none))),
+        Effect.ensuring(Effect.sync(() => {
+          pursuit = undefined
+          begin()
+        }))
       )
-    }).pipe(
-      Effect.catchAllCause(failAll),
-      Effect.onInterrupt(() => failAll(Cause.interrupt(FiberId.none))),
-      Effect.ensuring(Effect.sync(() => {
-        pursuit = undefined
-        begin()
-      }))
-    )
 
     const begin = () => {
       if (pursuit !== undefined || waiters.size === 0) return
-      pursuit = { looked: false, over: Deferred.unsafeMake(FiberId.none) }
-      run(pursue)
+      const over = Deferred.unsafeMake<void>(FiberId.none)
+      pursuit = { looked: false, over }
+      run(pursue(over))
     }
 
     /** Waits for a valid ticket that was sent after this. */
     const wait = (after: After): Effect.Effect<Ticket, TicketError> =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        if (
-          pursuit?.looked === true && held !== undefined && isValid(held, now) && after !== "now" &&
-          sentAt(held) > after
-        ) {
-          return Effect.succeed(held)
+      Effect.flatMap(Effect.zip(Clock.currentTimeMillis, monotonicMillis), ([now, monotonic]) => {
+        const newest = pursuit?.looked === true && held !== undefined ? held : undefined
+        if (after !== "now" && newest !== undefined && isValid(newest, now) && sentAt(newest) > after) {
+          return Effect.succeed(newest)
         }
         const waiter: Waiter = {
-          after: pursuit?.looked === true && after === "now" ? (held === undefined ? -Infinity : sentAt(held)) : after,
+          after: pursuit?.looked === true && after === "now"
+            ? (newest === undefined ? -Infinity : sentAt(newest))
+            : after,
+          deadline: monotonic + Duration.toMillis(waitFor),
           deferred: Deferred.unsafeMake(FiberId.none)
         }
         waiters.add(waiter)
         waitersChanged()
         begin()
-        return Deferred.await(waiter.deferred).pipe(
-          Effect.timeoutFail({
-            duration: waitFor,
-            onTimeout: () => new TicketTimeout({ appId, waited: waitFor })
-          }),
-          Effect.ensuring(Effect.sync(() => {
+        return Effect.ensuring(
+          Deferred.await(waiter.deferred),
+          Effect.sync(() => {
             if (waiters.delete(waiter)) waitersChanged()
-          }))
+          })
         )
       })
 
@@ -386,7 +405,7 @@ export const make = (
       )
     })
 
-    const look = wait(-Infinity).pipe(
+    const getOrWait = wait(-Infinity).pipe(
       Effect.catchTag(
         "TicketStoreError",
         (error) =>
@@ -404,7 +423,7 @@ export const make = (
     return {
       get: Effect.clockWith((clock) => {
         const now = clock.unsafeCurrentTimeMillis()
-        if (held === undefined || !isFresh(held, now)) return look
+        if (held === undefined || !isFresh(held, now)) return getOrWait
         ageGauge.unsafeUpdate((now - sentAt(held)) / 1000, [])
         return Effect.succeed(held)
       }),
