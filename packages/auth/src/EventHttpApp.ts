@@ -7,19 +7,24 @@ import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as EventSubscription from "./EventSubscription.js"
 import * as BodyBuffer from "./internal/bodyBuffer.js"
 
+/** In the scope of the request: a stream that ends early breaks the connection, and the answer is still to come. */
 const read = (request: HttpServerRequest.HttpServerRequest) =>
-  Effect.suspend(() => {
+  Effect.flatMap(Stream.toPull(request.stream), (pull) => {
     const buffer = BodyBuffer.make()
-    return request.stream.pipe(
-      Stream.mapError(() => EventSubscription.incomplete),
-      Stream.runForEach((chunk) => buffer.add(chunk) ? Effect.void : EventSubscription.tooLarge),
-      Effect.map(() => buffer.bytes())
+    return pull.pipe(
+      Effect.mapError(Option.map(() => EventSubscription.incomplete)),
+      Effect.filterOrFail(Chunk.every(buffer.add), () => Option.some(EventSubscription.tooLarge)),
+      Effect.forever,
+      Effect.catchAll(Option.match({ onNone: () => Effect.sync(() => buffer.bytes()), onSome: Effect.fail }))
     )
   })
 
@@ -29,20 +34,22 @@ const read = (request: HttpServerRequest.HttpServerRequest) =>
  * @since 0.1.0
  * @category apps
  */
-export const httpApp: HttpApp.Default<never, EventSubscription.EventSubscription> = Effect.gen(function*() {
-  const subscription = yield* EventSubscription.EventSubscription
-  const request = yield* HttpServerRequest.HttpServerRequest
-  const { body, headers, status } = yield* EventSubscription.answer(subscription, {
-    method: request.method,
-    headers: request.headers,
-    body: read(request)
-  })
-  return HttpServerResponse.text(body, {
-    status,
-    // What was not read must not be taken for the next request.
-    headers: status === 413 ? { ...headers, connection: "close" } : headers
-  })
-})
+export const httpApp: HttpApp.Default<never, EventSubscription.EventSubscription | Scope.Scope> = Effect.gen(
+  function*() {
+    const subscription = yield* EventSubscription.EventSubscription
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const { body, headers, status } = yield* EventSubscription.answer(subscription, {
+      method: request.method,
+      headers: request.headers,
+      body: read(request)
+    })
+    return HttpServerResponse.text(body, {
+      status,
+      // What was not read must not be taken for the next request.
+      headers: status === 413 ? { ...headers, connection: "close" } : headers
+    })
+  }
+)
 
 /**
  * The request URL at this path of the `HttpLayerRouter`.

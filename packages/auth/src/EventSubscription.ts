@@ -13,6 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
@@ -392,7 +393,10 @@ export const make = <R = never>(
               `the handler did not end within ${Duration.format(handlerTimeout)}: let it only take note, and do the `
                 + "work afterwards"
             )
-        })
+        }),
+        // On a fiber that is nobody's child, for an interruption goes on to the children whatever their parent allows.
+        Effect.forkDaemon,
+        Effect.flatMap(Fiber.join)
       )
       return "handled"
     })

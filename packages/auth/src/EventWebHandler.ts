@@ -15,7 +15,12 @@ const read = ({ body }: Request): Effect.Effect<Uint8Array, EventSubscription.Ev
     const buffer = BodyBuffer.make()
     const stream = body === null
       ? Stream.empty
-      : Stream.fromReadableStream({ evaluate: () => body, onError: () => EventSubscription.incomplete })
+      : Stream.fromReadableStream({
+        evaluate: () => body,
+        onError: () => EventSubscription.incomplete,
+        // Not cancelled, which would break the connection before the answer to a body that is too long.
+        releaseLockOnEnd: true
+      })
     return stream.pipe(
       Stream.runForEach((chunk: Uint8Array) => buffer.add(chunk) ? Effect.void : EventSubscription.tooLarge),
       Effect.map(() => buffer.bytes())

@@ -583,7 +583,7 @@ describe("other events", () => {
         const first = yield* Effect.fork(answer({ delivery }))
         yield* Effect.yieldNow()
         const interruption = yield* Effect.fork(Fiber.interrupt(first))
-        yield* Effect.yieldNow()
+        yield* TestClock.adjust("1 second")
         yield* Deferred.succeed(gate, undefined)
         yield* Fiber.join(interruption)
         assert.strictEqual(yield* outcome(delivery), "duplicate")

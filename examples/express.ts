@@ -1,0 +1,38 @@
+/** The request URL in an Express app. It comes before every body parser: the signature is over the bytes. */
+import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/auth"
+import { NodeRuntime } from "@effect/platform-node"
+import { Config, Console, Effect, Layer } from "effect"
+import express from "express"
+import { once } from "node:events"
+import type { AddressInfo } from "node:net"
+
+const program = Effect.gen(function*() {
+  const wantedPort = yield* Config.integer("PORT").pipe(Config.withDefault(3000))
+  const app = express()
+  // `all`, and not `post`: the listener answers other methods, too.
+  app.all("/webhook/event", yield* EventNodeListener.make)
+  app.use(express.json())
+  app.post("/echo", (request, response) => void response.json(request.body))
+
+  const server = yield* Effect.acquireRelease(
+    Effect.tryPromise(async () => {
+      const server = app.listen(wantedPort)
+      await once(server, "listening")
+      return server
+    }),
+    (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+  )
+  const { port } = server.address() as AddressInfo
+  yield* Console.log(`Listening on http://localhost:${port}/webhook/event`)
+  return yield* Effect.never
+})
+
+const Events = EventSubscription.layer({
+  handlers: [EventHandler.on("contact.user.created_v3", ({ id }) => Console.log(`A user was created: event ${id}.`))]
+})
+
+program.pipe(
+  Effect.scoped,
+  Effect.provide(Events.pipe(Layer.provide([TicketStore.layerMemory, FeishuApp.layerConfig()]))),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,44 @@
+/** The request URL in a Koa app. It comes before every body parser: the signature is over the bytes. */
+import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/auth"
+import { NodeRuntime } from "@effect/platform-node"
+import { Config, Console, Effect, Layer } from "effect"
+import Koa from "koa"
+import { once } from "node:events"
+import type { AddressInfo } from "node:net"
+
+const program = Effect.gen(function*() {
+  const wantedPort = yield* Config.integer("PORT").pipe(Config.withDefault(3000))
+  const listener = yield* EventNodeListener.make
+  const app = new Koa()
+  app.use((context, next) => {
+    if (context.path !== "/webhook/event") return next()
+    // The listener answers, and not Koa.
+    context.respond = false
+    return listener(context.req, context.res)
+  })
+  app.use((context) => {
+    context.body = "Hello\n"
+  })
+
+  const server = yield* Effect.acquireRelease(
+    Effect.tryPromise(async () => {
+      const server = app.listen(wantedPort)
+      await once(server, "listening")
+      return server
+    }),
+    (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+  )
+  const { port } = server.address() as AddressInfo
+  yield* Console.log(`Listening on http://localhost:${port}/webhook/event`)
+  return yield* Effect.never
+})
+
+const Events = EventSubscription.layer({
+  handlers: [EventHandler.on("contact.user.created_v3", ({ id }) => Console.log(`A user was created: event ${id}.`))]
+})
+
+program.pipe(
+  Effect.scoped,
+  Effect.provide(Events.pipe(Layer.provide([TicketStore.layerMemory, FeishuApp.layerConfig()]))),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,44 @@
+/** The request URL on a server of `node:http`, with the ticket in a file. Ctrl-C ends it when all answers are given. */
+import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/auth"
+import { NodeKeyValueStore, NodeRuntime } from "@effect/platform-node"
+import { Config, Console, Effect, Layer } from "effect"
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+
+const program = Effect.gen(function*() {
+  const wantedPort = yield* Config.integer("PORT").pipe(Config.withDefault(3000))
+  const listener = yield* EventNodeListener.make
+  const server = yield* Effect.acquireRelease(
+    Effect.tryPromise(async () => {
+      const server = createServer((request, response) => {
+        if (request.url === "/webhook/event") void listener(request, response)
+        else response.writeHead(404).end()
+      })
+      await once(server.listen(wantedPort), "listening")
+      return server
+    }),
+    (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+  )
+  const { port } = server.address() as AddressInfo
+  yield* Console.log(`Listening on http://localhost:${port}/webhook/event`)
+  return yield* Effect.never
+})
+
+const Events = EventSubscription.layer({
+  handlers: [EventHandler.on("contact.user.created_v3", ({ id }) => Console.log(`A user was created: event ${id}.`))]
+})
+
+// The ticket is a secret: let nobody else read this directory.
+const Store = Layer.unwrapEffect(
+  Effect.map(
+    Config.string("TICKET_DIRECTORY").pipe(Config.withDefault(".tickets")),
+    (directory) => TicketStore.layerKeyValueStore().pipe(Layer.provide(NodeKeyValueStore.layerFileSystem(directory)))
+  )
+)
+
+program.pipe(
+  Effect.scoped,
+  Effect.provide(Events.pipe(Layer.provide([Store, FeishuApp.layerConfig()]))),
+  NodeRuntime.runMain
+)

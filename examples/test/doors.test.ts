@@ -1,0 +1,133 @@
+/** Each server among the examples as a process of its own, with the emulator pushing to it. */
+import { Emulator, Journal } from "@effect-feishu/emulator"
+import { Command, FileSystem } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { assert, layer } from "@effect/vitest"
+import { Effect, Layer, Option, Redacted, Schedule, Stream, SubscriptionRef } from "effect"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const secrets = {
+  FEISHU_APP_SECRET: "an app's secret",
+  FEISHU_ENCRYPT_KEY: "an app's encrypt key",
+  FEISHU_VERIFICATION_TOKEN: "an app's verification token"
+}
+
+// The programs must not see the variables of whoever runs the tests.
+for (const name of Object.keys(process.env)) {
+  if (name.startsWith("FEISHU_")) delete process.env[name]
+}
+
+const app = (appId: string) => ({
+  appId,
+  appSecret: Redacted.make(secrets.FEISHU_APP_SECRET),
+  encryptKey: Redacted.make(secrets.FEISHU_ENCRYPT_KEY),
+  verificationToken: Redacted.make(secrets.FEISHU_VERIFICATION_TOKEN)
+})
+
+/** The program, until the scope ends. */
+const start = (program: ReadonlyArray<string>, variables: Record<string, string>) =>
+  Effect.gen(function*() {
+    const started = yield* Command.make("node", "--import", "tsx", ...program).pipe(
+      Command.workingDirectory(root),
+      Command.env(variables),
+      Command.start
+    )
+    const output = yield* SubscriptionRef.make("")
+    yield* Stream.merge(Stream.decodeText(started.stdout), Stream.decodeText(started.stderr)).pipe(
+      Stream.runForEach((text) => SubscriptionRef.update(output, (before) => before + text)),
+      Effect.forkScoped
+    )
+    /** Waits for this in what the program prints. */
+    const printed = (pattern: RegExp) =>
+      output.changes.pipe(
+        Stream.filterMap((text) => Option.fromNullable(pattern.exec(text))),
+        Stream.runHead,
+        Effect.flatten,
+        Effect.timeout("40 seconds"),
+        Effect.catchAll(() => Effect.flatMap(output.get, (text) => Effect.dieMessage(`no ${pattern} in:\n${text}`)))
+      )
+    return { started, output: output.get, printed }
+  })
+
+/** Waits for the end of the first push that this is true of. */
+const pushed = (is: (push: Extract<Journal.Entry, { _tag: "Push" }>) => boolean) =>
+  Effect.flatMap(Emulator.Emulator, ({ journal }) => journal).pipe(
+    Effect.flatMap((entries) => Option.fromNullable(entries.filter(Journal.$is("Push")).find(is))),
+    Effect.retry(Schedule.spaced("20 millis")),
+    Effect.timeout("30 seconds")
+  )
+
+const get = (url: string, init?: RequestInit) => Effect.promise(() => fetch(url, init))
+
+const Live = Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: [] }))
+
+layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (it) => {
+  it.effect.each<[string, ReadonlyArray<string>]>([
+    ["server.ts", ["examples/server.ts"]],
+    ["events.ts", ["examples/events.ts"]],
+    ["node-http.ts", ["examples/node-http.ts"]],
+    ["express.ts", ["examples/express.ts"]],
+    ["koa.ts", ["examples/koa.ts"]],
+    ["fastify.ts", ["examples/fastify.ts"]],
+    ["hono.ts", ["examples/test/serve.ts", "../hono.ts"]]
+  ])("%s takes what the platform pushes", ([name, program]) =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      const appId = `cli_${name}`
+      yield* emulator.setApp(app(appId))
+      const { output, printed, started } = yield* start(program, {
+        FEISHU_APP_ID: appId,
+        FEISHU_BASE_URL: emulator.baseUrl,
+        ...secrets,
+        PORT: "0",
+        TICKET_DIRECTORY: yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
+      })
+      const [, port] = yield* printed(/Listening on http:\/\/\S+:(\d+)\b/)
+      const origin = `http://127.0.0.1:${port}`
+      const url = `${origin}/webhook/event`
+
+      // It may take 1 s, and no machine is to be too slow for that three times.
+      yield* Effect.retry(emulator.setRequestUrl(appId, url), { times: 2 })
+      yield* emulator.pushTicket(appId)
+      const payload = { object: { name: "飞书" } }
+      const eventId = yield* emulator.push(appId, { type: "contact.user.created_v3", payload })
+      const acknowledged = (eventType: string) =>
+        pushed((push) => push.appId === appId && push.eventType === eventType && push.outcome !== "timed out")
+      for (const eventType of ["app_ticket", "contact.user.created_v3"]) {
+        assert.deepInclude(yield* acknowledged(eventType), { outcome: "acknowledged", status: 200 })
+      }
+      if (name !== "server.ts") yield* printed(new RegExp(`^A user was created: .*event ${eventId}\\.$`, "m"))
+
+      // No framework answers in its place.
+      const refused = yield* get(url)
+      assert.deepStrictEqual([refused.status, refused.headers.get("allow")], [405, "POST"])
+      const refusals: ReadonlyArray<[number, string, string]> = [
+        [415, "text/plain", "a text"],
+        [400, "application/json", "{"],
+        [401, "application/json", "{}"],
+        [413, "application/json", " ".repeat(1_000_001)]
+      ]
+      for (const [status, contentType, body] of refusals) {
+        const response = yield* get(url, { method: "POST", headers: { "content-type": contentType }, body })
+        assert.deepStrictEqual([response.status, yield* Effect.promise(() => response.text())], [status, ""])
+      }
+
+      if (name === "events.ts") yield* printed(/A user was created: 飞书/)
+      if (name === "server.ts") {
+        const page = yield* get(`${origin}/ticket`)
+        assert.strictEqual(page.status, 200)
+        assert.match(yield* Effect.promise(() => page.text()), /^sent at \d{4}-\d\d-\d\dT[\d:.]+Z$/)
+      }
+      if (name === "express.ts" || name === "fastify.ts") {
+        const headers = { "content-type": "application/json" }
+        const echo = yield* get(`${origin}/echo`, { method: "POST", headers, body: "{\"a\":1}" })
+        assert.deepStrictEqual(yield* Effect.promise(() => echo.json()), { a: 1 })
+      }
+
+      yield* started.kill("SIGINT")
+      assert.include([0, 130], Number(yield* Effect.timeout(started.exitCode, "20 seconds")))
+      const text = yield* output
+      for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
+    }).pipe(Effect.scoped), { timeout: 120_000 })
+})

@@ -1,0 +1,532 @@
+/** The edges of HTTP over real sockets, the same at every door. */
+import { EventCrypto } from "@effect-feishu/emulator"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import type * as HttpServer from "@effect/platform/HttpServer"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Deferred, Effect, Layer, Logger, LogLevel, Schedule, type Scope } from "effect"
+import * as Http from "node:http"
+import * as Net from "node:net"
+import * as EventHandler from "../src/EventHandler.js"
+import * as EventHttpApp from "../src/EventHttpApp.js"
+import * as EventNodeListener from "../src/EventNodeListener.js"
+import * as EventSubscription from "../src/EventSubscription.js"
+import * as EventWebHandler from "../src/EventWebHandler.js"
+import * as TicketStore from "../src/TicketStore.js"
+import * as Deliveries from "./deliveries.js"
+
+const path = "/webhook/event"
+
+/** A server, and the connections that it has had. */
+const makeServer = () => {
+  const server = Http.createServer()
+  const connections: Array<Net.Socket> = []
+  server.on("connection", (socket) => connections.push(socket))
+  return { server, connections }
+}
+
+const listen = (server: Http.Server) =>
+  Effect.acquireRelease(
+    Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+    () =>
+      Effect.sync(() => {
+        server.close()
+        server.closeAllConnections()
+      })
+  )
+
+/** The same, where it is the layer that listens. */
+const listenByLayer = <E>(server: Http.Server, layer: Layer.Layer<never, E, HttpServer.HttpServer>) =>
+  Layer.build(Layer.provide(layer, NodeHttpServer.layer(() => server, { port: 0, host: "127.0.0.1" }))).pipe(
+    Effect.orDie,
+    Effect.zipRight(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())))
+  )
+
+/**
+ * What stands between `node:http` and a function of web requests. Nothing is read before it is asked for, and where it
+ * is no longer asked for, the answer can still be sent.
+ */
+const answerWeb = async (
+  handler: (request: Request) => Promise<Response>,
+  request: Http.IncomingMessage,
+  response: Http.ServerResponse
+): Promise<void> => {
+  let isCancelled = false
+  let isRead = false
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      if (!isRead) {
+        isRead = true
+        request.on("data", (chunk: Uint8Array) => {
+          request.pause()
+          if (!isCancelled) controller.enqueue(chunk)
+        })
+        request.on("end", () => isCancelled || controller.close())
+        request.on("error", (error) => isCancelled || controller.error(error))
+      }
+      request.resume()
+    },
+    cancel: () => {
+      isCancelled = true
+    }
+  }, { highWaterMark: 0 })
+  const { headers, method = "", url } = request
+  const hasBody = method !== "GET" && method !== "HEAD"
+  const answer = await handler(
+    new Request(new URL(url ?? "", "http://127.0.0.1"), {
+      method,
+      headers: headers as Record<string, string>,
+      // TypeScript's DOM does not know `duplex`.
+      ...(hasBody && { body, duplex: "half" })
+    })
+  )
+  if (response.destroyed) return
+  response.writeHead(answer.status, {
+    ...Object.fromEntries(answer.headers),
+    ...(isCancelled ? { connection: "close" } : {})
+  })
+  response.end(await answer.text())
+}
+
+const quiet = Logger.minimumLogLevel(LogLevel.None)
+
+type Serve = (
+  server: Http.Server,
+  subscription: EventSubscription.Service
+) => Effect.Effect<unknown, never, Scope.Scope>
+
+const doors: ReadonlyArray<readonly [string, Serve]> = [
+  [
+    "EventHttpApp",
+    (server, subscription) =>
+      listenByLayer(
+        server,
+        HttpLayerRouter.serve(EventHttpApp.layer(path), { disableLogger: true, disableListenLog: true }).pipe(
+          Layer.provide(Layer.succeed(EventSubscription.EventSubscription, subscription))
+        )
+      )
+  ],
+  [
+    "EventNodeListener",
+    (server, subscription) =>
+      Effect.gen(function*() {
+        const listener = yield* EventNodeListener.make
+        server.on("request", (request, response) => void listener(request, response))
+        yield* listen(server)
+      }).pipe(Effect.provideService(EventSubscription.EventSubscription, subscription))
+  ],
+  [
+    "EventWebHandler",
+    (server, subscription) =>
+      Effect.gen(function*() {
+        const { handler } = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            EventWebHandler.make(Layer.merge(Layer.succeed(EventSubscription.EventSubscription, subscription), quiet))
+          ),
+          ({ dispose }) => Effect.promise(dispose)
+        )
+        server.on("request", (request, response) => void answerWeb(handler, request, response))
+        yield* listen(server)
+      })
+  ]
+]
+
+/** A request URL, and what became of the events that were sent there. */
+const open = (serve: Serve) =>
+  Effect.gen(function*() {
+    const handled: Array<string> = []
+    const outcomes: Array<string> = []
+    const started = yield* Deferred.make<void>()
+    const goOn = yield* Deferred.make<void>()
+    const subscription = yield* EventSubscription.make({
+      // As long as may be: the machine may be busy.
+      handlerTimeout: "2990 millis",
+      handlers: [
+        EventHandler.on("slow", ({ id }) =>
+          Effect.gen(function*() {
+            yield* Deferred.succeed(started, undefined)
+            yield* Deferred.await(goOn)
+            handled.push(id)
+          })),
+        EventHandler.all(({ id }) => Effect.sync(() => handled.push(id)))
+      ]
+    }).pipe(Effect.provide([TicketStore.layerMemory, Deliveries.app()]))
+    const { connections, server } = makeServer()
+    yield* serve(server, {
+      receive: (delivery) =>
+        Effect.tap(subscription.receive(delivery), ({ outcome }) => Effect.sync(() => outcomes.push(outcome)))
+    })
+    const address = server.address()
+    const port = typeof address === "object" ? address?.port ?? 0 : 0
+    return { url: `http://127.0.0.1:${port}${path}`, port, connections, handled, outcomes, started, goOn }
+  })
+
+interface Reply {
+  readonly status: number | undefined
+  readonly headers: Http.IncomingHttpHeaders
+  readonly body: string
+}
+
+/** By `node:http`. `write` sends the body. */
+const send = (url: string, options: {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly agent?: Http.Agent
+  readonly write?: (request: Http.ClientRequest) => void
+}): Effect.Effect<Reply, Error> =>
+  Effect.async((resume) => {
+    const { agent, headers, method = "POST", write } = options
+    const request = Http.request(url, { method, ...headers && { headers }, ...agent && { agent } }, (response) => {
+      let body = ""
+      response.setEncoding("utf8")
+      response.on("data", (chunk) => {
+        body += chunk
+      })
+      response.on("end", () => resume(Effect.succeed({ status: response.statusCode, headers: response.headers, body })))
+      response.on("error", (error) => resume(Effect.fail(error)))
+    })
+    request.on("error", (error) => resume(Effect.fail(error)))
+    if (write === undefined) request.end()
+    else write(request)
+    return Effect.sync(() => request.destroy())
+  })
+
+const text = (headers: EventSubscription.Delivery["headers"]) => headers as Record<string, string>
+
+const deliver = (url: string, { body, headers }: EventSubscription.Delivery, agent?: Http.Agent) =>
+  send(url, {
+    headers: { ...text(headers), "content-length": String(body.length) },
+    write: (request) => request.end(body),
+    ...agent && { agent }
+  })
+
+/** A good delivery, of now. */
+const good = (id: string, type?: string) =>
+  Effect.map(Clock.currentTimeMillis, (now) => Deliveries.genuine(Deliveries.event2({ id, ...type && { type } }), now))
+
+const json = { "content-type": "application/json" }
+const megabytes50 = 50_000_000
+const chunk = new Uint8Array(64 * 1024).fill(32)
+
+/** Sends spaces as fast as they are taken, to the end or until an answer comes. */
+const flood = (request: Http.ClientRequest) => {
+  let left = megabytes50
+  const more = () => {
+    while (left > 0 && !request.destroyed) {
+      const size = Math.min(left, chunk.length)
+      left -= size
+      if (!request.write(chunk.subarray(0, size))) return
+    }
+    request.end()
+  }
+  request.on("drain", more)
+  more()
+}
+
+const floodStream = () => {
+  let left = megabytes50
+  return new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      const size = Math.min(left, chunk.length)
+      left -= size
+      if (size === 0) controller.close()
+      else controller.enqueue(chunk.slice(0, size))
+    }
+  })
+}
+
+const fetched = (url: string, init: RequestInit) =>
+  Effect.tryPromise(async (signal): Promise<Reply> => {
+    const response = await fetch(url, { method: "POST", signal, ...init })
+    return { status: response.status, headers: {}, body: await response.text() }
+  })
+
+const tooLong: ReadonlyArray<readonly [string, (url: string) => Effect.Effect<Reply, unknown>]> = [
+  [
+    "node:http, of a declared length",
+    (url) => send(url, { headers: { ...json, "content-length": String(megabytes50) }, write: flood })
+  ],
+  ["node:http, in chunks", (url) => send(url, { headers: json, write: flood })],
+  [
+    "node:http, whose body waits for the answer",
+    (url) =>
+      send(url, { headers: { ...json, "content-length": "1000001" }, write: (request) => request.flushHeaders() })
+  ],
+  ["fetch, of a declared length", (url) => fetched(url, { headers: json, body: new Uint8Array(megabytes50).fill(32) })],
+  [
+    "fetch, in chunks",
+    // TypeScript's DOM does not know `duplex`.
+    (url) => fetched(url, { headers: json, body: floodStream(), duplex: "half" } as RequestInit)
+  ]
+]
+
+/** A socket of one's own, until the scope ends. */
+const connect = (port: number) =>
+  Effect.acquireRelease(
+    Effect.async<Net.Socket>((resume) => {
+      const socket = Net.connect(port, "127.0.0.1", () => resume(Effect.succeed(socket)))
+      socket.on("error", () => {})
+    }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+
+/** A request as it goes over the wire, but for its body. */
+const head = (headers: EventSubscription.Delivery["headers"], length: string) =>
+  [
+    `POST ${path} HTTP/1.1`,
+    "host: 127.0.0.1",
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    length,
+    "\r\n"
+  ].join("\r\n")
+
+const until = (isSo: () => boolean) =>
+  Effect.suspend(() => isSo() ? Effect.void : Effect.fail("not yet")).pipe(
+    Effect.retry(Schedule.spaced("10 millis")),
+    Effect.timeout("20 seconds")
+  )
+
+const live = <A, E>(name: string, test: Effect.Effect<A, E, Scope.Scope>) =>
+  it.scopedLive(name, () => Effect.provide(test, quiet))
+
+describe.each(doors)("%s", (_, serve) => {
+  live(
+    "takes a delivery",
+    Effect.gen(function*() {
+      const { handled, outcomes, url } = yield* open(serve)
+      const reply = yield* deliver(url, yield* good("one"))
+      assert.deepStrictEqual([reply.status, reply.body], [200, ""])
+      assert.deepStrictEqual([handled, outcomes], [["one"], ["handled"]])
+    })
+  )
+
+  live(
+    "answers a handshake",
+    Effect.gen(function*() {
+      const { url } = yield* open(serve)
+      const reply = yield* deliver(url, Deliveries.unsigned(Deliveries.challenge()))
+      assert.strictEqual(reply.status, 200)
+      assert.match(reply.headers["content-type"] ?? "", /^application\/json\b/)
+      assert.deepStrictEqual(JSON.parse(reply.body), { challenge: "a challenge" })
+    })
+  )
+
+  live(
+    "answers 405 and what is allowed, to every other method",
+    Effect.gen(function*() {
+      const { url } = yield* open(serve)
+      for (const method of ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"]) {
+        const reply = yield* send(url, { method })
+        assert.deepStrictEqual([reply.status, reply.headers.allow, reply.body], [405, "POST", ""], method)
+      }
+    })
+  )
+
+  live(
+    "answers what it refuses with the status alone",
+    Effect.gen(function*() {
+      const { handled, url } = yield* open(serve)
+      const bytes = (text: string) => new TextEncoder().encode(text)
+      const refusals: ReadonlyArray<readonly [string, number, EventSubscription.Delivery]> = [
+        ["text/plain", 415, { ...yield* good("1"), headers: { "content-type": "text/plain" } }],
+        ["no content type", 415, { headers: {}, body: bytes("{}") }],
+        ["a form", 415, { headers: { "content-type": "application/x-www-form-urlencoded" }, body: bytes("a=1") }],
+        ["no body", 400, { headers: json, body: new Uint8Array() }],
+        ["no JSON", 400, { headers: json, body: bytes("{\"encrypt\":") }],
+        ["no UTF-8", 400, { headers: json, body: Uint8Array.of(0x22, 0xff, 0xfe, 0x22) }],
+        ["no signature", 401, Deliveries.unsigned(Deliveries.event2())],
+        ["no encryption", 401, Deliveries.plain(Deliveries.event2())],
+        ["another key", 401, Deliveries.unsigned(Deliveries.event2(), "another key")]
+      ]
+      for (const [name, status, delivery] of refusals) {
+        const reply = yield* deliver(url, delivery)
+        assert.deepStrictEqual([reply.status, reply.body], [status, ""], name)
+      }
+      assert.deepStrictEqual(handled, [])
+    })
+  )
+
+  for (const [client, tooLongFor] of tooLong) {
+    live(
+      `answers 413 to a body of 50 MB by ${client}, without reading all of it`,
+      Effect.gen(function*() {
+        const { connections, outcomes, url } = yield* open(serve)
+        for (let i = 0; i < 5; i++) {
+          const reply = yield* Effect.timeout(tooLongFor(url), "20 seconds")
+          assert.deepStrictEqual([reply.status, reply.body], [413, ""])
+        }
+        for (const connection of connections) assert.isBelow(connection.bytesRead, megabytes50 / 2)
+        assert.deepStrictEqual(outcomes, [])
+        assert.strictEqual((yield* deliver(url, yield* good("one"))).status, 200)
+      })
+    )
+  }
+
+  live(
+    "takes a body of just the longest length, and refuses one that is a byte longer",
+    Effect.gen(function*() {
+      const { url } = yield* open(serve)
+      const now = yield* Clock.currentTimeMillis
+      const body = Deliveries.encrypted(Deliveries.event2())
+      const longest = Deliveries.signed(body.padEnd(EventSubscription.maxBodyBytes), { at: now })
+      const tooLong = Deliveries.signed(body.padEnd(EventSubscription.maxBodyBytes + 1), { at: now })
+      assert.strictEqual((yield* deliver(url, longest)).status, 200)
+      assert.strictEqual((yield* deliver(url, tooLong)).status, 413)
+      for (const [{ body, headers }, status] of [[longest, 200], [tooLong, 413]] as const) {
+        const reply = yield* send(url, { headers: text(headers), write: (request) => request.end(body) })
+        assert.strictEqual(reply.status, status, "in chunks")
+      }
+    })
+  )
+
+  live(
+    "outlives a client that goes away in the middle of the body",
+    Effect.gen(function*() {
+      const { connections, handled, port, url } = yield* open(serve)
+      const { body, headers } = yield* good("half")
+      for (const length of [`content-length: ${body.length}`, "transfer-encoding: chunked"]) {
+        const before = connections.length
+        const socket = yield* connect(port)
+        socket.write(head(headers, length))
+        const half = body.subarray(0, body.length / 2)
+        if (!length.startsWith("transfer")) socket.write(half)
+        else socket.write(Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), half]))
+        yield* until(() => (connections[before]?.bytesRead ?? 0) > half.length)
+        socket.destroy()
+        yield* until(() => connections[before]?.destroyed === true)
+      }
+      assert.strictEqual((yield* deliver(url, yield* good("whole"))).status, 200)
+      assert.deepStrictEqual(handled, ["whole"])
+    })
+  )
+
+  live(
+    "handles to its end the event of a client that goes away meanwhile",
+    Effect.gen(function*() {
+      const { connections, goOn, handled, outcomes, port, started, url } = yield* open(serve)
+      const delivery = yield* good("slow", "slow")
+      const socket = yield* connect(port)
+      socket.write(head(delivery.headers, `content-length: ${delivery.body.length}`))
+      socket.write(delivery.body)
+      yield* Deferred.await(started)
+      socket.destroy()
+      yield* until(() => connections[0]?.destroyed === true)
+      yield* Deferred.succeed(goOn, undefined)
+      yield* until(() => handled.length === 1)
+      // Until the event is marked as handled, it counts as one that is being handled.
+      yield* deliver(url, delivery).pipe(
+        Effect.filterOrFail(({ status }) => status !== 503),
+        Effect.retry(Schedule.spaced("10 millis")),
+        Effect.timeout("20 seconds"),
+        Effect.tap(({ status }) => assert.strictEqual(status, 200))
+      )
+      assert.strictEqual(outcomes.at(-1), "duplicate")
+      assert.deepStrictEqual(handled, ["slow"])
+    })
+  )
+
+  live(
+    "takes a good delivery on the connection on which it has refused others",
+    Effect.gen(function*() {
+      const { connections, handled, url } = yield* open(serve)
+      const agent = yield* Effect.acquireRelease(
+        Effect.sync(() => new Http.Agent({ keepAlive: true, maxSockets: 1 })),
+        (agent) => Effect.sync(() => agent.destroy())
+      )
+      const body = Buffer.alloc(200_000, "{")
+      const statuses = yield* Effect.forEach([
+        yield* good("one"),
+        { headers: { "content-type": "text/plain" }, body },
+        { headers: json, body },
+        Deliveries.unsigned(Deliveries.event2()),
+        yield* good("two")
+      ], (delivery) => Effect.map(deliver(url, delivery, agent), ({ status }) => status))
+      assert.deepStrictEqual(statuses, [200, 415, 400, 401, 200])
+      assert.deepStrictEqual(handled, ["one", "two"])
+      assert.strictEqual(connections.length, 1)
+    })
+  )
+
+  live(
+    "checks the bytes, however the JSON in them is written",
+    Effect.gen(function*() {
+      const { handled, url } = yield* open(serve)
+      const now = yield* Clock.currentTimeMillis
+      const inner = JSON.stringify(Deliveries.event2({ id: "escaped" }), null, 2).replaceAll(
+        /[\u0080-\uffff]/g,
+        (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+      )
+      const encrypted = EventCrypto.encrypt({
+        encryptKey: Deliveries.encryptKey,
+        iv: new Uint8Array(16).fill(1),
+        text: inner
+      })
+      const escaped = encrypted.replaceAll(/[+/=A]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`)
+      const body = `\n { "\\u0065ncrypt" :\t"${escaped}" , "note": "飞书" }\r\n  `
+      assert.strictEqual((yield* deliver(url, Deliveries.signed(body, { at: now }))).status, 200)
+      assert.deepStrictEqual(handled, ["escaped"])
+    })
+  )
+
+  live(
+    "takes a body that comes in single bytes",
+    Effect.gen(function*() {
+      const { handled, url } = yield* open(serve)
+      const { body, headers } = yield* good("in bytes")
+      const reply = yield* send(url, {
+        headers: text(headers),
+        write: (request) => {
+          for (let i = 0; i < body.length; i++) request.write(body.subarray(i, i + 1))
+          request.end()
+        }
+      })
+      assert.strictEqual(reply.status, 200)
+      assert.deepStrictEqual(handled, ["in bytes"])
+    })
+  )
+})
+
+describe("EventNodeListener behind a body parser", () => {
+  /** Reads the body before the listener does, and leaves this of it. */
+  const behind = (leave: (body: Buffer) => object, lines: Array<string>): Serve => (server, subscription) =>
+    Effect.gen(function*() {
+      const listener = yield* EventNodeListener.make.pipe(
+        Effect.provide(Logger.replace(
+          Logger.defaultLogger,
+          Logger.make(({ cause, message }) => void lines.push(`${message} ${cause.toString()}`))
+        ))
+      )
+      server.on("request", (request, response) => {
+        const chunks: Array<Uint8Array> = []
+        request.on("data", (chunk) => chunks.push(chunk))
+        request.on("end", () => void listener(Object.assign(request, leave(Buffer.concat(chunks))), response))
+      })
+      yield* listen(server)
+    }).pipe(
+      Effect.provideService(EventSubscription.EventSubscription, subscription),
+      Effect.provide(Logger.minimumLogLevel(LogLevel.All))
+    )
+
+  it.scopedLive.each<[string, (body: Buffer) => object]>([
+    ["the bytes as the body", (body) => ({ body })],
+    ["the bytes beside the body", (body) => ({ body: JSON.parse(body.toString()), rawBody: body })]
+  ])("takes what leaves %s", ([_, leave]) =>
+    Effect.gen(function*() {
+      const { handled, url } = yield* open(behind(leave, []))
+      assert.strictEqual((yield* deliver(url, yield* good("one"))).status, 200)
+      assert.deepStrictEqual(handled, ["one"])
+    }))
+
+  it.scopedLive.each<[string, (body: Buffer) => object]>([
+    ["nothing", () => ({})],
+    ["what it has parsed", (body) => ({ body: JSON.parse(body.toString()) })]
+  ])("answers 500, and says what to do, where the parser leaves %s", ([_, leave]) =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const { handled, url } = yield* open(behind(leave, lines))
+      const reply = yield* deliver(url, yield* good("one"))
+      assert.deepStrictEqual([reply.status, reply.body], [500, ""])
+      assert.deepStrictEqual(handled, [])
+      assert.include(lines.join("\n"), "put the listener before every body parser")
+    }))
+})
