@@ -17,7 +17,6 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
-import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
@@ -28,6 +27,7 @@ import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import type { ApiError, NetworkError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
+import * as MetricLabels from "./internal/metricLabels.js"
 import * as OpenApi from "./OpenApi.js"
 import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.js"
 
@@ -188,9 +188,8 @@ export const make = (
     const validFor = Duration.toMillis(lifetime) - Duration.toMillis(options?.expiryMargin ?? "5 minutes")
     const waitFor = Duration.decode(options?.waitFor ?? "150 seconds")
     const coolDown = Duration.decode(options?.coolDown ?? "60 seconds")
-    const counted = FeishuMetrics.tagged(FeishuMetrics.ticketResends, "outcome", { app_id: appId })
-    const ageGauge = FeishuMetrics.tagged(FeishuMetrics.ticketAge, "app_id")(appId)
-    const waitersGauge = FeishuMetrics.tagged(FeishuMetrics.ticketWaiters, "app_id")(appId)
+    const ofApp = MetricLabels.make("app_id")(appId)
+    const byOutcome = MetricLabels.make("outcome", { app_id: appId })
     // In the layer's scope: what one caller begins others wait for, so a caller who goes away must not end it.
     const runFork = yield* FiberSet.makeRuntime<FeishuApp | HttpClient.HttpClient>()
     const run = <A>(effect: Effect.Effect<A, never, FeishuApp | HttpClient.HttpClient>) =>
@@ -213,7 +212,7 @@ export const make = (
     const isFresh = (ticket: Ticket, now: number) => now - sentAt(ticket) < freshFor
 
     const waitersChanged = () => {
-      waitersGauge.unsafeUpdate(waiters.size, [])
+      FeishuMetrics.ticketWaiters.unsafeUpdate(waiters.size, ofApp)
       if (waiters.size === 0 && pursuit !== undefined) Deferred.unsafeDone(pursuit.over, Exit.void)
     }
 
@@ -254,7 +253,7 @@ export const make = (
         const now = yield* Clock.currentTimeMillis
         if (held === undefined || sentAt(ticket) > sentAt(held)) {
           held = ticket
-          ageGauge.unsafeUpdate((now - sentAt(ticket)) / 1000, [])
+          FeishuMetrics.ticketAge.unsafeUpdate((now - sentAt(ticket)) / 1000, ofApp)
         }
         if (!isValid(ticket, now)) return
         const settled = settle(
@@ -269,7 +268,12 @@ export const make = (
 
     const ask = Effect.gen(function*() {
       yield* Effect.logInfo("asking the platform for an app ticket")
-      const exit = yield* Effect.exit(Effect.onExit(resend, (exit) => Metric.update(counted(outcomeOf(exit)), 1)))
+      const exit = yield* Effect.exit(
+        Effect.onExit(
+          resend,
+          (exit) => Effect.sync(() => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit))))
+        )
+      )
       if (Exit.isSuccess(exit)) {
         askedAt = yield* monotonicMillis
         yield* failuresOfStore(store.hold(appId, coolDownName, Duration.max(coolDown, pushWithin)))
@@ -424,7 +428,7 @@ export const make = (
       get: Effect.clockWith((clock) => {
         const now = clock.unsafeCurrentTimeMillis()
         if (held === undefined || !isFresh(held, now)) return getOrWait
-        ageGauge.unsafeUpdate((now - sentAt(held)) / 1000, [])
+        FeishuMetrics.ticketAge.unsafeUpdate((now - sentAt(held)) / 1000, ofApp)
         return Effect.succeed(held)
       }),
       refresh: wait("now").pipe(

@@ -15,7 +15,6 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
@@ -24,6 +23,7 @@ import type { EventHandler } from "./EventHandler.js"
 import { FeishuApp } from "./FeishuApp.js"
 import * as FeishuEvent from "./FeishuEvent.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
+import * as MetricLabels from "./internal/metricLabels.js"
 import { oneLine } from "./internal/oneLine.js"
 import { TicketStore, type TicketStoreError } from "./TicketStore.js"
 
@@ -266,8 +266,8 @@ export const make = <R = never>(
     const claimFor = Duration.sum(handlerTimeout, Duration.seconds(10))
     const handlers = new Map((options?.handlers ?? []).map((handler) => [handler.type, handler.handle]))
     const crypto = yield* Effect.transposeOption(Option.map(encryptKey, EventCrypto.make))
-    const ageGauge = FeishuMetrics.tagged(FeishuMetrics.ticketAge, "app_id")(appId)
-    const counted = FeishuMetrics.tagged(FeishuMetrics.pushes, "outcome", { app_id: appId })
+    const ofApp = MetricLabels.make("app_id")(appId)
+    const byOutcome = MetricLabels.make("outcome", { app_id: appId })
 
     const checkToken = (token: string | undefined) =>
       Option.isNone(verificationToken)
@@ -354,7 +354,7 @@ export const make = <R = never>(
         storeFailed
       )
       if (!isNewest) return "older"
-      yield* Metric.update(ageGauge, (now - DateTime.toEpochMillis(event.createdAt)) / 1000)
+      FeishuMetrics.ticketAge.unsafeUpdate((now - DateTime.toEpochMillis(event.createdAt)) / 1000, ofApp)
       return "stored"
     })
 
@@ -421,7 +421,7 @@ export const make = <R = never>(
               ? Effect.succeed({ outcome: "challenge", challenge: opened.challenge })
               : Effect.map(take(opened.event), (outcome) => ({ outcome }))
           ),
-          Effect.tap(({ outcome }) => Metric.update(counted(outcome), 1)),
+          Effect.tap(({ outcome }) => Effect.sync(() => FeishuMetrics.pushes.unsafeUpdate(1, byOutcome(outcome)))),
           Effect.annotateLogs({ app_id: appId }),
           // Nobody's going away leaves a ticket half stored or an event half handled.
           Effect.uninterruptible,
@@ -536,7 +536,7 @@ const admit = ({ headers, method }: Request<unknown>): EventRefused | undefined 
   return Number(headers["content-length"] ?? 0) > maxBodyBytes ? tooLarge : undefined
 }
 
-const counted = FeishuMetrics.tagged(FeishuMetrics.refusals, "reason")
+const byReason = MetricLabels.make("reason")
 
 const empty = (status: number, headers: Answer["headers"] = {}): Answer => ({ status, headers, body: "" })
 
@@ -564,7 +564,7 @@ export const answer = <R>(subscription: Service, request: Request<R>): Effect.Ef
     ),
     Effect.catchAll((refusal) =>
       Effect.logWarning(refusal.message).pipe(
-        Effect.zipRight(Metric.update(counted(refusal.reason), 1)),
+        Effect.zipRight(Effect.sync(() => FeishuMetrics.refusals.unsafeUpdate(1, byReason(refusal.reason)))),
         Effect.as(empty(refusal.status, refusal.reason === "Method" ? { allow: "POST" } : {}))
       )
     ),

@@ -59,22 +59,3 @@ export const refusals: Metric.Metric.Counter<number> = Metric.counter("feishu_re
   description: "Deliveries to the request URL that were refused, by reason",
   incremental: true
 })
-
-/**
- * The metric under these tags, made once for each of them: making one takes longer than counting.
- *
- * @internal
- */
-export const tagged = <Type, In, Out>(
-  metric: Metric.Metric<Type, In, Out>,
-  key: string,
-  tags: Readonly<Record<string, string>> = {}
-): (value: string) => Metric.Metric<Type, In, Out> => {
-  const base = Object.entries(tags).reduce((metric, [name, tag]) => Metric.tagged(metric, name, tag), metric)
-  const made = new Map<string, Metric.Metric<Type, In, Out>>()
-  return (value) => {
-    const known = made.get(value) ?? Metric.tagged(base, key, value)
-    made.set(value, known)
-    return known
-  }
-}

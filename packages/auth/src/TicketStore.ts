@@ -7,11 +7,15 @@ import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -123,35 +127,43 @@ const isSame = (a: Ticket, b: Ticket): boolean => Redacted.value(a.value) === Re
 const ticketOf = (entry: Entry | undefined): Option.Option<Ticket> =>
   entry === undefined || entry.dropped ? Option.none() : Option.some(entry.ticket)
 
-/** The tickets among successive states of the store, each once. */
-const distinct = <E>(states: Stream.Stream<Option.Option<Ticket>, E>): Stream.Stream<Ticket, E> =>
-  states.pipe(Stream.filterMap((ticket) => ticket), Stream.changesWith(isSame))
+/** Each ticket once: the same value sent later counts as another, for it lives longer. */
+const distinct = Stream.changesWith<Ticket>((a, b) => isSame(a, b) && DateTime.Equivalence(a.sentAt, b.sentAt))
 
-/** Of one app, in memory, in the order in which they were made. */
+/** Of one app, in memory. The oldest go first, and each step takes the same time however many there are. */
 const makeClaims = (max: number) => {
-  /** By name: when it is free again. */
-  const ends = new Map<string, number>()
-  const hold = (name: string, end: number) => {
-    // Deleted first, so that it goes to the end of the order.
-    ends.delete(name)
-    ends.set(name, end)
-    if (ends.size > max) {
-      const [oldest = name] = ends.keys()
-      ends.delete(oldest)
+  const held = new Map<string, { readonly end: number }>()
+  /** In the order in which they were made, from `first` on; also some that have been released or made anew. */
+  let made: Array<readonly [name: string, claim: { readonly end: number }]> = []
+  let first = 0
+
+  const forgetWhile = (isGone: (claim: { readonly end: number }) => boolean) => {
+    for (let oldest = made[first]; oldest !== undefined; oldest = made[++first]) {
+      const [name, claim] = oldest
+      if (held.get(name) !== claim) continue
+      if (!isGone(claim)) break
+      held.delete(name)
     }
+    if (made.length - held.size > held.size + 1000) {
+      made = made.slice(first).filter(([name, claim]) => held.get(name) === claim)
+      first = 0
+    }
+  }
+  const hold = (name: string, end: number) => {
+    const claim = { end }
+    held.set(name, claim)
+    made.push([name, claim])
+    forgetWhile(() => held.size > max)
   }
   return {
     claim: (name: string, now: number, duration: number): number => {
-      for (const [oldest, end] of ends) {
-        if (end > now) break
-        ends.delete(oldest)
-      }
-      const left = (ends.get(name) ?? 0) - now
+      forgetWhile(({ end }) => end <= now)
+      const left = (held.get(name)?.end ?? 0) - now
       if (left <= 0) hold(name, now + duration)
       return left
     },
     hold,
-    release: (name: string) => void ends.delete(name)
+    release: (name: string) => void held.delete(name)
   }
 }
 
@@ -173,50 +185,48 @@ const monotonic = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1
  * @category constructors
  */
 export const makeMemory = (options?: Options): Effect.Effect<Service> =>
-  Effect.sync(() => {
+  Effect.gen(function*() {
     const max = options?.maxClaims ?? defaultMaxClaims
     const apps = new Map<string, {
-      readonly entry: SubscriptionRef.SubscriptionRef<Entry | undefined>
+      entry: Entry | undefined
       readonly claims: ReturnType<typeof makeClaims>
     }>()
-    const stateOf = (appId: string) =>
-      Effect.suspend(() => {
-        const known = apps.get(appId)
-        return known === undefined
-          ? Effect.map(
-            SubscriptionRef.make<Entry | undefined>(undefined),
-            (entry) => getOrSet(apps, appId, () => ({ entry, claims: makeClaims(max) }))
-          )
-          : Effect.succeed(known)
-      })
+    const puts = yield* PubSub.unbounded<{ readonly appId: string; readonly ticket: Ticket }>()
+    const stateOf = (appId: string) => getOrSet(apps, appId, () => ({ entry: undefined, claims: makeClaims(max) }))
     return {
-      get: (appId) => Effect.map(Effect.flatMap(stateOf(appId), ({ entry }) => entry.get), ticketOf),
+      get: (appId) => Effect.sync(() => ticketOf(stateOf(appId).entry)),
       put: (appId, ticket) =>
-        Effect.flatMap(stateOf(appId), ({ entry }) =>
-          SubscriptionRef.modify(
-            entry,
-            (current) => isNewer(ticket, current) ? [true, { ticket, dropped: false }] : [false, current]
-          )),
+        Effect.sync(() => {
+          const state = stateOf(appId)
+          if (!isNewer(ticket, state.entry)) return false
+          state.entry = { ticket, dropped: false }
+          puts.unsafeOffer({ appId, ticket })
+          return true
+        }),
       drop: (appId, ticket) =>
-        Effect.flatMap(stateOf(appId), ({ entry }) =>
-          SubscriptionRef.update(entry, (current) =>
-            current !== undefined && isSame(current.ticket, ticket)
-              ? { ...current, dropped: true }
-              : current)),
+        Effect.sync(() => {
+          const state = stateOf(appId)
+          if (state.entry !== undefined && isSame(state.entry.ticket, ticket)) {
+            state.entry = { ...state.entry, dropped: true }
+          }
+        }),
       changes: (appId) =>
-        distinct(Stream.unwrap(Effect.map(stateOf(appId), ({ entry }) =>
-          Stream.map(entry.changes, ticketOf)))),
+        Stream.unwrapScoped(Effect.map(PubSub.subscribe(puts), (later) =>
+          Stream.concat(
+            Stream.fromIterable(Option.toArray(ticketOf(stateOf(appId).entry))),
+            Stream.fromQueue(later).pipe(
+              Stream.filter((put) => put.appId === appId),
+              Stream.map(({ ticket }) => ticket)
+            )
+          ))).pipe(distinct),
       claim: (appId, name, duration) =>
-        Effect.zipWith(stateOf(appId), monotonic, ({ claims }, now) => {
-          const left = claims.claim(name, now, Duration.toMillis(duration))
+        Effect.map(monotonic, (now) => {
+          const left = stateOf(appId).claims.claim(name, now, Duration.toMillis(duration))
           return left > 0 ? Option.some(Duration.millis(left)) : Option.none()
         }),
       hold: (appId, name, duration) =>
-        Effect.zipWith(stateOf(appId), monotonic, ({ claims }, now) =>
-          claims.hold(name, now + Duration.toMillis(duration))),
-      release: (appId, name) =>
-        Effect.map(stateOf(appId), ({ claims }) =>
-          claims.release(name))
+        Effect.map(monotonic, (now) => stateOf(appId).claims.hold(name, now + Duration.toMillis(duration))),
+      release: (appId, name) => Effect.sync(() => stateOf(appId).claims.release(name))
     }
   })
 
@@ -236,12 +246,16 @@ const StoredEntry = Schema.parseJson(Schema.Struct({
 }))
 
 const decodeEntry = Schema.decodeOption(StoredEntry)
-const encodeEntry = Schema.encodeSync(StoredEntry)
+const encodeEntry = Schema.encode(StoredEntry)
 
-/** By name: from when to when it is held, in milliseconds since 1970. */
-const StoredClaims = Schema.parseJson(
-  Schema.Record({ key: Schema.String, value: Schema.Tuple(Schema.Number, Schema.Number) })
-)
+/** Names, each with from when to when it is held, in milliseconds since 1970; the oldest first. */
+const StoredClaims = Schema.parseJson(Schema.Array(Schema.Tuple(Schema.String, Schema.Number, Schema.Number)))
+
+type Claims = Map<string, readonly [from: number, to: number]>
+
+/** `Infinity` is no JSON. */
+const endOf = (now: number, duration: Duration.Duration): number =>
+  Math.min(now + Duration.toMillis(duration), Number.MAX_SAFE_INTEGER)
 
 const decodeClaims = Schema.decodeOption(StoredClaims)
 const encodeClaims = Schema.encodeSync(StoredClaims)
@@ -287,38 +301,57 @@ export const makeKeyValueStore = (
     const prefix = options?.prefix ?? "feishu/"
     const timeout = options?.timeout ?? "2 seconds"
     const maxInBucket = Math.max(1, Math.ceil((options?.maxClaims ?? defaultMaxClaims) / buckets))
-    /** By key: one reads and writes at a time, since a file that is being written is not whole. */
-    const locks = new Map<string, Effect.Semaphore>()
+    /** By key: what ends when the last one that wants it is done. */
+    const last = new Map<string, Deferred.Deferred<void>>()
     /** By key: the hash of the unreadable text that has been told of. */
     const told = new Map<string, number>()
     /** By app: counts the writes of this process. */
     const writes = new Map<string, SubscriptionRef.SubscriptionRef<number>>()
+    /** By app: the ticket that was read or written last, which an error of the store's may quote. */
+    const known = new Map<string, Redacted.Redacted>()
 
-    /** One at a time for each key, to its end even where nobody waits for it any longer, so that no entry is torn. */
-    const locked = (
-      key: string,
-      on: { readonly appId: string; readonly operation: TicketStoreError["operation"]; readonly mask: Mask.Mask }
-    ) =>
-    <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, TicketStoreError> =>
+    /** One at a time, in the order in which they come. */
+    const inTurn = <A, E>(key: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.suspend(() => {
-        const lock = getOrSet(locks, key, () => Effect.unsafeMakeSemaphore(1))
-        const { appId, mask, operation } = on
-        return Effect.disconnect(lock.withPermits(1)(Effect.uninterruptible(effect))).pipe(
-          Effect.mapError((error) => {
-            const cause = Mask.cause(error, mask)
-            return new TicketStoreError({ appId, operation, description: Mask.messages(cause), cause })
-          }),
-          Effect.timeoutFail({
-            duration: timeout,
-            onTimeout: () =>
-              new TicketStoreError({
-                appId,
-                operation,
-                description: `no answer within ${Duration.format(timeout)}`
-              })
-          })
-        )
+        const before = last.get(key)
+        const done = Deferred.unsafeMake<void>(FiberId.none)
+        last.set(key, done)
+        return Effect.zipRight(
+          before === undefined ? Effect.void : Deferred.await(before),
+          // Whoever has gone away while waiting is left out.
+          Effect.zipRight(Effect.interruptible(Effect.void), effect)
+        ).pipe(Effect.ensuring(Effect.sync(() => {
+          if (last.get(key) === done) last.delete(key)
+          Deferred.unsafeDone(done, Exit.void)
+        })))
       })
+
+    /**
+     * Each key is read and written by one at a time, to the end even where nobody waits for it any longer: a file that
+     * is being written is not whole.
+     */
+    const locked = (key: string, { appId, operation, secret }: {
+      readonly appId: string
+      readonly operation: TicketStoreError["operation"]
+      readonly secret?: Redacted.Redacted
+    }) =>
+    <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, TicketStoreError> =>
+      Effect.interruptible(Effect.disconnect(Effect.uninterruptible(inTurn(key, effect)))).pipe(
+        Effect.mapError((error) => {
+          const secrets = [secret, known.get(appId)].filter((secret) => secret !== undefined)
+          const cause = Mask.cause(error, Mask.make(secrets))
+          return new TicketStoreError({ appId, operation, description: Mask.messages(cause), cause })
+        }),
+        Effect.timeoutFail({
+          duration: timeout,
+          onTimeout: () =>
+            new TicketStoreError({
+              appId,
+              operation,
+              description: `no answer within ${Duration.format(timeout)}`
+            })
+        })
+      )
 
     const read = <A>(key: string, decode: (text: string) => Option.Option<A>) =>
       Effect.flatMap(kvs.get(prefix + key), (text) => {
@@ -337,10 +370,19 @@ export const makeKeyValueStore = (
     const readEntry = (appId: string) =>
       Effect.map(
         read(ticketKey(appId), decodeEntry),
-        Option.map(({ dropped, sentAt, ticket }): Entry => ({ ticket: { value: ticket, sentAt }, dropped }))
+        Option.map(({ dropped, sentAt, ticket }): Entry => {
+          known.set(appId, ticket)
+          return { ticket: { value: ticket, sentAt }, dropped }
+        })
       )
     const writeEntry = (appId: string, { dropped, ticket }: Entry) =>
-      kvs.set(prefix + ticketKey(appId), encodeEntry({ ticket: ticket.value, sentAt: ticket.sentAt, dropped }))
+      Effect.suspend(() => {
+        known.set(appId, ticket.value)
+        return Effect.flatMap(
+          encodeEntry({ ticket: ticket.value, sentAt: ticket.sentAt, dropped }),
+          (text) => kvs.set(prefix + ticketKey(appId), text)
+        )
+      })
 
     const writesOf = (appId: string) =>
       Effect.suspend(() => {
@@ -352,7 +394,7 @@ export const makeKeyValueStore = (
 
     const get = (appId: string, operation: "get" | "changes") =>
       readEntry(appId).pipe(
-        locked(ticketKey(appId), { appId, operation, mask: Mask.make([]) }),
+        locked(ticketKey(appId), { appId, operation }),
         Effect.map((entry) => ticketOf(Option.getOrUndefined(entry)))
       )
 
@@ -362,20 +404,21 @@ export const makeKeyValueStore = (
         readonly name: string
         readonly operation: "claim" | "hold" | "release"
       },
-      update: (claims: Map<string, readonly [number, number]>, now: number) => A
+      update: (claims: Claims, now: number) => A
     ) => {
       const key = `claims/${appId}/${(Hash.string(name) >>> 0) % buckets}`
       return Effect.gen(function*() {
         const now = yield* Clock.currentTimeMillis
-        const stored = Option.getOrElse(yield* read(key, decodeClaims), () => ({}))
-        const claims = new Map(
-          Object.entries(stored).filter(([_, [from, to]]) => to > now && from <= now + clockTolerance)
-        )
+        const stored = Option.getOrElse(yield* read(key, decodeClaims), () => [])
+        const claims: Claims = new Map()
+        for (const [name, from, to] of stored) {
+          if (to > now && from <= now + clockTolerance) claims.set(name, [from, to])
+        }
         const result = update(claims, now)
-        const newest = [...claims].toSorted(([_, [a]], [__, [b]]) => a - b).slice(-maxInBucket)
-        yield* kvs.set(prefix + key, encodeClaims(Object.fromEntries(newest)))
+        const newest = [...claims].slice(-maxInBucket).map(([name, [from, to]]) => [name, from, to] as const)
+        yield* kvs.set(prefix + key, encodeClaims(newest))
         return result
-      }).pipe(locked(key, { appId, operation, mask: Mask.make([]) }))
+      }).pipe(locked(key, { appId, operation }))
     }
 
     return {
@@ -386,30 +429,34 @@ export const makeKeyValueStore = (
           yield* writeEntry(appId, { ticket, dropped: false })
           yield* SubscriptionRef.update(yield* writesOf(appId), (count) => count + 1)
           return true
-        }).pipe(locked(ticketKey(appId), { appId, operation: "put", mask: Mask.make([ticket.value]) })),
+        }).pipe(locked(ticketKey(appId), { appId, operation: "put", secret: ticket.value })),
       drop: (appId, ticket) =>
         Effect.gen(function*() {
           const entry = yield* readEntry(appId)
           if (Option.isSome(entry) && isSame(entry.value.ticket, ticket)) {
             yield* writeEntry(appId, { ...entry.value, dropped: true })
           }
-        }).pipe(locked(ticketKey(appId), { appId, operation: "drop", mask: Mask.make([ticket.value]) })),
+        }).pipe(locked(ticketKey(appId), { appId, operation: "drop", secret: ticket.value })),
       changes: (appId) =>
         Stream.unwrap(Effect.map(writesOf(appId), (ref) => ref.changes)).pipe(
           Stream.merge(Stream.fromSchedule(Schedule.spaced(options?.pollInterval ?? "5 seconds"))),
           Stream.mapEffect(() => get(appId, "changes")),
+          Stream.filterMap((ticket) => ticket),
           distinct
         ),
       claim: (appId, name, duration) =>
         updateClaims({ appId, name, operation: "claim" }, (claims, now) => {
           const held = claims.get(name)
-          if (held !== undefined) return Option.some(Duration.millis(held[1] - now))
-          claims.set(name, [now, now + Duration.toMillis(duration)])
+          // No longer than it was made for, though the clock may have been set back since.
+          if (held !== undefined) return Option.some(Duration.millis(held[1] - Math.max(now, held[0])))
+          claims.set(name, [now, endOf(now, duration)])
           return Option.none()
         }),
       hold: (appId, name, duration) =>
         updateClaims({ appId, name, operation: "hold" }, (claims, now) => {
-          claims.set(name, [now, now + Duration.toMillis(duration)])
+          // Deleted first, so that it goes to the end of the order.
+          claims.delete(name)
+          claims.set(name, [now, endOf(now, duration)])
         }),
       release: (appId, name) =>
         updateClaims({ appId, name, operation: "release" }, (claims) => {
