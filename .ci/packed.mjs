@@ -53,7 +53,7 @@ try {
       include: ["*.ts"]
     })
   )
-  for (const example of ["plain", "errors", "retry-policy", "emulator", "resend"]) {
+  for (const example of ["plain", "errors", "retry-policy", "emulator", "resend", "server", "events", "many-apps"]) {
     cpSync(join(root, "examples", `${example}.ts`), join(project, `${example}.ts`))
   }
   writeFileSync(

@@ -132,6 +132,18 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (i
       ])
     }))
 
+  it.effect("many-apps.ts has a ticket for each app, also for one that is added later", () =>
+    Effect.gen(function*() {
+      const { code, stdout } = yield* run("examples/many-apps.ts", {})
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(stdout.split("\n").filter((line) => /^(cli_|The server)/.test(line)), [
+        "cli_one has its ticket, by /webhook",
+        "cli_two has its ticket, by /webhook",
+        "The server has been running; now there is a third app.",
+        "cli_three has its ticket, by /webhook/cli_three"
+      ])
+    }))
+
   it.effect("retry-policy.ts comes through under three policies", () =>
     Effect.gen(function*() {
       const { calls, code, stdout } = yield* runAgainst("examples/retry-policy.ts", [

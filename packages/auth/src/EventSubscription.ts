@@ -6,9 +6,11 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
+import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -18,6 +20,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Tracer from "effect/Tracer"
 import * as EventCrypto from "./EventCrypto.js"
 import type { EventHandler } from "./EventHandler.js"
 import { FeishuApp } from "./FeishuApp.js"
@@ -220,21 +223,38 @@ const check = (options: Options<unknown>, isProvable: boolean): Effect.Effect<vo
     )
 }
 
-const decodeUtf8 = (bytes: Uint8Array): string => new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+// What is checked is checked by plain functions, and Effect comes in where something has to be waited for: each delivery
+// waits for all of it.
 
-const parse = (text: () => string): Either.Either<unknown, EventRefused> =>
+type Checked<A> = Either.Either<A, EventRefused>
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
+const parse = (text: () => string): Checked<unknown> =>
   Either.try({ try: () => JSON.parse(text()), catch: () => refused("Malformed", "the body is not JSON in UTF-8") })
 
-const encryptedOf = (json: unknown): string | undefined => {
-  const encrypted = typeof json === "object" && json !== null && "encrypt" in json ? json.encrypt : undefined
-  return typeof encrypted === "string" ? encrypted : undefined
-}
-
-const message = (json: unknown): Either.Either<FeishuEvent.Message, EventRefused> =>
+const messageIn = (json: unknown): Checked<FeishuEvent.Message> =>
   Either.mapLeft(
     FeishuEvent.decode(json),
     (problem) => refused("Malformed", `neither an event nor a handshake: ${problem}`)
   )
+
+const encryptedIn = (json: unknown): string | undefined => {
+  const encrypted = typeof json === "object" && json !== null && "encrypt" in json ? json.encrypt : undefined
+  return typeof encrypted === "string" ? encrypted : undefined
+}
+
+const signatureOf = ({ body, headers }: Delivery): EventCrypto.Signed | undefined => {
+  const timestamp = headers["x-lark-request-timestamp"]
+  const nonce = headers["x-lark-request-nonce"]
+  const signature = headers["x-lark-signature"]
+  return typeof timestamp === "string" && typeof nonce === "string" && typeof signature === "string"
+    ? { timestamp, nonce, signature, body }
+    : undefined
+}
+
+/** The tracer of a program that has set none. It keeps no span, and to make one takes longer than to take a ticket. */
+const unseen = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
 /**
  * @since 0.1.0
@@ -268,75 +288,58 @@ export const make = <R = never>(
     const crypto = yield* Effect.transposeOption(Option.map(encryptKey, EventCrypto.make))
     const ofApp = MetricLabels.make("app_id")(appId)
     const byOutcome = MetricLabels.make("outcome", { app_id: appId })
+    const maxAgeMillis = Duration.toMillis(maxAge)
+    const maxFutureMillis = Duration.toMillis(maxFuture)
 
-    const checkToken = (token: string | undefined) =>
-      Option.isNone(verificationToken)
-        || (token !== undefined && EventCrypto.constantTimeEquals(token, Redacted.value(verificationToken.value)))
-        ? Effect.void
-        : refused(
+    const staleness = (signedAt: number, now: number): EventRefused | undefined => {
+      const age = now - signedAt
+      return age <= maxAgeMillis && age >= -maxFutureMillis ? undefined : refused(
+        "Stale",
+        `the signature is from ${Duration.format(Duration.millis(Math.abs(age)))} ${age < 0 ? "in the future" : "ago"}`
+          + ": somebody sends old deliveries again, or this machine's clock is wrong"
+      )
+    }
+
+    const checkToken = (message: FeishuEvent.Message): Checked<FeishuEvent.Message> => {
+      const { token } = message
+      return Option.isNone(verificationToken)
+          || (token !== undefined && EventCrypto.constantTimeEquals(token, Redacted.value(verificationToken.value)))
+        ? Either.right(message)
+        : Either.left(refused(
           "Token",
           token === undefined
             ? "it has no verification token"
             : "its verification token is not the app's: check verificationToken, if this was the platform"
-        )
-
-    const isFuture = (millis: number, now: number) => millis > now + Duration.toMillis(maxFuture)
-
-    /** Why the signature does not prove the delivery, or undefined where it does. */
-    const flawOf = Effect.fnUntraced(function*(crypto: EventCrypto.EventCrypto, { body, headers }: Delivery) {
-      const {
-        "x-lark-request-nonce": nonce,
-        "x-lark-request-timestamp": timestamp,
-        "x-lark-signature": signature
-      } = headers
-      if (typeof timestamp !== "string" || typeof nonce !== "string" || typeof signature !== "string") {
-        return refused("Unsigned", "the signature's headers are missing")
-      }
-      if (!(yield* crypto.isGenuine({ timestamp, nonce, signature, body }))) {
-        return refused("Signature", "the signature is wrong: check encryptKey, if this was the platform")
-      }
-      const signedAt = Number(timestamp) * 1000
-      const now = yield* Clock.currentTimeMillis
-      const age = now - signedAt
-      return !(age <= Duration.toMillis(maxAge)) || isFuture(signedAt, now)
-        ? refused(
-          "Stale",
-          `the signature is from ${Duration.format(Duration.millis(Math.abs(age)))} ${
-            age < 0 ? "in the future" : "ago"
-          }`
-            + ": somebody sends old deliveries again, or this machine's clock is wrong"
-        )
-        : undefined
-    })
+        ))
+    }
 
     /** The message, proven by its signature and its token as far as the app has them. */
     const open = Effect.fnUntraced(function*(delivery: Delivery) {
-      const json = yield* parse(() => decodeUtf8(delivery.body))
-      const encrypted = encryptedOf(json)
+      const json = parse(() => utf8.decode(delivery.body))
+      if (Either.isLeft(json)) return yield* json.left
+      const encrypted = encryptedIn(json.right)
       if (Option.isNone(crypto)) {
-        if (encrypted !== undefined) {
-          return yield* refused("Decryption", "it is encrypted: give FeishuApp the developer console's \"Encrypt Key\"")
-        }
-        const plain = yield* message(json)
-        yield* checkToken(plain.token)
-        return plain
+        if (encrypted === undefined) return yield* Either.flatMap(messageIn(json.right), checkToken)
+        return yield* refused("Decryption", "it is encrypted: give FeishuApp the developer console's \"Encrypt Key\"")
       }
       if (encrypted === undefined) {
         return yield* refused("Unsigned", "it is not encrypted: check that the app has this Encrypt Key")
       }
-      const flaw = yield* flawOf(crypto.value, delivery)
-      const opened = yield* Effect.mapError(
-        Effect.flatMap(
-          Effect.mapError(crypto.value.decrypt(encrypted), (error) => refused("Decryption", error.message)),
-          (text) => Effect.flatMap(parse(() => text), message)
-        ),
-        // Whoever has not signed must not learn from the answer how far the decryption came.
-        (error) => flaw ?? error
-      )
-      // A handshake is not signed.
-      if (flaw !== undefined && opened._tag !== "Challenge") return yield* flaw
-      yield* Effect.mapError(checkToken(opened.token), (error) => flaw ?? error)
-      return opened
+      const signed = signatureOf(delivery)
+      const isGenuine = signed !== undefined && (yield* crypto.value.isGenuine(signed))
+      const now = yield* Clock.currentTimeMillis
+      const flaw = signed === undefined
+        ? refused("Unsigned", "the signature's headers are missing")
+        : isGenuine
+        ? staleness(Number(signed.timestamp) * 1000, now)
+        : refused("Signature", "the signature is wrong: check encryptKey, if this was the platform")
+      const text = yield* Effect.either(crypto.value.decrypt(encrypted))
+      const opened = Either.isLeft(text)
+        ? Either.left(refused("Decryption", text.left.message))
+        : parse(() => text.right).pipe(Either.flatMap(messageIn), Either.flatMap(checkToken))
+      // Whoever has not signed must not learn from the answer how far the decryption came. A handshake is not signed.
+      if (flaw !== undefined && !(Either.isRight(opened) && opened.right._tag === "Challenge")) return yield* flaw
+      return yield* opened
     })
 
     const storeFailed = (error: TicketStoreError) => refused("Store", error.message)
@@ -344,9 +347,9 @@ export const make = <R = never>(
     const takeTicket = Effect.fnUntraced(function*(event: FeishuEvent.FeishuEvent) {
       const value = event.payload["app_ticket"]
       if (typeof value !== "string" || value === "") return yield* refused("Malformed", "the event has no app_ticket")
-      const now = yield* Clock.currentTimeMillis
+      const age = (yield* Clock.currentTimeMillis) - DateTime.toEpochMillis(event.createdAt)
       // It would stand in the way of every ticket until then.
-      if (isFuture(DateTime.toEpochMillis(event.createdAt), now)) {
+      if (age < -maxFutureMillis) {
         return yield* refused("Stale", "the ticket is from the future: check this machine's clock")
       }
       const isNewest = yield* Effect.mapError(
@@ -354,9 +357,22 @@ export const make = <R = never>(
         storeFailed
       )
       if (!isNewest) return "older"
-      FeishuMetrics.ticketAge.unsafeUpdate((now - DateTime.toEpochMillis(event.createdAt)) / 1000, ofApp)
+      FeishuMetrics.ticketAge.unsafeUpdate(age / 1000, ofApp)
       return "stored"
     })
+
+    /** Its end, or none where it takes longer than it may. */
+    const endInTime = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) =>
+      Effect.suspend(() => {
+        const exit = fiber.unsafePoll()
+        return exit !== null ? Effect.succeedSome(exit) : Fiber.await(fiber).pipe(
+          Effect.timeoutOption(handlerTimeout),
+          Effect.interruptible,
+          // On a fiber that is nobody's child, for an interruption goes on to the children whatever their parent allows.
+          Effect.forkDaemon,
+          Effect.flatMap(Fiber.join)
+        )
+      })
 
     const handle = Effect.fnUntraced(function*(event: FeishuEvent.FeishuEvent) {
       const handler = handlers.get(event.type) ?? handlers.get(undefined)
@@ -368,68 +384,63 @@ export const make = <R = never>(
         if (Duration.greaterThan(held.value, claimFor)) return "duplicate"
         return yield* refused("Running", "another delivery of this event is being handled")
       }
-      yield* Effect.suspend(() => handler(event)).pipe(
+      const settle = (exit: Exit.Exit<unknown, unknown>) =>
+        (Exit.isSuccess(exit) ? store.hold(appId, name, rememberFor) : store.release(appId, name)).pipe(
+          // What the handler did stays done: refused, the event would be handled once more for certain.
+          Effect.catchAll((error) => Effect.logError(error.message))
+        )
+      const fiber = yield* Effect.suspend(() => handler(event)).pipe(
         Effect.provide(context),
-        Effect.onExit((exit) =>
-          (Exit.isSuccess(exit) ? store.hold(appId, name, rememberFor) : store.release(appId, name)).pipe(
-            // What the handler did stays done: refused, the event would be handled once more for certain.
-            Effect.catchAll((error) => Effect.logError(error.message))
-          )
-        ),
-        // A handler that cannot be interrupted goes on, but the platform gets its answer.
-        Effect.disconnect,
-        Effect.catchAllCause((cause) =>
-          Effect.zipRight(
-            Effect.logError("the event's handler failed", cause),
-            refused("Handler", "the handler failed")
-          )
-        ),
         Effect.interruptible,
-        Effect.timeoutFail({
-          duration: handlerTimeout,
-          onTimeout: () =>
-            refused(
-              "HandlerTimeout",
-              `the handler did not end within ${Duration.format(handlerTimeout)}: let it only take note, and do the `
-                + "work afterwards"
-            )
-        }),
-        // On a fiber that is nobody's child, for an interruption goes on to the children whatever their parent allows.
-        Effect.forkDaemon,
-        Effect.flatMap(Fiber.join)
+        Effect.onExit(settle),
+        Effect.annotateLogs({ app_id: appId, event_id: event.id, event_type: event.type }),
+        Effect.forkDaemon
       )
-      return "handled"
-    })
-
-    const take = Effect.fnUntraced(
-      function*(opened: Extract<FeishuEvent.Message, { readonly _tag: "Event" }>["event"]) {
-        if (opened.appId !== undefined ? opened.appId !== appId : opened.type === "app_ticket") {
-          return yield* refused("ForeignApp", `it is for ${oneLine(opened.appId ?? "no app")} and not for ${appId}`)
-        }
-        const event = { ...opened, appId, createdAt: opened.createdAt ?? (yield* DateTime.now) }
-        return yield* (event.type === "app_ticket" ? takeTicket(event) : handle(event)).pipe(
-          Effect.annotateLogs({ event_id: event.id, event_type: event.type })
+      // Most have ended after this, and need no timer.
+      yield* Effect.yieldNow()
+      const exit = yield* endInTime(fiber)
+      if (Option.isNone(exit)) {
+        // One that cannot be interrupted goes on, but the platform gets its answer.
+        yield* Fiber.interruptFork(fiber)
+        return yield* refused(
+          "HandlerTimeout",
+          `the handler did not end within ${Duration.format(handlerTimeout)}: let it only take note, and do the work `
+            + "afterwards"
         )
       }
-    )
+      if (Exit.isSuccess(exit.value)) return "handled"
+      yield* Effect.annotateLogs(Effect.logError("the event's handler failed", exit.value.cause), {
+        app_id: appId,
+        event_id: event.id,
+        event_type: event.type
+      })
+      return yield* refused("Handler", `the handler of ${event.type} failed`)
+    })
 
+    const receive = Effect.fnUntraced(function*(delivery: Delivery) {
+      const opened = yield* open(delivery)
+      if (opened._tag === "Challenge") {
+        FeishuMetrics.pushes.unsafeUpdate(1, byOutcome("challenge"))
+        return { outcome: "challenge", challenge: opened.challenge } as const
+      }
+      const { appId: meant, createdAt, type } = opened.event
+      if (meant !== undefined ? meant !== appId : type === "app_ticket") {
+        return yield* refused("ForeignApp", `it is for ${oneLine(meant ?? "no app")} and not for ${appId}`)
+      }
+      const event = { ...opened.event, appId, createdAt: createdAt ?? (yield* DateTime.now) }
+      const outcome = yield* (type === "app_ticket" ? takeTicket(event) : handle(event))
+      FeishuMetrics.pushes.unsafeUpdate(1, byOutcome(outcome))
+      return { outcome } as const
+    })
+
+    const span = { captureStackTrace: false, attributes: { "feishu.app_id": appId } } as const
     return {
-      receive: (delivery) =>
-        open(delivery).pipe(
-          Effect.flatMap((opened): Effect.Effect<Receipt, EventRefused> =>
-            opened._tag === "Challenge"
-              ? Effect.succeed({ outcome: "challenge", challenge: opened.challenge })
-              : Effect.map(take(opened.event), (outcome) => ({ outcome }))
-          ),
-          Effect.tap(({ outcome }) => Effect.sync(() => FeishuMetrics.pushes.unsafeUpdate(1, byOutcome(outcome)))),
-          Effect.annotateLogs({ app_id: appId }),
-          // Nobody's going away leaves a ticket half stored or an event half handled.
-          Effect.uninterruptible,
-          Effect.withSpan("EventSubscription.receive", {
-            captureStackTrace: false,
-            attributes: { "feishu.app_id": appId }
-          })
-        )
+      receive: (delivery) => {
+        // Nobody's going away leaves a ticket half stored or an event half handled.
+        const received = Effect.uninterruptible(receive(delivery))
+        return Effect.flatMap(Effect.tracer, (tracer) =>
+          tracer === unseen ? received : Effect.withSpan(received, "EventSubscription.receive", span))
+      }
     }
   })
 
@@ -548,30 +559,31 @@ const empty = (status: number, headers: Answer["headers"] = {}): Answer => ({ st
  * @category doors
  */
 export const answer = <R>(subscription: Service, request: Request<R>): Effect.Effect<Answer, never, R> =>
-  Effect.suspend(() => {
-    const refusal = admit(request)
-    return refusal === undefined ? request.body : refusal
-  }).pipe(
+  Effect.suspend(() => admit(request) ?? request.body).pipe(
     Effect.flatMap((body) => subscription.receive({ headers: request.headers, body })),
-    Effect.map((receipt): Answer =>
-      receipt.outcome === "challenge"
-        ? {
-          status: 200,
-          headers: { "content-type": "application/json; charset=utf-8" },
-          body: JSON.stringify({ challenge: receipt.challenge })
-        }
-        : empty(200)
-    ),
-    Effect.catchAll((refusal) =>
-      Effect.logWarning(refusal.message).pipe(
-        Effect.zipRight(Effect.sync(() => FeishuMetrics.refusals.unsafeUpdate(1, byReason(refusal.reason)))),
-        Effect.as(empty(refusal.status, refusal.reason === "Method" ? { allow: "POST" } : {}))
-      )
-    ),
-    Effect.catchAllDefect((defect) =>
-      Effect.as(
-        Effect.logError("a delivery to the request URL met with an error of this program's", defect),
-        empty(500)
-      )
-    )
+    Effect.matchCauseEffect({
+      onSuccess: (receipt) =>
+        Effect.succeed(
+          receipt.outcome === "challenge"
+            ? {
+              status: 200,
+              headers: { "content-type": "application/json; charset=utf-8" },
+              body: JSON.stringify({ challenge: receipt.challenge })
+            }
+            : empty(200)
+        ),
+      onFailure: (cause) =>
+        Option.match(Cause.failureOption(cause), {
+          onSome: (refusal) =>
+            Effect.map(Effect.logWarning(refusal.message), () => {
+              FeishuMetrics.refusals.unsafeUpdate(1, byReason(refusal.reason))
+              return empty(refusal.status, refusal.reason === "Method" ? { allow: "POST" } : {})
+            }),
+          onNone: () =>
+            Effect.as(
+              Effect.logError("a delivery to the request URL met with an error of this program's", cause),
+              empty(500)
+            )
+        })
+    })
   )

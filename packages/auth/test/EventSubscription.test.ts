@@ -25,6 +25,7 @@ import type { FeishuEvent } from "../src/FeishuEvent.js"
 import * as FeishuMetrics from "../src/FeishuMetrics.js"
 import * as TicketStore from "../src/TicketStore.js"
 import * as Deliveries from "./deliveries.js"
+import { recorder } from "./spans.js"
 
 const receive = (delivery: EventSubscription.Delivery) =>
   Effect.flatMap(EventSubscription.EventSubscription, (subscription) => subscription.receive(delivery))
@@ -387,6 +388,18 @@ describe("answer", () => {
     }).pipe(Effect.provide([subscribed(), logger]))
   })
 })
+
+it.effect("is a span where the program has a tracer", () =>
+  Effect.gen(function*() {
+    const { spans, tracer } = yield* recorder
+    yield* outcome(Deliveries.genuine(Deliveries.challenge())).pipe(
+      Effect.provide(subscribed()),
+      Effect.withTracer(tracer)
+    )
+    const [span] = spans
+    assert.strictEqual(span?.name, "EventSubscription.receive")
+    assert.strictEqual(span?.attributes.get("feishu.app_id"), "cli_test")
+  }))
 
 describe("other events", () => {
   /** Every event that reached the handler. */
