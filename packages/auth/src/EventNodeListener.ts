@@ -25,36 +25,40 @@ const readBefore = (request: Http.IncomingMessage): Uint8Array | undefined => {
   return bytes instanceof Uint8Array ? bytes : undefined
 }
 
-const read = (request: Http.IncomingMessage): Effect.Effect<Uint8Array, EventSubscription.EventRefused> =>
-  Effect.async((resume) => {
-    const bytes = readBefore(request)
-    if (bytes !== undefined) {
-      return resume(
-        bytes.length > EventSubscription.maxBodyBytes ? EventSubscription.tooLarge : Effect.succeed(bytes)
-      )
-    }
-    if (request.readableDidRead) {
-      return resume(Effect.dieMessage(
-        "The request's body was read before, and only what it was parsed to is left, which has no signature: put the "
-          + "listener before every body parser (express.json() for one), or a parser that keeps the bytes as `rawBody`"
-      ))
-    }
-    const buffer = BodyBuffer.make()
-    const end = (effect: Effect.Effect<Uint8Array, EventSubscription.EventRefused>) => {
-      request.off("data", onData).off("end", onEnd).off("close", onClose).off("error", onClose)
-      // Node's own listeners are gone by now, and without one an error would end the process.
-      request.on("error", () => {})
-      resume(effect)
-    }
-    const onData = (chunk: Uint8Array) => {
-      if (buffer.add(chunk)) return
-      request.pause()
-      end(EventSubscription.tooLarge)
-    }
-    const onEnd = () => end(Effect.sync(() => buffer.bytes()))
-    const onClose = () => end(EventSubscription.incomplete)
-    request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose)
+type Body = Effect.Effect<Uint8Array, EventSubscription.EventRefused>
+
+/** Of a request that is refused by its method or headers. */
+const unread: Body = Effect.dieMessage("a body that is not admitted must not be read")
+
+/** Reads the body and gives it to `done`. Without a fiber: there is nothing to run until it is there. */
+const read = (request: Http.IncomingMessage, done: (body: Body) => void): void => {
+  const bytes = readBefore(request)
+  if (bytes !== undefined) {
+    return done(bytes.length > EventSubscription.maxBodyBytes ? EventSubscription.tooLarge : Effect.succeed(bytes))
+  }
+  if (request.readableDidRead) {
+    return done(Effect.dieMessage(
+      "The request's body was read before, and only what it was parsed to is left, which has no signature: put the "
+        + "listener before every body parser (express.json() for one), or a parser that keeps the bytes as `rawBody`"
+    ))
+  }
+  const buffer = BodyBuffer.make()
+  let isDone = false
+  const end = (body: Body) => {
+    if (isDone) return
+    isDone = true
+    done(body)
+  }
+  request.on("data", (chunk: Uint8Array) => {
+    if (isDone || buffer.add(chunk)) return
+    request.pause()
+    end(EventSubscription.tooLarge)
   })
+  request.on("end", () => end(Effect.succeed(buffer.bytes())))
+  request.on("close", () => end(EventSubscription.incomplete))
+  // Without a listener an error would end the process.
+  request.on("error", () => end(EventSubscription.incomplete))
+}
 
 const write = (response: Http.ServerResponse, { body, headers, status }: EventSubscription.Answer): void => {
   // Whoever asked may have gone away.
@@ -79,14 +83,13 @@ export const make: Effect.Effect<Listener, never, EventSubscription.EventSubscri
   const run = Runtime.runFork(yield* Effect.runtime<never>())
   return (request, response) =>
     new Promise((resolve) => {
-      const fiber = run(EventSubscription.answer(subscription, {
-        method: request.method ?? "",
-        headers: request.headers,
-        body: read(request)
-      }))
-      fiber.addObserver((exit) => {
-        write(response, Exit.getOrElse(exit, () => ({ status: 500, headers: {}, body: "" })))
-        resolve()
-      })
+      const { headers, method = "" } = request
+      const answer = (body: Body) =>
+        run(EventSubscription.answer(subscription, { method, headers, body })).addObserver((exit) => {
+          write(response, Exit.getOrElse(exit, () => ({ status: 500, headers: {}, body: "" })))
+          resolve()
+        })
+      if (EventSubscription.admit({ method, headers }) === undefined) read(request, answer)
+      else answer(unread)
     })
 })

@@ -313,53 +313,68 @@ export const make = <R = never>(
         ))
     }
 
-    /** The message, proven by its signature and its token as far as the app has them. */
-    const open = Effect.fnUntraced(function*(delivery: Delivery) {
-      const json = parse(() => utf8.decode(delivery.body))
-      if (Either.isLeft(json)) return yield* json.left
-      const encrypted = encryptedIn(json.right)
-      if (Option.isNone(crypto)) {
-        if (encrypted === undefined) return yield* Either.flatMap(messageIn(json.right), checkToken)
-        return yield* refused("Decryption", "it is encrypted: give FeishuApp the developer console's \"Encrypt Key\"")
-      }
-      if (encrypted === undefined) {
-        return yield* refused("Unsigned", "it is not encrypted: check that the app has this Encrypt Key")
-      }
-      const signed = signatureOf(delivery)
-      const isGenuine = signed !== undefined && (yield* crypto.value.isGenuine(signed))
-      const now = yield* Clock.currentTimeMillis
+    /** What came encrypted, given what its crypto says. */
+    const judge = (
+      signed: EventCrypto.Signed | undefined,
+      isGenuine: boolean,
+      text: Either.Either<string, EventCrypto.DecryptionError>,
+      now: number
+    ): Checked<FeishuEvent.Message> => {
       const flaw = signed === undefined
         ? refused("Unsigned", "the signature's headers are missing")
         : isGenuine
         ? staleness(Number(signed.timestamp) * 1000, now)
         : refused("Signature", "the signature is wrong: check encryptKey, if this was the platform")
-      const text = yield* Effect.either(crypto.value.decrypt(encrypted))
       const opened = Either.isLeft(text)
         ? Either.left(refused("Decryption", text.left.message))
         : parse(() => text.right).pipe(Either.flatMap(messageIn), Either.flatMap(checkToken))
       // Whoever has not signed must not learn from the answer how far the decryption came. A handshake is not signed.
-      if (flaw !== undefined && !(Either.isRight(opened) && opened.right._tag === "Challenge")) return yield* flaw
-      return yield* opened
-    })
+      return flaw !== undefined && !(Either.isRight(opened) && opened.right._tag === "Challenge")
+        ? Either.left(flaw)
+        : opened
+    }
+
+    /** The message, proven by its signature and its token as far as the app has them. */
+    const open = (delivery: Delivery, now: number): Effect.Effect<FeishuEvent.Message, EventRefused> => {
+      const json = parse(() => utf8.decode(delivery.body))
+      if (Either.isLeft(json)) return json.left
+      const encrypted = encryptedIn(json.right)
+      if (Option.isNone(crypto)) {
+        return encrypted === undefined
+          ? Either.flatMap(messageIn(json.right), checkToken)
+          : refused("Decryption", "it is encrypted: give FeishuApp the developer console's \"Encrypt Key\"")
+      }
+      if (encrypted === undefined) {
+        return refused("Unsigned", "it is not encrypted: check that the app has this Encrypt Key")
+      }
+      const signed = signatureOf(delivery)
+      const { decrypt, isGenuine, sync } = crypto.value
+      return Option.isSome(sync)
+        ? judge(signed, signed !== undefined && sync.value.isGenuine(signed), sync.value.decrypt(encrypted), now)
+        : Effect.zipWith(
+          signed === undefined ? Effect.succeed(false) : isGenuine(signed),
+          Effect.either(decrypt(encrypted)),
+          (isGenuine, text) => judge(signed, isGenuine, text, now)
+        ).pipe(Effect.flatten)
+    }
 
     const storeFailed = (error: TicketStoreError) => refused("Store", error.message)
 
-    const takeTicket = Effect.fnUntraced(function*(event: FeishuEvent.FeishuEvent) {
+    const takeTicket = (event: FeishuEvent.FeishuEvent, now: number) => {
       const value = event.payload["app_ticket"]
-      if (typeof value !== "string" || value === "") return yield* refused("Malformed", "the event has no app_ticket")
-      const age = (yield* Clock.currentTimeMillis) - DateTime.toEpochMillis(event.createdAt)
+      if (typeof value !== "string" || value === "") return refused("Malformed", "the event has no app_ticket")
+      const age = now - DateTime.toEpochMillis(event.createdAt)
       // It would stand in the way of every ticket until then.
-      if (age < -maxFutureMillis) {
-        return yield* refused("Stale", "the ticket is from the future: check this machine's clock")
-      }
-      const isNewest = yield* Effect.mapError(
-        store.put(appId, { value: Redacted.make(value), sentAt: event.createdAt }),
-        storeFailed
-      )
-      if (!isNewest) return "older"
-      FeishuMetrics.ticketAge.unsafeUpdate(age / 1000, ofApp)
-      return "stored"
-    })
+      if (age < -maxFutureMillis) return refused("Stale", "the ticket is from the future: check this machine's clock")
+      return Effect.mapBoth(store.put(appId, { value: Redacted.make(value), sentAt: event.createdAt }), {
+        onFailure: storeFailed,
+        onSuccess: (isNewest) => {
+          if (!isNewest) return "older"
+          FeishuMetrics.ticketAge.unsafeUpdate(age / 1000, ofApp)
+          return "stored"
+        }
+      })
+    }
 
     /** Its end, or none where it takes longer than it may. */
     const endInTime = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) =>
@@ -417,30 +432,36 @@ export const make = <R = never>(
       return yield* refused("Handler", `the handler of ${event.type} failed`)
     })
 
-    const receive = Effect.fnUntraced(function*(delivery: Delivery) {
-      const opened = yield* open(delivery)
-      if (opened._tag === "Challenge") {
+    const take = (message: FeishuEvent.Message, now: number): Effect.Effect<Receipt, EventRefused> => {
+      if (message._tag === "Challenge") {
         FeishuMetrics.pushes.unsafeUpdate(1, byOutcome("challenge"))
-        return { outcome: "challenge", challenge: opened.challenge } as const
+        return Effect.succeed({ outcome: "challenge", challenge: message.challenge })
       }
-      const { appId: meant, createdAt, type } = opened.event
+      const { appId: meant, createdAt = DateTime.unsafeMake(now), type } = message.event
       if (meant !== undefined ? meant !== appId : type === "app_ticket") {
-        return yield* refused("ForeignApp", `it is for ${oneLine(meant ?? "no app")} and not for ${appId}`)
+        return refused("ForeignApp", `it is for ${oneLine(meant ?? "no app")} and not for ${appId}`)
       }
-      const event = { ...opened.event, appId, createdAt: createdAt ?? (yield* DateTime.now) }
-      const outcome = yield* (type === "app_ticket" ? takeTicket(event) : handle(event))
-      FeishuMetrics.pushes.unsafeUpdate(1, byOutcome(outcome))
-      return { outcome } as const
-    })
+      const event = { ...message.event, appId, createdAt }
+      return Effect.map(type === "app_ticket" ? takeTicket(event, now) : handle(event), (outcome) => {
+        FeishuMetrics.pushes.unsafeUpdate(1, byOutcome(outcome))
+        return { outcome }
+      })
+    }
 
     const span = { captureStackTrace: false, attributes: { "feishu.app_id": appId } } as const
     return {
-      receive: (delivery) => {
-        // Nobody's going away leaves a ticket half stored or an event half handled.
-        const received = Effect.uninterruptible(receive(delivery))
-        return Effect.flatMap(Effect.tracer, (tracer) =>
-          tracer === unseen ? received : Effect.withSpan(received, "EventSubscription.receive", span))
-      }
+      receive: (delivery) =>
+        Effect.withFiberRuntime((fiber) => {
+          const services = fiber.getFiberRef(DefaultServices.currentServices)
+          const now = Context.get(services, Clock.Clock).unsafeCurrentTimeMillis()
+          const received = Effect.uninterruptible(
+            // Nobody's going away leaves a ticket half stored or an event half handled.
+            Effect.flatMap(open(delivery, now), (message) => take(message, now))
+          )
+          return Context.get(services, Tracer.Tracer) === unseen
+            ? received
+            : Effect.withSpan(received, "EventSubscription.receive", span)
+        })
     }
   })
 
@@ -538,7 +559,13 @@ export const tooLarge: EventRefused = refused("TooLarge", `the body is longer th
  */
 export const incomplete: EventRefused = refused("Incomplete", "the body broke off")
 
-const admit = ({ headers, method }: Request<unknown>): EventRefused | undefined => {
+/**
+ * Whether a request may be read at all, by its method and headers alone, or why not.
+ *
+ * @since 0.1.0
+ * @category doors
+ */
+export const admit = ({ headers, method }: Omit<Request<unknown>, "body">): EventRefused | undefined => {
   if (method !== "POST") return refused("Method", `the method is ${oneLine(method)} and not POST`)
   const contentType = String(headers["content-type"] ?? "none")
   if (!/^application\/json\s*(;|$)/i.test(contentType)) {
