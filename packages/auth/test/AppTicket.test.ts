@@ -232,7 +232,7 @@ describe("ten services that share a store", () => {
     return Effect.gen(function*() {
       const services = yield* Effect.replicateEffect(AppTicket.make(), 10)
       const fiber = yield* Effect.fork(
-        Effect.all(services.map(({ get }) => get), { concurrency: "unbounded" })
+        Effect.forEach(services, ({ get }) => get, { concurrency: "unbounded" })
       )
       yield* TestClock.adjust("110 seconds")
       assert.isTrue(yield* isWaiting(fiber))

@@ -42,11 +42,11 @@ const platform = (options?: Partial<Emulator.Options>) =>
 
 /** Real time, for what really travels. */
 const eventually = <A, E, R>(check: Effect.Effect<A, E, R>, isDone: (value: A) => boolean): Effect.Effect<A, E, R> =>
-  check.pipe(
-    Effect.filterOrFail(isDone, () => "not yet" as const),
-    Effect.tapError(() => TestServices.provideLive(Effect.sleep("2 millis"))),
-    Effect.retry({ while: (error) => error === "not yet" })
-  ) as Effect.Effect<A, E, R>
+  Effect.filterOrElse(
+    check,
+    isDone,
+    () => Effect.zipRight(TestServices.provideLive(Effect.sleep("2 millis")), eventually(check, isDone))
+  )
 
 /** Whether the store refuses to be written. */
 class Broken extends Context.Tag("Broken")<Broken, Ref.Ref<boolean>>() {}
