@@ -6,7 +6,7 @@ import { AppTicket, EventHttpApp, EventSubscription, FeishuApp, OpenApi, TicketS
 import { Emulator } from "@effect-feishu/emulator"
 import { HttpLayerRouter, HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Console, Context, Effect, Layer, LayerMap, Redacted } from "effect"
+import { Array, Console, Effect, Layer, LayerMap, Redacted } from "effect"
 import { createServer } from "node:http"
 
 /** What each app has in the developer console. Stands for your database. */
@@ -30,11 +30,13 @@ class Apps extends LayerMap.Service<Apps>()("Apps", {
 }) {}
 
 const withApp = (appId: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  effect.pipe(
-    Effect.provide(Apps.get(appId)),
-    // A failure would be kept as long as a success.
-    Effect.tapError(() => Apps.invalidate(appId))
-  )
+  Effect.gen(function*() {
+    const services = yield* Apps.runtime(appId).pipe(
+      // A failure would be kept as long as a success.
+      Effect.tapError(() => Apps.invalidate(appId))
+    )
+    return yield* Effect.provide(effect, services)
+  }).pipe(Effect.scoped)
 
 /** One request URL for each app. */
 const UrlOfEach = HttpLayerRouter.add(
@@ -53,16 +55,20 @@ const UrlOfAll = HttpLayerRouter.use((router) =>
     // Asked for each delivery anew, since apps come and go.
     const subscriptions = Effect.suspend(() =>
       Effect.forEach([...database.keys()], (appId) =>
-        Effect.map(apps.runtime(appId), ({ context }) =>
-          Context.get(context, EventSubscription.EventSubscription)))
-    )
+        EventSubscription.EventSubscription.pipe(
+          withApp(appId),
+          // One app that is set up wrongly must not keep the others from their events.
+          Effect.tapError((error) => Effect.logError(`${appId} takes no events`, error)),
+          Effect.option
+        ))
+    ).pipe(Effect.map(Array.getSomes), Effect.provideService(Apps, apps))
     yield* router.add(
       "*",
       "/webhook",
       Effect.provideService(
         EventHttpApp.httpApp,
         EventSubscription.EventSubscription,
-        EventSubscription.anyOf(subscriptions.pipe(Effect.scoped, Effect.orDie))
+        EventSubscription.anyOf(subscriptions)
       )
     )
   })

@@ -16,6 +16,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberSet from "effect/FiberSet"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -28,6 +29,7 @@ import type { ApiError, NetworkError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
 import * as MetricLabels from "./internal/metricLabels.js"
+import * as TicketAge from "./internal/ticketAge.js"
 import * as OpenApi from "./OpenApi.js"
 import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.js"
 
@@ -65,19 +67,25 @@ export class TicketTimeout extends Schema.TaggedError<TicketTimeout>("@effect-fe
   "TicketTimeout",
   {
     appId: Schema.String,
-    waited: Schema.DurationFromMillis
+    waited: Schema.DurationFromMillis,
+    /** No resend was sent meanwhile, since the platform had been asked lately: the next can follow after this. */
+    nextResendIn: Schema.optional(Schema.DurationFromMillis)
   }
 ) {
   /**
    * @since 0.1.0
    */
   override get message(): string {
+    const heldBack = this.nextResendIn === undefined
+      ? ""
+      : " The platform was not asked, for it had been asked or had refused lately: the next resend can follow in "
+        + `${Duration.format(this.nextResendIn)}.`
     return `No app ticket for ${this.appId} came within ${
       Duration.format(this.waited)
-    }. Check in the developer console `
-      + "that the app has a published version and that its request URL leads to this service; that no firewall or proxy "
-      + "keeps the platform's POST requests away; and in the log that this service has refused no delivery. A process "
-      + "that does not receive the events itself must share its TicketStore with the one that does."
+    }.${heldBack} Check in the developer `
+      + "console that the app has a published version and that its request URL leads to this service; that no firewall or "
+      + "proxy keeps the platform's POST requests away; and in the log that this service has refused no delivery. A "
+      + "process that does not receive the events itself must share its TicketStore with the one that does."
   }
 }
 
@@ -136,6 +144,9 @@ const lifetime = Duration.hours(3)
 /** A push follows its resend within this time (page "ISV 相关"). */
 const pushWithin = Duration.minutes(2)
 
+/** How long a look at the store may take where there is a valid ticket in memory. */
+const patience = Duration.millis(100)
+
 /** How often the log says that somebody is still waiting. */
 const progressEvery = Duration.seconds(15)
 
@@ -184,8 +195,8 @@ export const make = (
       })
     }
     const store = yield* TicketStore
-    const freshFor = Duration.toMillis(options?.freshFor ?? "75 minutes")
     const validFor = Duration.toMillis(lifetime) - Duration.toMillis(options?.expiryMargin ?? "5 minutes")
+    const freshFor = Math.min(Duration.toMillis(options?.freshFor ?? "75 minutes"), validFor)
     const waitFor = Duration.decode(options?.waitFor ?? "150 seconds")
     const coolDown = Duration.decode(options?.coolDown ?? "60 seconds")
     const ofApp = MetricLabels.make("app_id")(appId)
@@ -197,13 +208,15 @@ export const make = (
 
     /** The newest ticket that has been seen. */
     let held: Ticket | undefined
-    /** The one that was last invalidated, should the store still have it. */
-    let invalid: Ticket | undefined
+    /** The values that were last invalidated, should the store still have one of them. */
+    let invalid: ReadonlyArray<string> = []
     const waiters = new Set<Waiter>()
     /** While tickets are looked for: whether the store has been looked at, and what ends it when nobody waits. */
     let pursuit: { looked: boolean; readonly over: Deferred.Deferred<void> } | undefined
     /** The last resend, or the one that runs. */
     let asking: Fiber.RuntimeFiber<Duration.Duration> | undefined
+    /** Until when somebody else's resend, or one that failed, holds back the next, on the monotonic clock. */
+    let heldBackUntil: number | undefined
     /** When the platform accepted a resend whose push has not come, on the monotonic clock. */
     let askedAt: number | undefined
 
@@ -249,11 +262,11 @@ export const make = (
     /** A ticket has been seen: whoever waits for one like it has it now. */
     const offer = (ticket: Ticket) =>
       Effect.gen(function*() {
-        if (invalid !== undefined && isSame(ticket, invalid)) return
+        if (invalid.includes(Redacted.value(ticket.value))) return
         const now = yield* Clock.currentTimeMillis
         if (held === undefined || sentAt(ticket) > sentAt(held)) {
           held = ticket
-          FeishuMetrics.ticketAge.unsafeUpdate((now - sentAt(ticket)) / 1000, ofApp)
+          TicketAge.seen(store, appId, sentAt(ticket), now)
         }
         if (!isValid(ticket, now)) return
         const settled = settle(
@@ -292,6 +305,7 @@ export const make = (
     const askUnlessCoolingDown = Effect.gen(function*() {
       const left = yield* store.claim(appId, coolDownName, coolDown)
       if (Option.isSome(left)) return left.value
+      heldBackUntil = undefined
       yield* waiters.size > 0 ? ask : store.release(appId, coolDownName)
       return Duration.zero
     }).pipe(Effect.catchAllCause((cause) => Effect.as(failAll(cause), Duration.zero)))
@@ -305,6 +319,7 @@ export const make = (
       const left = yield* Fiber.join(asking)
       if (Duration.lessThanOrEqualTo(left, Duration.zero)) return
       if (askedAt === undefined) {
+        heldBackUntil = (yield* monotonicMillis) + Duration.toMillis(left)
         yield* Effect.logInfo(
           `the platform was asked lately: the next resend follows in ${inSeconds(Duration.toMillis(left))}`
         )
@@ -332,7 +347,9 @@ export const make = (
       if (first === undefined) return yield* Effect.never
       const now = yield* monotonicMillis
       if (now < first.deadline) return yield* Effect.sleep(Duration.millis(first.deadline - now))
-      settle(Exit.fail(new TicketTimeout({ appId, waited: waitFor })), ({ deadline }) => deadline <= now)
+      const left = heldBackUntil === undefined ? 0 : Math.round((heldBackUntil - now) / 1000)
+      const nextResendIn = left > 0 ? Duration.seconds(left) : undefined
+      settle(Exit.fail(new TicketTimeout({ appId, waited: waitFor, nextResendIn })), ({ deadline }) => deadline <= now)
     }).pipe(Effect.forever)
 
     const look = Effect.gen(function*() {
@@ -365,7 +382,12 @@ export const make = (
       if (pursuit !== undefined || waiters.size === 0) return
       const over = Deferred.unsafeMake<void>(FiberId.none)
       pursuit = { looked: false, over }
-      run(pursue(over))
+      const fiber = run(pursue(over))
+      if (pursuit?.over === over && fiber.unsafePoll() !== null) {
+        // It has not begun, for the layer's scope has ended: nobody is to wait for what cannot come.
+        pursuit = undefined
+        settle(Exit.interrupt(FiberId.none), () => true)
+      }
     }
 
     /** Waits for a valid ticket that was sent after this. */
@@ -399,9 +421,15 @@ export const make = (
       isRenewing = true
       run(
         wait("now").pipe(
-          // Another cause has been logged where it arose.
-          Effect.catchTag("TicketTimeout", (error) => Effect.logWarning(error.message)),
-          Effect.ignore,
+          Effect.catchAllCause((cause) => {
+            const error = Option.getOrUndefined(Cause.failureOption(cause))
+            const isLogged = error?._tag === "ApiError" || error?._tag === "NetworkError"
+            return isLogged || Cause.isInterruptedOnly(cause)
+              ? Effect.void
+              : Effect.logWarning(
+                `the app ticket could not be renewed in the background: ${error?.message ?? Cause.pretty(cause)}`
+              )
+          }),
           Effect.ensuring(Effect.sync(() => {
             isRenewing = false
           }))
@@ -409,18 +437,20 @@ export const make = (
       )
     })
 
-    const getOrWait = wait(-Infinity).pipe(
-      Effect.catchTag(
-        "TicketStoreError",
-        (error) =>
-          Effect.flatMap(Clock.currentTimeMillis, (now) =>
-            held !== undefined && isValid(held, now)
-              ? Effect.as(Effect.logWarning(`the app ticket in memory is handed out, for ${error.message}`), held)
-              : Effect.fail(error))
-      ),
-      Effect.tap((ticket) =>
-        Effect.flatMap(Clock.currentTimeMillis, (now) => isFresh(ticket, now) ? Effect.void : renewInBackground)
-      ),
+    const getOrWait = Effect.gen(function*() {
+      const now = yield* Clock.currentTimeMillis
+      const known = held !== undefined && isValid(held, now) ? held : undefined
+      const ticket = known === undefined ? yield* wait(-Infinity) : yield* wait(-Infinity).pipe(
+        // The store may have a newer one, and may be slow or out of order.
+        Effect.timeoutTo({ duration: patience, onSuccess: identity, onTimeout: () => known }),
+        Effect.catchTag(
+          "TicketStoreError",
+          (error) => Effect.as(Effect.logWarning(`the app ticket in memory is handed out, for ${error.message}`), known)
+        )
+      )
+      if (!isFresh(ticket, now)) yield* renewInBackground
+      return ticket
+    }).pipe(
       Effect.withSpan("AppTicket.get", { captureStackTrace: false, attributes: { "feishu.app_id": appId } })
     )
 
@@ -428,7 +458,7 @@ export const make = (
       get: Effect.clockWith((clock) => {
         const now = clock.unsafeCurrentTimeMillis()
         if (held === undefined || !isFresh(held, now)) return getOrWait
-        FeishuMetrics.ticketAge.unsafeUpdate((now - sentAt(held)) / 1000, ofApp)
+        TicketAge.seen(store, appId, sentAt(held), now)
         return Effect.succeed(held)
       }),
       refresh: wait("now").pipe(
@@ -436,7 +466,7 @@ export const make = (
       ),
       invalidate: (ticket) =>
         Effect.suspend(() => {
-          invalid = ticket
+          invalid = [...invalid.slice(-15), Redacted.value(ticket.value)]
           if (held !== undefined && isSame(held, ticket)) held = undefined
           return store.drop(appId, ticket)
         }),

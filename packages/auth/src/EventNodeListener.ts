@@ -42,6 +42,8 @@ const read = (request: Http.IncomingMessage, done: (body: Body) => void): void =
         + "listener before every body parser (express.json() for one), or a parser that keeps the bytes as `rawBody`"
     ))
   }
+  // Whoever went away while something before this took its time: no event will tell of it any more.
+  if (request.destroyed) return done(EventSubscription.incomplete)
   const buffer = BodyBuffer.make()
   let isDone = false
   const end = (body: Body) => {

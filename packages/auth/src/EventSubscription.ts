@@ -16,10 +16,12 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as EventCrypto from "./EventCrypto.js"
 import type { EventHandler } from "./EventHandler.js"
@@ -28,6 +30,7 @@ import * as FeishuEvent from "./FeishuEvent.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { oneLine } from "./internal/oneLine.js"
+import * as TicketAge from "./internal/ticketAge.js"
 import { TicketStore, type TicketStoreError } from "./TicketStore.js"
 
 /**
@@ -239,6 +242,9 @@ const messageIn = (json: unknown): Checked<FeishuEvent.Message> =>
     (problem) => refused("Malformed", `neither an event nor a handshake: ${problem}`)
   )
 
+/** In characters of its `encrypt`: it holds a challenge and a token. */
+const longestHandshake = 10_000
+
 const encryptedIn = (json: unknown): string | undefined => {
   const encrypted = typeof json === "object" && json !== null && "encrypt" in json ? json.encrypt : undefined
   return typeof encrypted === "string" ? encrypted : undefined
@@ -262,7 +268,7 @@ const unseen = Context.get(DefaultServices.liveServices, Tracer.Tracer)
  */
 export const make = <R = never>(
   options?: Options<R>
-): Effect.Effect<Service, EventSubscriptionError, FeishuApp | TicketStore | R> =>
+): Effect.Effect<Service, EventSubscriptionError, FeishuApp | TicketStore | Scope.Scope | R> =>
   Effect.gen(function*() {
     const { appId, encryptKey, verificationToken } = yield* FeishuApp
     const store = yield* TicketStore
@@ -286,7 +292,10 @@ export const make = <R = never>(
     const claimFor = Duration.sum(handlerTimeout, Duration.seconds(10))
     const handlers = new Map((options?.handlers ?? []).map((handler) => [handler.type, handler.handle]))
     const crypto = yield* Effect.transposeOption(Option.map(encryptKey, EventCrypto.make))
-    const ofApp = MetricLabels.make("app_id")(appId)
+    // In the scope of the layer, which waits for them at its end as long as they may take, and then interrupts them.
+    const running = yield* FiberSet.make<unknown, unknown>()
+    const runHandler = FiberSet.run(running)
+    yield* Effect.addFinalizer(() => Effect.timeoutOption(FiberSet.awaitEmpty(running), handlerTimeout))
     const byOutcome = MetricLabels.make("outcome", { app_id: appId })
     const maxAgeMillis = Duration.toMillis(maxAge)
     const maxFutureMillis = Duration.toMillis(maxFuture)
@@ -323,15 +332,18 @@ export const make = <R = never>(
       const flaw = signed === undefined
         ? refused("Unsigned", "the signature's headers are missing")
         : isGenuine
-        ? staleness(Number(signed.timestamp) * 1000, now)
+        ? staleness(/^\d+$/.test(signed.timestamp) ? Number(signed.timestamp) * 1000 : NaN, now)
         : refused("Signature", "the signature is wrong: check encryptKey, if this was the platform")
       const opened = Either.isLeft(text)
         ? Either.left(refused("Decryption", text.left.message))
         : parse(() => text.right).pipe(Either.flatMap(messageIn), Either.flatMap(checkToken))
-      // Whoever has not signed must not learn from the answer how far the decryption came. A handshake is not signed.
-      return flaw !== undefined && !(Either.isRight(opened) && opened.right._tag === "Challenge")
-        ? Either.left(flaw)
-        : opened
+      // A handshake is not signed.
+      if (flaw === undefined || (Either.isRight(opened) && opened.right._tag === "Challenge")) return opened
+      // Whoever has not signed must not learn from the answer how far the decryption came: each of these is a 401. The
+      // log tells whoever saves the URL in the console what is wrong with it.
+      return Either.left(
+        signed === undefined && Either.isLeft(opened) && opened.left.isUnproven ? opened.left : flaw
+      )
     }
 
     /** The message, proven by its signature and its token as far as the app has them. */
@@ -349,13 +361,18 @@ export const make = <R = never>(
       }
       const signed = signatureOf(delivery)
       const { decrypt, isGenuine, sync } = crypto.value
-      return Option.isSome(sync)
-        ? judge(signed, signed !== undefined && sync.value.isGenuine(signed), sync.value.decrypt(encrypted), now)
-        : Effect.zipWith(
-          signed === undefined ? Effect.succeed(false) : isGenuine(signed),
-          Effect.either(decrypt(encrypted)),
-          (isGenuine, text) => judge(signed, isGenuine, text, now)
-        ).pipe(Effect.flatten)
+      // Whatever comes, only what is signed and what may be a handshake is worth the work of decryption.
+      const isWorthIt = (isGenuine: boolean) => isGenuine || encrypted.length <= longestHandshake
+      const spared = Either.left(new EventCrypto.DecryptionError())
+      if (Option.isSome(sync)) {
+        const genuine = signed !== undefined && sync.value.isGenuine(signed)
+        return judge(signed, genuine, isWorthIt(genuine) ? sync.value.decrypt(encrypted) : spared, now)
+      }
+      return Effect.flatMap(signed === undefined ? Effect.succeed(false) : isGenuine(signed), (genuine) =>
+        Effect.flatMap(
+          isWorthIt(genuine) ? Effect.either(decrypt(encrypted)) : Effect.succeed(spared),
+          (text) => judge(signed, genuine, text, now)
+        ))
     }
 
     const storeFailed = (error: TicketStoreError) => refused("Store", error.message)
@@ -370,7 +387,7 @@ export const make = <R = never>(
         onFailure: storeFailed,
         onSuccess: (isNewest) => {
           if (!isNewest) return "older"
-          FeishuMetrics.ticketAge.unsafeUpdate(age / 1000, ofApp)
+          TicketAge.seen(store, appId, DateTime.toEpochMillis(event.createdAt), now)
           return "stored"
         }
       })
@@ -399,17 +416,21 @@ export const make = <R = never>(
         if (Duration.greaterThan(held.value, claimFor)) return "duplicate"
         return yield* refused("Running", "another delivery of this event is being handled")
       }
-      const settle = (exit: Exit.Exit<unknown, unknown>) =>
-        (Exit.isSuccess(exit) ? store.hold(appId, name, rememberFor) : store.release(appId, name)).pipe(
-          // What the handler did stays done: refused, the event would be handled once more for certain.
-          Effect.catchAll((error) => Effect.logError(error.message))
-        )
+      const settle = Exit.matchEffect({
+        onSuccess: () => store.hold(appId, name, rememberFor),
+        onFailure: (cause: Cause.Cause<unknown>) =>
+          Effect.zipRight(
+            Cause.isInterruptedOnly(cause) ? Effect.void : Effect.logError("the event's handler failed", cause),
+            store.release(appId, name)
+          )
+      })
       const fiber = yield* Effect.suspend(() => handler(event)).pipe(
         Effect.provide(context),
         Effect.interruptible,
-        Effect.onExit(settle),
+        // What the handler did stays done: refused, the event would be handled once more for certain.
+        Effect.onExit((exit) => Effect.catchAll(settle(exit), (error) => Effect.logError(error.message))),
         Effect.annotateLogs({ app_id: appId, event_id: event.id, event_type: event.type }),
-        Effect.forkDaemon
+        runHandler
       )
       // Most have ended after this, and need no timer.
       yield* Effect.yieldNow()
@@ -424,11 +445,6 @@ export const make = <R = never>(
         )
       }
       if (Exit.isSuccess(exit.value)) return "handled"
-      yield* Effect.annotateLogs(Effect.logError("the event's handler failed", exit.value.cause), {
-        app_id: appId,
-        event_id: event.id,
-        event_type: event.type
-      })
       return yield* refused("Handler", `the handler of ${event.type} failed`)
     })
 
@@ -440,6 +456,10 @@ export const make = <R = never>(
       const { appId: meant, createdAt = DateTime.unsafeMake(now), type } = message.event
       if (meant !== undefined ? meant !== appId : type === "app_ticket") {
         return refused("ForeignApp", `it is for ${oneLine(meant ?? "no app")} and not for ${appId}`)
+      }
+      // By the time of its arrival an old ticket that comes late would be the newest.
+      if (type === "app_ticket" && message.event.createdAt === undefined) {
+        return refused("Malformed", "the ticket's event has no ts")
       }
       const event = { ...message.event, appId, createdAt }
       return Effect.map(type === "app_ticket" ? takeTicket(event, now) : handle(event), (outcome) => {
@@ -471,8 +491,8 @@ export const make = <R = never>(
  */
 export const layer = <R = never>(
   options?: Options<R>
-): Layer.Layer<EventSubscription, EventSubscriptionError, FeishuApp | TicketStore | R> =>
-  Layer.effect(EventSubscription, make(options))
+): Layer.Layer<EventSubscription, EventSubscriptionError, FeishuApp | TicketStore | Exclude<R, Scope.Scope>> =>
+  Layer.scoped(EventSubscription, make(options))
 
 /** From the least to the most telling, where several apps refuse the same delivery. */
 const telling: ReadonlyArray<EventRefused["reason"]> = [
@@ -486,7 +506,7 @@ const telling: ReadonlyArray<EventRefused["reason"]> = [
 
 /**
  * Several apps behind one request URL: a delivery goes to the first that it is proven to be for. Who they are is asked
- * anew for each delivery, so apps may come and go.
+ * anew for each delivery, so apps may come and go. Each must have an encrypt key or a verification token of its own.
  *
  * @since 0.1.0
  * @category combinators

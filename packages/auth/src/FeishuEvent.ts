@@ -53,7 +53,7 @@ const textOf = (value: unknown): string | undefined => typeof value === "string"
 /** The documentation's times are strings; a number says the same. */
 const timeOf = (value: unknown, millisecondsPerUnit: number): DateTime.Utc | undefined => {
   const number = typeof value === "string" && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value
-  return typeof number === "number"
+  return typeof number === "number" && number >= 0
     // Rounded, since binary fractions would turn the documentation's 1502199207.717 into …716 now and then.
     ? Option.getOrUndefined(DateTime.make(Math.round(number * millisecondsPerUnit)))
     : undefined

@@ -11,6 +11,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
@@ -64,7 +65,8 @@ export class TicketStoreError extends Schema.TaggedError<TicketStoreError>("@eff
  * Everything is kept by app.
  *
  * A _claim_ is a name that one holder has for a time: an event that is being handled, or has been; a resend that has
- * just been sent. Where several processes share the store, each name has one holder among all of them.
+ * just been sent. Each name has one holder: among all processes that share the store where it has an atomic step for
+ * that, within each process where it has none, as a `KeyValueStore`.
  *
  * @since 0.1.0
  * @category models
@@ -263,8 +265,8 @@ const encodeClaims = Schema.encodeSync(StoredClaims)
 /** The claims of an app are spread over so many entries, so that each is small to write. */
 const buckets = 256
 
-/** A claim that begins this far in the future was made by a clock that has since been set back. */
-const clockTolerance = Duration.toMillis("5 minutes")
+/** After this the next operation on a key takes its turn, though the one before has not ended. */
+const longestTurn = Duration.seconds(30)
 
 /**
  * @since 0.1.0
@@ -317,7 +319,13 @@ export const makeKeyValueStore = (
         const done = Deferred.unsafeMake<void>(FiberId.none)
         last.set(key, done)
         return Effect.zipRight(
-          before === undefined ? Effect.void : Deferred.await(before),
+          before === undefined ? Effect.void : Deferred.await(before).pipe(
+            // One that never ends must not be waited for for ever.
+            Effect.timeoutOption(longestTurn),
+            Effect.interruptible,
+            Effect.forkDaemon,
+            Effect.flatMap(Fiber.join)
+          ),
           // Whoever has gone away while waiting is left out.
           Effect.zipRight(Effect.interruptible(Effect.void), effect)
         ).pipe(Effect.ensuring(Effect.sync(() => {
@@ -412,7 +420,10 @@ export const makeKeyValueStore = (
         const stored = Option.getOrElse(yield* read(key, decodeClaims), () => [])
         const claims: Claims = new Map()
         for (const [name, from, to] of stored) {
-          if (to > now && from <= now + clockTolerance) claims.set(name, [from, to])
+          // One from the future was made before the clock was set back: it begins now.
+          const start = Math.min(from, now)
+          const end = to - from + start
+          if (end > now) claims.set(name, [start, end])
         }
         const result = update(claims, now)
         const newest = [...claims].slice(-maxInBucket).map(([name, [from, to]]) => [name, from, to] as const)
@@ -447,8 +458,7 @@ export const makeKeyValueStore = (
       claim: (appId, name, duration) =>
         updateClaims({ appId, name, operation: "claim" }, (claims, now) => {
           const held = claims.get(name)
-          // No longer than it was made for, though the clock may have been set back since.
-          if (held !== undefined) return Option.some(Duration.millis(held[1] - Math.max(now, held[0])))
+          if (held !== undefined) return Option.some(Duration.millis(held[1] - now))
           claims.set(name, [now, endOf(now, duration)])
           return Option.none()
         }),

@@ -184,6 +184,51 @@ describe("get", () => {
     }).pipe(Effect.provide(layer()))
   })
 
+  it.effect("says so where it was not allowed to ask", () => {
+    const { layer, script } = scripted(Scripted.rateLimited(3600))
+    return Effect.gen(function*() {
+      yield* Effect.flip(AppTicket.get)
+      const fiber = yield* Effect.fork(Effect.flip(AppTicket.get))
+      yield* TestClock.adjust("150 seconds")
+      const error = yield* Fiber.join(fiber)
+      assert.include(error.message, "The platform was not asked")
+      assert.include(error.message, "the next resend can follow in 57m 30s")
+      assert.strictEqual(script.seen.length, 1)
+    }).pipe(Effect.provide(layer()))
+  })
+
+  it.effect("hands out no ticket for longer than it lives, whatever the options", () => {
+    const { layer } = scripted(Scripted.refused(10014))
+    return Effect.gen(function*() {
+      yield* putTicket("old", 0)
+      yield* AppTicket.get
+      yield* TestClock.adjust("176 minutes")
+      assert.strictEqual((yield* Effect.flip(AppTicket.get))._tag, "ApiError")
+    }).pipe(Effect.provide(layer({ freshFor: "1 day" })))
+  })
+
+  it.effect("hands out an older ticket from memory at once where the store does not answer", () =>
+    Effect.gen(function*() {
+      const hangs = yield* Ref.make(false)
+      const Store = Layer.effect(
+        TicketStore.TicketStore,
+        Effect.map(TicketStore.makeMemory(), (memory) => ({
+          ...memory,
+          get: (appId: string) => Effect.flatMap(Ref.get(hangs), (hangs) => hangs ? Effect.never : memory.get(appId))
+        }))
+      )
+      const { layer } = scripted(Scripted.ok)
+      yield* Effect.gen(function*() {
+        yield* putTicket("old", 0)
+        yield* AppTicket.get
+        yield* TestClock.adjust("80 minutes")
+        yield* Ref.set(hangs, true)
+        const fiber = yield* Effect.fork(AppTicket.get)
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual(valueOf(yield* Fiber.join(fiber)), "old")
+      }).pipe(Effect.provide(layer({}, Store)))
+    }))
+
   it.effect("waits as long as it is told to", () => {
     const { layer } = scripted(Scripted.ok)
     return Effect.gen(function*() {
@@ -522,6 +567,22 @@ describe("invalidate", () => {
     }).pipe(Effect.provide(layer()))
   })
 
+  it.effect("of one ticket after another holds for each", () => {
+    const { layer } = scripted(Scripted.ok)
+    return Effect.gen(function*() {
+      yield* putTicket("older", 0)
+      const older = yield* AppTicket.get
+      yield* TestClock.adjust("80 minutes")
+      yield* putTicket("newer", minutes(80))
+      yield* AppTicket.invalidate(yield* AppTicket.get)
+      yield* AppTicket.invalidate(older)
+      const fiber = yield* Effect.fork(AppTicket.get)
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(yield* isWaiting(fiber))
+      yield* Fiber.interrupt(fiber)
+    }).pipe(Effect.provide(layer()))
+  })
+
   it.effect("leaves a newer ticket alone", () => {
     const { layer, script } = scripted()
     return Effect.gen(function*() {
@@ -597,6 +658,39 @@ describe("layer", () => {
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(script.seen.length, 1)
     }))
+
+  it.effect("lets nobody wait who comes after its end", () =>
+    Effect.gen(function*() {
+      const { layer } = scripted(Scripted.ok)
+      const { get } = yield* Effect.provide(AppTicket.AppTicket, layer())
+      assert.isTrue(Exit.isInterrupted(yield* Effect.exit(get)))
+    }))
+
+  it.effect("tells in the log of a store that fails in the background", () => {
+    const lines: Array<string> = []
+    const logger = Logger.map(Logger.stringLogger, (line) => void lines.push(line))
+    const { script } = scripted(Scripted.ok)
+    const Store = Layer.effect(
+      TicketStore.TicketStore,
+      Effect.map(TicketStore.makeMemory(), (memory) => ({
+        ...memory,
+        claim: (appId: string) =>
+          new TicketStore.TicketStoreError({ appId, operation: "claim", description: "it is down" })
+      }))
+    )
+    return Effect.gen(function*() {
+      yield* putTicket("old", 0)
+      yield* TestClock.adjust("2 hours")
+      yield* AppTicket.get
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(lines.some((line) => line.includes("could not be renewed in the background: TicketStore.claim")))
+    }).pipe(Effect.provide(
+      AppTicket.layer().pipe(
+        Layer.provideMerge(Layer.mergeAll(Scripted.app, script.layer, Store)),
+        Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger))
+      )
+    ))
+  })
 
   it.effect("refuses a self-built app, and says why", () =>
     Effect.gen(function*() {

@@ -104,6 +104,18 @@ describe("a ticket", () => {
       )
     }).pipe(Effect.provide(subscribed())))
 
+  it.effect.each([undefined, "", "yesterday", -1, 1e300])(
+    "event with the ts %s is malformed, and no ticket is lost by it",
+    (ts) =>
+      Effect.gen(function*() {
+        yield* begin
+        yield* outcome(Deliveries.genuine(Deliveries.ticketEvent({ ticket: "fresh", sentAt: start }), start))
+        const stale = { ...Deliveries.ticketEvent({ ticket: "stale" }), ts }
+        assert.strictEqual(yield* reason(Deliveries.genuine(stale, start)), "Malformed")
+        assert.strictEqual((yield* ticket).value, "fresh")
+      }).pipe(Effect.provide(subscribed()))
+  )
+
   it.effect("event is acknowledged only when the store has it: 503 until then", () => {
     const Store = Layer.effect(
       TicketStore.TicketStore,
@@ -276,6 +288,13 @@ describe("a handshake", () => {
         "challenge",
         "its signature is not looked at"
       )
+    }).pipe(Effect.provide(subscribed())))
+
+  it.effect("tells in the log what is wrong with it", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* reason(Deliveries.unsigned(Deliveries.challenge(), "another key")), "Decryption")
+      assert.strictEqual(yield* reason(Deliveries.unsigned(Deliveries.challenge({ token: "guessed" }))), "Token")
+      assert.strictEqual(yield* reason(Deliveries.unsigned(Deliveries.event2())), "Unsigned")
     }).pipe(Effect.provide(subscribed())))
 
   it.effect("with a wrong token is refused before its challenge is echoed", () =>
@@ -604,6 +623,53 @@ describe("other events", () => {
       }).pipe(Effect.provide(subscribed({ handlers })))
     }))
 
+  it.effect("are handled to the end where the layer ends meanwhile, as long as they may take", () =>
+    Effect.gen(function*() {
+      const ended: Array<string> = []
+      const handlers = [
+        EventHandler.all(({ type }) =>
+          Effect.sleep(type === "short" ? "2 seconds" : "1 hour").pipe(
+            Effect.onExit((exit) => Effect.sync(() => ended.push(`${type} ${exit._tag}`)))
+          )
+        )
+      ]
+      yield* begin
+      const fiber = yield* Effect.fork(
+        Effect.gen(function*() {
+          const { receive } = yield* EventSubscription.EventSubscription
+          for (const type of ["short", "long"]) {
+            yield* Effect.forkDaemon(receive(Deliveries.genuine(Deliveries.event2({ id: type, type }), start)))
+          }
+          yield* Effect.sleep("1 second")
+        }).pipe(
+          Effect.provide(subscribed({ handlers })),
+          Effect.ensuring(Effect.sync(() => ended.push("layer")))
+        )
+      )
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(ended, ["short Success", "long Failure", "layer"])
+    }))
+
+  it.effect("whose handler fails after its time are told of in the log", () => {
+    const lines: Array<string> = []
+    const logger = Logger.replace(
+      Logger.defaultLogger,
+      Logger.map(Logger.stringLogger, (line) => void lines.push(line))
+    )
+    const handler = EventHandler.all(() =>
+      Effect.uninterruptible(Effect.zipRight(Effect.sleep("10 seconds"), Effect.die("too late")))
+    )
+    return Effect.gen(function*() {
+      yield* begin
+      const fiber = yield* Effect.fork(reason(Deliveries.genuine(Deliveries.event2(), start)))
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual(yield* Fiber.join(fiber), "HandlerTimeout")
+      yield* TestClock.adjust("10 seconds")
+      assert.isTrue(lines.some((line) => line.includes("level=ERROR") && line.includes("too late")))
+    }).pipe(Effect.provide(subscribed({ handlers: [handler] })), Effect.provide(logger))
+  })
+
   it.effect("are not handled while the store cannot say whether they have been", () => {
     const Store = Layer.effect(
       TicketStore.TicketStore,
@@ -645,7 +711,7 @@ describe("options", () => {
     )
   const unproven = FeishuApp.layer({ appId: "cli_test", appSecret: Redacted.make("the app secret") })
 
-  it.effect("an app with neither key nor token is refused, unless told so", () =>
+  it.scoped("an app with neither key nor token is refused, unless told so", () =>
     Effect.gen(function*() {
       assert.include(
         yield* failure({}, unproven),
@@ -658,7 +724,7 @@ describe("options", () => {
       assert.deepStrictEqual(exit, Exit.succeed("stored" as const))
     }))
 
-  it.effect.each<[string, EventSubscription.Options, string]>([
+  it.scoped.each<[string, EventSubscription.Options, string]>([
     ["a handler for tickets", { handlers: [EventHandler.on("app_ticket", () => Effect.void)] }, "AppTicket.changes"],
     ["two handlers for one type", {
       handlers: [EventHandler.on("a", () => Effect.void), EventHandler.on("a", () => Effect.void)]
@@ -686,7 +752,7 @@ describe("anyOf", () => {
       }))
     )
 
-  it.effect("gives each delivery to the app that it is for, among apps that come and go", () =>
+  it.scoped("gives each delivery to the app that it is for, among apps that come and go", () =>
     Effect.gen(function*() {
       yield* begin
       const store = yield* TicketStore.TicketStore
@@ -719,7 +785,7 @@ describe("anyOf", () => {
       assert.deepStrictEqual(yield* ticketOf("cli_b"), Option.some("of cli_b"))
     }).pipe(Effect.provide(TicketStore.layerMemory)))
 
-  it.effect("without any app refuses", () =>
+  it.scoped("without any app refuses", () =>
     Effect.gen(function*() {
       const refusal = yield* Effect.flip(
         EventSubscription.anyOf(Effect.succeed([])).receive(Deliveries.plain(Deliveries.ticketEvent({})))
