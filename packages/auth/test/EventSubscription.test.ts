@@ -667,7 +667,7 @@ describe("other events", () => {
       assert.strictEqual(yield* Fiber.join(fiber), "HandlerTimeout")
       yield* TestClock.adjust("10 seconds")
       assert.isTrue(lines.some((line) => line.includes("level=ERROR") && line.includes("too late")))
-    }).pipe(Effect.provide(subscribed({ handlers: [handler] })), Effect.provide(logger))
+    }).pipe(Effect.provide([subscribed({ handlers: [handler] }), logger]))
   })
 
   it.effect("are not handled while the store cannot say whether they have been", () => {
