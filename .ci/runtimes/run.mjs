@@ -1,6 +1,6 @@
 /**
  * The webhook under Bun, Deno and workerd: the Hono example as one ES module, and the emulator that pushes to it from
- * here. From the repository's root, after `npm ci --prefix .ci/runtimes`: `npx tsx .ci/runtimes/run.mjs`.
+ * here. From the repository's root, after `npm install --prefix .ci/runtimes`: `npx tsx .ci/runtimes/run.mjs`.
  */
 import { Emulator } from "@effect-feishu/emulator"
 import { Effect, Redacted, Schedule } from "effect"
