@@ -62,16 +62,25 @@ const read = (request: Http.IncomingMessage, done: (body: Body) => void): void =
   request.on("error", () => end(EventSubscription.incomplete))
 }
 
-const write = (response: Http.ServerResponse, { body, headers, status }: EventSubscription.Answer): void => {
+/** For so long after a 413 the connection stays open, unread: closed at once, it would be reset before the answer came. */
+const lingering = "1 second"
+
+const write = (
+  response: Http.ServerResponse,
+  { body, headers, status }: EventSubscription.Answer,
+  run: (effect: Effect.Effect<void>) => unknown
+): void => {
   // Whoever asked may have gone away.
   if (response.destroyed || response.headersSent) return
-  response.writeHead(status, {
-    ...headers,
-    "content-length": Buffer.byteLength(body),
-    // What was not read must not be taken for the next request.
-    ...(status === 413 && { connection: "close" })
-  })
-  response.end(body)
+  if (status !== 413) {
+    response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) })
+    response.end(body)
+    return
+  }
+  // What was not read must not be taken for the next request.
+  response.writeHead(status, { ...headers, "content-length": 0, connection: "close" })
+  response.flushHeaders()
+  run(Effect.delay(Effect.sync(() => void response.destroy()), lingering))
 }
 
 /**
@@ -88,7 +97,7 @@ export const make: Effect.Effect<Listener, never, EventSubscription.EventSubscri
       const { headers, method = "" } = request
       const answer = (body: Body) =>
         run(EventSubscription.answer(subscription, { method, headers, body })).addObserver((exit) => {
-          write(response, Exit.getOrElse(exit, () => ({ status: 500, headers: {}, body: "" })))
+          write(response, Exit.getOrElse(exit, () => ({ status: 500, headers: {}, body: "" })), run)
           resolve()
         })
       if (EventSubscription.admit({ method, headers }) === undefined) read(request, answer)
