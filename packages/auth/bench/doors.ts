@@ -16,6 +16,7 @@ import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Metric from "effect/Metric"
 import * as Order from "effect/Order"
 import * as Redacted from "effect/Redacted"
@@ -164,7 +165,8 @@ const subscription = async () => {
 const nodeListener = async (): Promise<Door> => {
   const EventNodeListener = await import("@effect-feishu/auth/EventNodeListener")
   const { layer, taken } = await subscription()
-  const listener = await Effect.runPromise(Effect.provide(EventNodeListener.make, layer))
+  // Never disposed of: the layer lives as long as the process.
+  const listener = await ManagedRuntime.make(layer).runPromise(EventNodeListener.make)
   return { server: Http.createServer(listener), taken }
 }
 
