@@ -16,10 +16,14 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
 import * as FiberSet from "effect/FiberSet"
+import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -215,6 +219,7 @@ const check = (options: Options<unknown>, isProvable: boolean): Effect.Effect<vo
     if (type === "app_ticket") {
       return wrong("handlers", "has one for app_ticket, which goes to the TicketStore: use AppTicket.changes instead")
     }
+    if (type === "") return wrong("handlers", "has one for \"\", which is no event's type: all is for every type")
     types.add(type)
   }
   return isProvable || options.acceptUnproven === true
@@ -259,6 +264,9 @@ const signatureOf = ({ body, headers }: Delivery): EventCrypto.Signed | undefine
     : undefined
 }
 
+/** Made once: to make an error takes longer than to check a signature. */
+const spared = Either.left(new EventCrypto.DecryptionError())
+
 /** The tracer of a program that has set none. It keeps no span, and to make one takes longer than to take a ticket. */
 const unseen = Context.get(DefaultServices.liveServices, Tracer.Tracer)
 
@@ -272,7 +280,9 @@ export const make = <R = never>(
   Effect.gen(function*() {
     const { appId, encryptKey, verificationToken } = yield* FeishuApp
     const store = yield* TicketStore
-    const context = yield* Effect.context<R>()
+    const { context, runtimeFlags } = yield* Effect.runtime<R>()
+    // A handler's spans belong to its delivery's, and not to that in which the layer was made.
+    const services = Context.omit(Tracer.ParentSpan)(context) as Context.Context<R>
     yield* check(options ?? {}, Option.isSome(encryptKey) || Option.isSome(verificationToken))
     const maxAge = Duration.decode(options?.maxAge ?? "430 minutes")
     const maxFuture = Duration.decode(options?.maxFuture ?? "5 minutes")
@@ -294,7 +304,6 @@ export const make = <R = never>(
     const crypto = yield* Effect.transposeOption(Option.map(encryptKey, EventCrypto.make))
     // In the scope of the layer, which waits for them at its end as long as they may take, and then interrupts them.
     const running = yield* FiberSet.make<unknown, unknown>()
-    const runHandler = FiberSet.run(running)
     yield* Effect.addFinalizer(() => Effect.timeoutOption(FiberSet.awaitEmpty(running), handlerTimeout))
     const byOutcome = MetricLabels.make("outcome", { app_id: appId })
     const maxAgeMillis = Duration.toMillis(maxAge)
@@ -363,7 +372,6 @@ export const make = <R = never>(
       const { decrypt, isGenuine, sync } = crypto.value
       // Whatever comes, only what is signed and what may be a handshake is worth the work of decryption.
       const isWorthIt = (isGenuine: boolean) => isGenuine || encrypted.length <= longestHandshake
-      const spared = Either.left(new EventCrypto.DecryptionError())
       if (Option.isSome(sync)) {
         const genuine = signed !== undefined && sync.value.isGenuine(signed)
         return judge(signed, genuine, isWorthIt(genuine) ? sync.value.decrypt(encrypted) : spared, now)
@@ -395,15 +403,36 @@ export const make = <R = never>(
 
     /** Its end, or none where it takes longer than it may. */
     const endInTime = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) =>
-      Effect.suspend(() => {
-        const exit = fiber.unsafePoll()
-        return exit !== null ? Effect.succeedSome(exit) : Fiber.await(fiber).pipe(
-          Effect.timeoutOption(handlerTimeout),
-          Effect.interruptible,
-          // On a fiber that is nobody's child, for an interruption goes on to the children whatever their parent allows.
-          Effect.forkDaemon,
-          Effect.flatMap(Fiber.join)
-        )
+      Fiber.await(fiber).pipe(
+        Effect.timeoutOption(handlerTimeout),
+        Effect.interruptible,
+        // On a fiber that is nobody's child, for an interruption goes on to the children whatever their parent allows.
+        Effect.forkDaemon,
+        Effect.flatMap(Fiber.join)
+      )
+
+    /**
+     * Runs it on a fiber of its own, at once and as far as it comes without waiting: most end there, and each step that
+     * is spared here is spared for each delivery.
+     */
+    const start = <A, E>(effect: Effect.Effect<A, E, R>, event: FeishuEvent.FeishuEvent) =>
+      Effect.withFiberRuntime<Fiber.RuntimeFiber<A, E>>((parent) => {
+        const fiberRefs = parent.getFiberRefs()
+        const context = Context.merge(parent.currentContext as Context.Context<never>, services)
+        const fiber = Runtime.runFork(Runtime.make({ context, runtimeFlags, fiberRefs }), effect, {
+          updateRefs: (refs, fiberId) =>
+            FiberRefs.updateAs(refs, {
+              fiberId,
+              fiberRef: FiberRef.currentLogAnnotations,
+              value: FiberRefs.getOrDefault(refs, FiberRef.currentLogAnnotations).pipe(
+                HashMap.set<string, unknown>("app_id", appId),
+                HashMap.set<string, unknown>("event_id", event.id),
+                HashMap.set<string, unknown>("event_type", event.type)
+              )
+            })
+        })
+        if (fiber.unsafePoll() === null) FiberSet.unsafeAdd(running, fiber)
+        return Effect.succeed(fiber)
       })
 
     const handle = Effect.fnUntraced(function*(event: FeishuEvent.FeishuEvent) {
@@ -425,17 +454,12 @@ export const make = <R = never>(
           )
       })
       const fiber = yield* Effect.suspend(() => handler(event)).pipe(
-        Effect.provide(context),
-        Effect.interruptible,
         // What the handler did stays done: refused, the event would be handled once more for certain.
         Effect.onExit((exit) => Effect.catchAll(settle(exit), (error) => Effect.logError(error.message))),
-        Effect.annotateLogs({ app_id: appId, event_id: event.id, event_type: event.type }),
-        runHandler
+        (effect) => start(effect, event)
       )
-      // Most have ended after this, and need no timer.
-      yield* Effect.yieldNow()
-      const exit = yield* endInTime(fiber)
-      if (Option.isNone(exit)) {
+      const exit = fiber.unsafePoll() ?? Option.getOrNull(yield* endInTime(fiber))
+      if (exit === null) {
         // One that cannot be interrupted goes on, but the platform gets its answer.
         yield* Fiber.interruptFork(fiber)
         return yield* refused(
@@ -444,7 +468,7 @@ export const make = <R = never>(
             + "afterwards"
         )
       }
-      if (Exit.isSuccess(exit.value)) return "handled"
+      if (Exit.isSuccess(exit)) return "handled"
       return yield* refused("Handler", `the handler of ${event.type} failed`)
     })
 
@@ -472,13 +496,13 @@ export const make = <R = never>(
     return {
       receive: (delivery) =>
         Effect.withFiberRuntime((fiber) => {
-          const services = fiber.getFiberRef(DefaultServices.currentServices)
-          const now = Context.get(services, Clock.Clock).unsafeCurrentTimeMillis()
+          const defaults = fiber.getFiberRef(DefaultServices.currentServices)
+          const now = Context.get(defaults, Clock.Clock).unsafeCurrentTimeMillis()
           const received = Effect.uninterruptible(
             // Nobody's going away leaves a ticket half stored or an event half handled.
             Effect.flatMap(open(delivery, now), (message) => take(message, now))
           )
-          return Context.get(services, Tracer.Tracer) === unseen
+          return Context.get(defaults, Tracer.Tracer) === unseen
             ? received
             : Effect.withSpan(received, "EventSubscription.receive", span)
         })

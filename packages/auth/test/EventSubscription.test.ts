@@ -702,6 +702,35 @@ describe("other events", () => {
   })
 })
 
+it.effect("the handler's spans and log lines belong to the delivery, wherever the layer was made", () => {
+  const annotations: Array<unknown> = []
+  const logger = Logger.replace(
+    Logger.defaultLogger,
+    Logger.make((entry) => annotations.push(Object.fromEntries(entry.annotations)))
+  )
+  const handler = EventHandler.all(() => Effect.withSpan(Effect.log("handled"), "handler"))
+  return Effect.gen(function*() {
+    const { spans, tracer } = yield* recorder
+    yield* begin
+    yield* receive(Deliveries.genuine(Deliveries.event2({ id: "one" }), start)).pipe(
+      Effect.annotateLogs("request", "r1"),
+      Effect.provide([subscribed({ handlers: [handler] }).pipe(Layer.withSpan("layer")), logger]),
+      Effect.withTracer(tracer)
+    )
+    const own = spans.find(({ name }) => name === "handler")
+    assert.strictEqual(
+      Option.match(own?.parent ?? Option.none(), {
+        onNone: () => "",
+        onSome: (parent) => parent._tag === "Span" ? parent.name : ""
+      }),
+      "EventSubscription.receive"
+    )
+    assert.deepStrictEqual(annotations, [
+      { request: "r1", app_id: "cli_test", event_id: "one", event_type: "contact.user.created_v3" }
+    ])
+  })
+})
+
 describe("options", () => {
   const failure = (options: EventSubscription.Options, app = Deliveries.app()) =>
     EventSubscription.make(options).pipe(
@@ -729,6 +758,7 @@ describe("options", () => {
     ["two handlers for one type", {
       handlers: [EventHandler.on("a", () => Effect.void), EventHandler.on("a", () => Effect.void)]
     }, "handlers has two for a"],
+    ["a handler for no type", { handlers: [EventHandler.on("", () => Effect.void)] }, "handlers has one for \"\""],
     ["two handlers for all", {
       handlers: [EventHandler.all(() => Effect.void), EventHandler.all(() => Effect.void)]
     }, "handlers has two for all"],
