@@ -59,3 +59,15 @@ export const refusals: Metric.Metric.Counter<number> = Metric.counter("feishu_re
   description: "Deliveries to the request URL that were refused, by reason",
   incremental: true
 })
+
+/**
+ * Calls for an access token that have ended, by `token` (`app`, `tenant`) and `outcome`: `success`, the `reason` of a
+ * `NetworkError`, the `kind` of an `ApiError`, `no ticket`, or `interrupted`.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const tokenFetches: Metric.Metric.Counter<number> = Metric.counter("feishu_token_fetches_total", {
+  description: "Calls for an access token that have ended, by token and outcome",
+  incremental: true
+})

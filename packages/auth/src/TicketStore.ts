@@ -7,12 +7,8 @@ import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -22,7 +18,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import * as Mask from "./internal/mask.js"
+import * as KeyValues from "./internal/keyValues.js"
 
 /**
  * @since 0.1.0
@@ -265,9 +261,6 @@ const encodeClaims = Schema.encodeSync(StoredClaims)
 /** The claims of an app are spread over so many entries, so that each is small to write. */
 const buckets = 256
 
-/** After this the next operation on a key takes its turn, though the one before has not ended. */
-const longestTurn = Duration.seconds(30)
-
 /**
  * @since 0.1.0
  * @category models
@@ -299,79 +292,26 @@ export const makeKeyValueStore = (
   options?: KeyValueOptions
 ): Effect.Effect<Service, never, KeyValueStore.KeyValueStore> =>
   Effect.gen(function*() {
-    const kvs = yield* KeyValueStore.KeyValueStore
-    const prefix = options?.prefix ?? "feishu/"
-    const timeout = options?.timeout ?? "2 seconds"
+    const { locked: lockedKey, read, write } = KeyValues.make({
+      kvs: yield* KeyValueStore.KeyValueStore,
+      name: "TicketStore",
+      prefix: options?.prefix ?? "feishu/",
+      timeout: options?.timeout ?? "2 seconds"
+    })
     const maxInBucket = Math.max(1, Math.ceil((options?.maxClaims ?? defaultMaxClaims) / buckets))
-    /** By key: what ends when the last one that wants it is done. */
-    const last = new Map<string, Deferred.Deferred<void>>()
-    /** By key: the hash of the unreadable text that has been told of. */
-    const told = new Map<string, number>()
     /** By app: counts the writes of this process. */
     const writes = new Map<string, SubscriptionRef.SubscriptionRef<number>>()
     /** By app: the ticket that was read or written last, which an error of the store's may quote. */
     const known = new Map<string, Redacted.Redacted>()
 
-    /** One at a time, in the order in which they come. */
-    const inTurn = <A, E>(key: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.suspend(() => {
-        const before = last.get(key)
-        const done = Deferred.unsafeMake<void>(FiberId.none)
-        last.set(key, done)
-        return Effect.zipRight(
-          before === undefined ? Effect.void : Deferred.await(before).pipe(
-            // One that never ends must not be waited for for ever.
-            Effect.timeoutOption(longestTurn),
-            Effect.interruptible,
-            Effect.forkDaemon,
-            Effect.flatMap(Fiber.join)
-          ),
-          // Whoever has gone away while waiting is left out.
-          Effect.zipRight(Effect.interruptible(Effect.void), effect)
-        ).pipe(Effect.ensuring(Effect.sync(() => {
-          if (last.get(key) === done) last.delete(key)
-          Deferred.unsafeDone(done, Exit.void)
-        })))
-      })
-
-    /**
-     * Each key is read and written by one at a time, to the end even where nobody waits for it any longer: a file that
-     * is being written is not whole.
-     */
     const locked = (key: string, { appId, operation, secret }: {
       readonly appId: string
       readonly operation: TicketStoreError["operation"]
       readonly secret?: Redacted.Redacted
     }) =>
-    <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, TicketStoreError> =>
-      Effect.interruptible(Effect.disconnect(Effect.uninterruptible(inTurn(key, effect)))).pipe(
-        Effect.mapError((error) => {
-          const secrets = [secret, known.get(appId)].filter((secret) => secret !== undefined)
-          const cause = Mask.cause(error, Mask.make(secrets))
-          return new TicketStoreError({ appId, operation, description: Mask.messages(cause), cause })
-        }),
-        Effect.timeoutFail({
-          duration: timeout,
-          onTimeout: () =>
-            new TicketStoreError({
-              appId,
-              operation,
-              description: `no answer within ${Duration.format(timeout)}`
-            })
-        })
-      )
-
-    const read = <A>(key: string, decode: (text: string) => Option.Option<A>) =>
-      Effect.flatMap(kvs.get(prefix + key), (text) => {
-        const value = Option.flatMap(text, decode)
-        if (Option.isNone(text) || Option.isSome(value)) return Effect.succeed(value)
-        const hash = Hash.string(text.value)
-        if (told.get(key) === hash) return Effect.succeed(value)
-        told.set(key, hash)
-        return Effect.as(
-          Effect.logWarning(`the entry ${prefix}${key} of the TicketStore is unreadable: it will be overwritten`),
-          value
-        )
+      lockedKey(key, {
+        secrets: () => [secret, known.get(appId)].filter((secret) => secret !== undefined),
+        failure: (seen) => new TicketStoreError({ appId, operation, ...seen })
       })
 
     const ticketKey = (appId: string) => `ticket/${appId}`
@@ -388,7 +328,7 @@ export const makeKeyValueStore = (
         known.set(appId, ticket.value)
         return Effect.flatMap(
           encodeEntry({ ticket: ticket.value, sentAt: ticket.sentAt, dropped }),
-          (text) => kvs.set(prefix + ticketKey(appId), text)
+          (text) => write(ticketKey(appId), text)
         )
       })
 
@@ -427,7 +367,7 @@ export const makeKeyValueStore = (
         }
         const result = update(claims, now)
         const newest = [...claims].slice(-maxInBucket).map(([name, [from, to]]) => [name, from, to] as const)
-        yield* kvs.set(prefix + key, encodeClaims(newest))
+        yield* write(key, encodeClaims(newest))
         return result
       }).pipe(locked(key, { appId, operation }))
     }

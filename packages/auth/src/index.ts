@@ -1,4 +1,11 @@
 /**
+ * The access tokens: always a valid one, for the app or for a tenant.
+ *
+ * @since 0.1.0
+ */
+export * as AccessToken from "./AccessToken.js"
+
+/**
  * The app ticket: have a valid one, wait for it, ask the platform to push one now.
  *
  * @since 0.1.0
@@ -62,6 +69,13 @@ export * as EventWebHandler from "./EventWebHandler.js"
 export * as FeishuApp from "./FeishuApp.js"
 
 /**
+ * Any of the platform's calls, for a tenant or for the app, with its tokens.
+ *
+ * @since 0.1.0
+ */
+export * as FeishuClient from "./FeishuClient.js"
+
+/**
  * Why a call failed: `NetworkError` or `ApiError`.
  *
  * @since 0.1.0
@@ -102,3 +116,10 @@ export * as RetryPolicy from "./RetryPolicy.js"
  * @since 0.1.0
  */
 export * as TicketStore from "./TicketStore.js"
+
+/**
+ * Where access tokens are kept besides memory.
+ *
+ * @since 0.1.0
+ */
+export * as TokenStore from "./TokenStore.js"

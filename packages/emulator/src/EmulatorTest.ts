@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { AppTicket, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/auth"
+import { AccessToken, AppTicket, EventSubscription, FeishuApp, TicketStore, TokenStore } from "@effect-feishu/auth"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -101,4 +101,37 @@ export const layerTicket = <R = never>(
         ...options?.app
       }
     }))
+  )
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface TokenOptions<R = never> extends TicketOptions<R> {
+  readonly token?: AccessToken.Options | undefined
+}
+
+/**
+ * All of it: besides what `layerTicket` has, an `AccessToken`, so that a `FeishuClient` works.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerToken = <R = never>(
+  options?: TokenOptions<R>
+): Layer.Layer<
+  | FeishuApp.FeishuApp
+  | HttpClient.HttpClient
+  | Emulator.Emulator
+  | TicketStore.TicketStore
+  | EventSubscription.EventSubscription
+  | AppTicket.AppTicket
+  | TokenStore.TokenStore
+  | AccessToken.AccessToken,
+  FeishuApp.FeishuAppError | EventSubscription.EventSubscriptionError,
+  R
+> =>
+  AccessToken.layer(options?.token).pipe(
+    Layer.provideMerge(TokenStore.layerMemory),
+    Layer.provideMerge(layerTicket(options))
   )

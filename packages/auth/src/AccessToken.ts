@@ -1,0 +1,564 @@
+/**
+ * The access tokens, with which an app acts for itself or for a company: always a valid one, got once for all who ask.
+ *
+ * @since 0.1.0
+ */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Encoding from "effect/Encoding"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as AppTicket from "./AppTicket.js"
+import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
+import type { ApiError, FeishuError } from "./FeishuError.js"
+import * as FeishuMetrics from "./FeishuMetrics.js"
+import { askedWait } from "./internal/askedWait.js"
+import * as MetricLabels from "./internal/metricLabels.js"
+import * as OpenApi from "./OpenApi.js"
+import { type StoredToken, TokenStore, type TokenStoreError } from "./TokenStore.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Token {
+  /** What follows `Bearer` in the header `Authorization`. */
+  readonly value: Redacted.Redacted
+  readonly expiresAt: DateTime.Utc
+  /** The company for which it is; none where it is the app's own. */
+  readonly tenantKey: Option.Option<string>
+}
+
+/**
+ * Why there is no token: the platform refused (code 11210 or 20009: that tenant has not installed the app) or could not
+ * be reached, or there is no app ticket.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type AccessTokenError = AppTicket.TicketError
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /** The app access token. */
+  readonly app: Effect.Effect<Token, AccessTokenError>
+  /** That tenant's access token. A self-built app has one tenant, its own, whatever the key. */
+  readonly tenant: (tenantKey: string) => Effect.Effect<Token, AccessTokenError>
+  /**
+   * Never hands out this token again: the platform has refused it (`ApiError` of kind `TokenInvalid`). A newer one, which
+   * somebody else may have got meanwhile, stays as it is.
+   */
+  readonly invalidate: (token: Token) => Effect.Effect<void>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class AccessToken extends Context.Tag("@effect-feishu/auth/AccessToken")<AccessToken, Service>() {}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** The tokens of so many tenants are kept in memory, those that were used last. Default: 100,000. */
+  readonly maxTenants?: number | undefined
+  /**
+   * In this time before its end a token is handed out while a new one is fetched. The platform gives a new one only when
+   * less than 30 minutes are left (page "商店应用获取 app_access_token"). Default: 25 minutes; up to 5 minutes fewer by
+   * chance, so that tokens which were got together are not renewed together.
+   */
+  readonly renewWithin?: Duration.DurationInput | undefined
+  /** A token is no longer handed out so long before its end. Default: 3 minutes. */
+  readonly expiryMargin?: Duration.DurationInput | undefined
+}
+
+/** The longest life that is believed. The platform says 2 hours at most. */
+const longestLife = Duration.toMillis("1 day")
+
+/** `expire`: in seconds. */
+const Expire = Schema.Int.pipe(Schema.between(1, longestLife / 1000))
+
+/** What fits into a header. */
+const TokenValue = Schema.Redacted(Schema.String.pipe(Schema.pattern(/^[\x21-\x7e]+$/)))
+
+const AppAnswer = Schema.Struct({ app_access_token: TokenValue, expire: Expire })
+const TenantAnswer = Schema.Struct({ tenant_access_token: TokenValue, expire: Expire })
+
+/** What the platform gave, and for how many seconds. */
+interface Issued {
+  readonly value: Redacted.Redacted
+  readonly expire: number
+}
+
+/** The pause after a background renewal that failed, which doubles from the first to the last. */
+const firstPause = Duration.toMillis("15 seconds")
+const lastPause = Duration.toMillis("5 minutes")
+
+/** Renewals are spread over so long. */
+const jitter = Duration.toMillis("5 minutes")
+
+/** A moment on both clocks: the system's can be set, and the other may stand still while the machine sleeps. */
+interface Moment {
+  readonly millis: number
+  readonly nanos: bigint
+}
+
+const momentOf = (clock: Clock.Clock): Moment => ({
+  millis: clock.unsafeCurrentTimeMillis(),
+  nanos: clock.unsafeCurrentTimeNanos()
+})
+
+const later = ({ millis, nanos }: Moment, by: number): Moment => ({
+  millis: millis + by,
+  nanos: nanos + BigInt(Math.round(by * 1e6))
+})
+
+/** Before it on both clocks. */
+const isBefore = (clock: Clock.Clock, moment: Moment): boolean =>
+  clock.unsafeCurrentTimeMillis() < moment.millis && clock.unsafeCurrentTimeNanos() < moment.nanos
+
+interface Held {
+  readonly token: Token
+  /** To hand out, made once. */
+  readonly exit: Exit.Exit<Token>
+  renewAt: Moment
+  readonly goneAt: Moment
+}
+
+/** The place of one token: the app's, or one tenant's. */
+interface Place {
+  readonly tenantKey: Option.Option<string>
+  held: Held | undefined
+  /** Of the fetch under way. */
+  pending: Deferred.Deferred<Token, AccessTokenError> | undefined
+  /** Renewals in the background that have failed since the last one that did not. */
+  failures: number
+  /** The value that was invalidated last, should the store still have it. */
+  refused: string | undefined
+  /** The number of its last use. */
+  used: number
+}
+
+const isSame = (a: StoredToken, b: StoredToken): boolean => Redacted.value(a.value) === Redacted.value(b.value)
+
+const isApiError = (kind: ApiError["kind"]) => (error: { readonly _tag: string }): error is ApiError =>
+  error._tag === "ApiError" && (error as ApiError).kind === kind
+
+const outcomeOf = (exit: Exit.Exit<unknown, AccessTokenError>): string =>
+  Exit.match(exit, {
+    onSuccess: () => "success",
+    onFailure: (cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onNone: () => "interrupted",
+        onSome: (error) =>
+          error._tag === "NetworkError" ? error.reason : error._tag === "ApiError" ? error.kind : "no ticket"
+      })
+  })
+
+/** Of the app's secret, so that nothing that was got with another is taken for its own. */
+const hashOf = (appId: string, appSecret: Redacted.Redacted): Effect.Effect<string> =>
+  Effect.promise(() =>
+    crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${appId}\n${Redacted.value(appSecret)}`))
+  ).pipe(Effect.map((digest) => Encoding.encodeHex(new Uint8Array(digest, 0, 16))))
+
+/** What is asked of the platform, which differs between the two kinds of app. */
+interface Calls {
+  readonly app: Effect.Effect<Issued, AccessTokenError, CallContext>
+  readonly tenant: (
+    tenantKey: string,
+    withAppToken: (use: (token: Token) => Call) => Effect.Effect<Issued, AccessTokenError, CallContext>
+  ) => Effect.Effect<Issued, AccessTokenError, CallContext>
+}
+
+type CallContext = FeishuApp | HttpClient.HttpClient
+
+type Call = Effect.Effect<Issued, FeishuError, CallContext>
+
+const makeWith = (
+  options: Options | undefined,
+  calls: Calls
+): Effect.Effect<Service, never, CallContext | TokenStore | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { appId, appSecret } = yield* FeishuApp
+    const store = yield* TokenStore
+    const secretHash = yield* hashOf(appId, appSecret)
+    const renewWithin = Duration.toMillis(options?.renewWithin ?? "25 minutes")
+    const expiryMargin = Duration.toMillis(options?.expiryMargin ?? "3 minutes")
+    const maxTenants = Math.max(1, Math.floor(options?.maxTenants ?? 100_000))
+    const byOutcome = {
+      app: MetricLabels.make("outcome", { app_id: appId, token: "app" }),
+      tenant: MetricLabels.make("outcome", { app_id: appId, token: "tenant" })
+    }
+    // In the layer's scope: what one caller begins others wait for, so a caller who goes away must not end it.
+    const run = yield* FiberSet.makeRuntime<CallContext>()
+
+    const placeOf = (tenantKey: Place["tenantKey"]): Place => ({
+      tenantKey,
+      held: undefined,
+      pending: undefined,
+      failures: 0,
+      refused: undefined,
+      used: 0
+    })
+    const tenants = new Map<string, Place>()
+    let uses = 0
+
+    const keyOf = (place: Place) => ({ appId, secretHash, tenantKey: place.tenantKey })
+
+    /** The store's failures are told of, and the platform is asked instead. */
+    const failuresOfStore = <A>(otherwise: A) =>
+      Effect.catchAll((error: TokenStoreError) => Effect.as(Effect.logWarning(error.message), otherwise))
+
+    const holding = (
+      place: Place,
+      { expiresAt, value }: StoredToken,
+      { goneAt, renewAt }: Omit<Held, "token" | "exit">
+    ) => {
+      const token: Token = { value, expiresAt, tenantKey: place.tenantKey }
+      return { token, exit: Exit.succeed(token), renewAt, goneAt }
+    }
+
+    /** For how long before the end of a token it is renewed. */
+    const renewal = Effect.map(Random.next, (random) => renewWithin - random * Math.min(jitter, renewWithin / 5))
+
+    /** What the store has, where it is better than what is held. */
+    const fromStore = (place: Place) =>
+      Effect.gen(function*() {
+        const stored = Option.getOrUndefined(
+          yield* failuresOfStore(Option.none<StoredToken>())(store.get(keyOf(place)))
+        )
+        const { held } = place
+        const isBad = stored === undefined || Redacted.value(stored.value) === place.refused
+          || (held !== undefined && isSame(stored, held.token))
+        if (isBad) return undefined
+        const clock = yield* Effect.clock
+        const now = momentOf(clock)
+        const left = DateTime.toEpochMillis(stored.expiresAt) - now.millis
+        // One from a time when this clock, or another's, was wrong.
+        if (left > longestLife) return undefined
+        // In its last minutes it is still better than none.
+        const isRenewal = held !== undefined && isBefore(clock, held.goneAt)
+        if (left <= (isRenewal ? renewWithin : expiryMargin)) return undefined
+        return holding(place, stored, {
+          renewAt: later(now, left - (yield* renewal)),
+          goneAt: later(now, left - expiryMargin)
+        })
+      })
+
+    const fromPlatform = (place: Place) =>
+      Effect.gen(function*() {
+        // Before the call: the life that the answer tells of may have begun with the request.
+        const now = momentOf(yield* Effect.clock)
+        const labels = Option.isNone(place.tenantKey) ? byOutcome.app : byOutcome.tenant
+        const { expire, value } = yield* Effect.onExit(
+          Option.match(place.tenantKey, {
+            onNone: () => calls.app,
+            onSome: (tenantKey) => calls.tenant(tenantKey, withAppToken)
+          }),
+          (exit) => Effect.sync(() => FeishuMetrics.tokenFetches.unsafeUpdate(1, labels(outcomeOf(exit))))
+        )
+        const left = expire * 1000
+        const token = { value, expiresAt: DateTime.unsafeMake(now.millis + left) }
+        place.refused = undefined
+        yield* failuresOfStore(undefined)(store.put(keyOf(place), token))
+        return holding(place, token, {
+          // A token that lives shorter than these times is nevertheless of use for three quarters of its life.
+          renewAt: later(now, Math.max(left - (yield* renewal), left / 4)),
+          goneAt: later(now, left - Math.min(expiryMargin, left / 4))
+        })
+      })
+
+    const annotationsOf = ({ tenantKey }: Place) => ({
+      app_id: appId,
+      ...Option.match(tenantKey, { onNone: () => ({}), onSome: (key) => ({ tenant_key: key }) })
+    })
+
+    /** Those that nobody has used for longest go, some more than need be, so that it is rarely done. */
+    const makeRoom = () => {
+      const idle = [...tenants].filter(([_, { pending }]) => pending === undefined)
+      const uses = Float64Array.from(idle, ([_, { used }]) => used).sort()
+      const last = uses[tenants.size - Math.ceil(maxTenants * 63 / 64) - 1] ?? Infinity
+      for (const [key, { used }] of idle) if (used <= last) tenants.delete(key)
+    }
+
+    const forget = (place: Place) => {
+      if (
+        Option.isSome(place.tenantKey) && place.refused === undefined && tenants.get(place.tenantKey.value) === place
+      ) {
+        tenants.delete(place.tenantKey.value)
+      }
+    }
+
+    /** The fetch under way, begun if there is none. */
+    const fetching = (place: Place): Deferred.Deferred<Token, AccessTokenError> => {
+      if (place.pending !== undefined) return place.pending
+      const deferred = Deferred.unsafeMake<Token, AccessTokenError>(FiberId.none)
+      place.pending = deferred
+      const fetched = Effect.flatMap(
+        fromStore(place),
+        (held) => held === undefined ? fromPlatform(place) : Effect.succeed(held)
+      )
+      run(Effect.annotateLogs(fetched, annotationsOf(place))).addObserver((exit) => {
+        place.pending = undefined
+        if (Exit.isSuccess(exit)) {
+          place.held = exit.value
+          place.failures = 0
+        } else if (place.held === undefined) {
+          // A tenant that does not exist must not take the room of one that does.
+          forget(place)
+        }
+        Deferred.unsafeDone(deferred, Exit.map(exit, ({ token }) => token))
+      })
+      return deferred
+    }
+
+    const renewInBackground = (place: Place, held: Held) =>
+      Effect.sync(() => {
+        if (place.pending !== undefined) return
+        const renewed = Deferred.await(fetching(place))
+        run(
+          Effect.catchAllCause(renewed, (cause) =>
+            Effect.gen(function*() {
+              if (Cause.isInterruptedOnly(cause)) return
+              const error = Option.getOrUndefined(Cause.failureOption(cause))
+              const isFeishuError = error?._tag === "ApiError" || error?._tag === "NetworkError"
+              const asked = Duration.toMillis((isFeishuError ? askedWait(error) : undefined) ?? 0)
+              const bound = Math.min(lastPause, firstPause * 2 ** place.failures)
+              const pause = Math.max(asked, bound * (0.5 + (yield* Random.next) / 2))
+              place.failures++
+              held.renewAt = later(momentOf(yield* Effect.clock), pause)
+              yield* Effect.logWarning(
+                `an access token could not be renewed, and stays in use until ${
+                  DateTime.formatIso(held.token.expiresAt)
+                }: ${error?.message ?? Cause.pretty(cause)}`
+              )
+            })).pipe(Effect.annotateLogs(annotationsOf(place)))
+        )
+      })
+
+    /** Where there is none to hand out at once and be done. */
+    const renewOrWait = (place: Place, clock: Clock.Clock): Effect.Effect<Token, AccessTokenError> => {
+      const { held } = place
+      if (held !== undefined && isBefore(clock, held.goneAt)) {
+        return Effect.zipRight(renewInBackground(place, held), held.exit)
+      }
+      return Effect.suspend(() => Deferred.await(fetching(place))).pipe(
+        Effect.withSpan(Option.isNone(place.tenantKey) ? "AccessToken.app" : "AccessToken.tenant", {
+          captureStackTrace: false,
+          attributes: {
+            "feishu.app_id": appId,
+            ...Option.match(place.tenantKey, {
+              onNone: () => ({}),
+              onSome: (key) => ({ "feishu.tenant_key": key })
+            })
+          }
+        })
+      )
+    }
+
+    const tokenOf = (place: Place, clock: Clock.Clock): Effect.Effect<Token, AccessTokenError> => {
+      const { held } = place
+      return held !== undefined && isBefore(clock, held.renewAt) ? held.exit : renewOrWait(place, clock)
+    }
+
+    const appPlace = placeOf(Option.none())
+    const app = Effect.clockWith((clock) => tokenOf(appPlace, clock))
+
+    const invalidate = (place: Place | undefined, token: Token) =>
+      Effect.suspend(() => {
+        if (place === undefined || (place.held !== undefined && !isSame(place.held.token, token))) return Effect.void
+        place.held = undefined
+        place.refused = Redacted.value(token.value)
+        return failuresOfStore(undefined)(store.drop(keyOf(place), token))
+      })
+
+    /** Where the platform refuses the app's token, once more with another. */
+    const withAppToken = (use: (token: Token) => Call) =>
+      Effect.flatMap(app, (token) =>
+        Effect.catchIf(
+          use(token),
+          isApiError("TokenInvalid"),
+          (error) =>
+            Effect.flatMap(
+              Effect.zipRight(invalidate(appPlace, token), app),
+              (newer) => isSame(newer, token) ? Effect.fail(error) : use(newer)
+            )
+        ))
+
+    const makePlace = (tenantKey: string): Place => {
+      const place = placeOf(Option.some(tenantKey))
+      tenants.set(tenantKey, place)
+      place.used = ++uses
+      if (tenants.size > maxTenants) makeRoom()
+      return place
+    }
+
+    return {
+      app,
+      tenant: (tenantKey) =>
+        Effect.clockWith((clock) => {
+          const place = tenants.get(tenantKey) ?? makePlace(tenantKey)
+          place.used = ++uses
+          return tokenOf(place, clock)
+        }),
+      invalidate: (token) =>
+        invalidate(
+          Option.match(token.tenantKey, { onNone: () => appPlace, onSome: (key) => tenants.get(key) }),
+          token
+        )
+    }
+  })
+
+/** The app's own credentials, as each of its calls sends them. */
+const credentials = Effect.map(FeishuApp, ({ appId, appSecret }) => ({ app_id: appId, app_secret: appSecret }))
+
+const appIssued = ({ app_access_token: value, expire }: typeof AppAnswer.Type): Issued => ({ value, expire })
+const tenantIssued = ({ expire, tenant_access_token: value }: typeof TenantAnswer.Type): Issued => ({ value, expire })
+
+const refuseUnless = (kind: "store" | "self-built", problem: string) =>
+  Effect.flatMap(FeishuApp, (app) => app.kind === kind ? Effect.void : new FeishuAppError({ field: "kind", problem }))
+
+/**
+ * For a store app.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options?: Options
+): Effect.Effect<
+  Service,
+  FeishuAppError,
+  FeishuApp | AppTicket.AppTicket | TokenStore | HttpClient.HttpClient | Scope.Scope
+> =>
+  Effect.gen(function*() {
+    yield* refuseUnless("store", "is self-built: use AccessToken.layerSelfBuilt, which needs no app ticket")
+    const tickets = yield* AppTicket.AppTicket
+    const fetchWith = (ticket: Redacted.Redacted): Call =>
+      Effect.flatMap(credentials, (credentials) =>
+        OpenApi.post({
+          name: "appAccessToken",
+          path: "/open-apis/auth/v3/app_access_token",
+          body: { ...credentials, app_ticket: ticket },
+          answer: AppAnswer
+        })).pipe(Effect.map(appIssued))
+    return yield* makeWith(options, {
+      app: Effect.flatMap(tickets.get, (ticket) =>
+        Effect.catchIf(fetchWith(ticket.value), isApiError("TicketInvalid"), () =>
+          tickets.invalidate(ticket).pipe(
+            // In this process it is invalid all the same.
+            Effect.catchAll((error) =>
+              Effect.logWarning(error.message)
+            ),
+            Effect.zipRight(tickets.get),
+            Effect.flatMap(({ value }) => fetchWith(value))
+          ))),
+      tenant: (tenantKey, withAppToken) =>
+        withAppToken(({ value }) =>
+          Effect.map(
+            OpenApi.post({
+              name: "tenantAccessToken",
+              path: "/open-apis/auth/v3/tenant_access_token",
+              body: { app_access_token: value, tenant_key: tenantKey },
+              answer: TenantAnswer
+            }),
+            tenantIssued
+          )
+        )
+    })
+  })
+
+/**
+ * For a self-built app, which needs no ticket, and one call for each token.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeSelfBuilt = (
+  options?: Options
+): Effect.Effect<Service, FeishuAppError, FeishuApp | TokenStore | HttpClient.HttpClient | Scope.Scope> =>
+  Effect.gen(function*() {
+    yield* refuseUnless("self-built", "is store: use AccessToken.layer, which needs an AppTicket")
+    const post = <A, I>(name: string, path: OpenApi.Call<A, I>["path"], answer: Schema.Schema<A, I>) =>
+      Effect.flatMap(credentials, (body) => OpenApi.post({ name, path, body, answer }))
+    return yield* makeWith(options, {
+      app: Effect.map(
+        post("appAccessTokenInternal", "/open-apis/auth/v3/app_access_token/internal", AppAnswer),
+        appIssued
+      ),
+      tenant: () =>
+        Effect.map(
+          post("tenantAccessTokenInternal", "/open-apis/auth/v3/tenant_access_token/internal", TenantAnswer),
+          tenantIssued
+        )
+    })
+  })
+
+/**
+ * For a store app.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options?: Options
+): Layer.Layer<
+  AccessToken,
+  FeishuAppError,
+  FeishuApp | AppTicket.AppTicket | TokenStore | HttpClient.HttpClient
+> => Layer.scoped(AccessToken, make(options))
+
+/**
+ * For a self-built app.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSelfBuilt = (
+  options?: Options
+): Layer.Layer<AccessToken, FeishuAppError, FeishuApp | TokenStore | HttpClient.HttpClient> =>
+  Layer.scoped(AccessToken, makeSelfBuilt(options))
+
+/**
+ * The app access token: see `Service.app`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const app: Effect.Effect<Token, AccessTokenError, AccessToken> = Effect.flatMap(AccessToken, ({ app }) => app)
+
+/**
+ * That tenant's access token: see `Service.tenant`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const tenant = (tenantKey: string): Effect.Effect<Token, AccessTokenError, AccessToken> =>
+  Effect.flatMap(AccessToken, ({ tenant }) => tenant(tenantKey))
+
+/**
+ * Never hands out this token again: see `Service.invalidate`.
+ *
+ * @since 0.1.0
+ * @category accessors
+ */
+export const invalidate = (token: Token): Effect.Effect<void, never, AccessToken> =>
+  Effect.flatMap(AccessToken, ({ invalidate }) => invalidate(token))

@@ -1,0 +1,305 @@
+/**
+ * Any of the platform's calls, for one tenant or for the app itself: an `HttpClient` that has its tokens.
+ *
+ * @since 0.1.0
+ */
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { constTrue } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { AccessToken, type AccessTokenError, type Token } from "./AccessToken.js"
+import { FeishuApp } from "./FeishuApp.js"
+import type { FeishuError } from "./FeishuError.js"
+import * as Answer from "./internal/answer.js"
+import * as Mask from "./internal/mask.js"
+import { oneLine } from "./internal/oneLine.js"
+import * as RetryPolicy from "./RetryPolicy.js"
+
+/**
+ * Takes paths of the platform's, `/open-apis/…`. Any other host is refused as a defect, for the token goes with the
+ * request.
+ *
+ * - Each attempt carries a valid token. Where the platform refuses it, that token is never used again, and the request is
+ *   sent once more with another.
+ * - A rate limit is waited out as long as the platform says, under the `RetryPolicy` in force.
+ * - A `GET`, `HEAD`, `OPTIONS`, `PUT` or `DELETE` is repeated after any failure that may pass, and so is what is
+ *   `idempotent`. Any other is not, unless the platform refused it before doing anything, or was never reached.
+ *
+ * It fails where no token can be had and where no answer comes. An answer that says no is an answer: `json` turns it into
+ * an `ApiError`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Client = HttpClient.HttpClient.With<AccessTokenError>
+
+/** Whether the caller says that what it does may be done twice. */
+class IsIdempotent extends Context.Reference<IsIdempotent>()("@effect-feishu/auth/FeishuClient/IsIdempotent", {
+  defaultValue: () => false
+}) {}
+
+/**
+ * Says of the calls in it that they may be sent twice without harm, for example since they carry the platform's own
+ * `uuid` or `client_token`: they are then repeated after a failure like a `GET`.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const idempotent = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(effect, IsIdempotent, true)
+
+/** By their definition (RFC 9110, 9.2.2). */
+const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+
+/** What the runtimes say where not even a connection was made: Node's `fetch` and sockets, Bun's `fetch`. */
+const neverConnected: ReadonlySet<unknown> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "ENETUNREACH",
+  "EHOSTUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+  "ConnectionRefused",
+  "FailedToOpenSocket"
+])
+
+const neverReached = (error: unknown): boolean =>
+  error instanceof Error && (("code" in error && neverConnected.has(error.code)) || neverReached(error.cause))
+
+/** Whether nothing has been done about the request, for certain. */
+const hasDoneNothing = (error: FeishuError): boolean =>
+  error._tag === "ApiError" ? error.kind === "RateLimited" : error.status === 429 || neverReached(error.cause)
+
+/** A body that is gone once it has been sent. */
+const isSpent = ({ body }: HttpClientRequest.HttpClientRequest): boolean =>
+  body._tag === "Raw" && body.body instanceof ReadableStream
+
+const isJson = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
+  /^application\/([\w.-]+\+)?json\b/i.test(headers["content-type"] ?? "")
+
+/** How most successes begin, which need not be parsed to be known as such. */
+const success = /^\s*\{\s*"code"\s*:\s*0\s*[,}]/
+
+const targetOf = (request: HttpClientRequest.HttpClientRequest): Answer.Target => {
+  const bearer = /^Bearer (.+)$/.exec(request.headers["authorization"] ?? "")?.[1]
+  return {
+    method: request.method,
+    url: request.url,
+    mask: Mask.make(bearer === undefined ? [] : [Redacted.make(bearer)])
+  }
+}
+
+interface Seen {
+  readonly response: HttpClientResponse.HttpClientResponse
+  /** What is wrong with it, as far as it concerns whether to repeat the request. */
+  readonly error: FeishuError | undefined
+}
+
+const isRefused = ({ error }: Seen): boolean => error?._tag === "ApiError" && error.kind === "TokenInvalid"
+
+/** What is not to be tried again: a success, or a failure that is the caller's to deal with. */
+type Result<A> = Either.Either<A, AccessTokenError>
+
+const noContent: ReadonlySet<number> = new Set([204, 205, 304])
+
+/** Looks into an answer, and leaves it as if nobody had. */
+const look = (
+  target: Answer.Target,
+  response: HttpClientResponse.HttpClientResponse
+): Effect.Effect<Seen, FeishuError> =>
+  Effect.gen(function*() {
+    const { headers, request, status } = response
+    const logId = headers["x-tt-logid"]
+    yield* Effect.annotateCurrentSpan({
+      "http.response.status_code": status,
+      ...(logId && { "feishu.log_id": logId })
+    })
+    // A file, for one, is not to be held in memory.
+    if (!isJson(response) || noContent.has(status) || request.method === "HEAD") {
+      const error = status < 400
+        ? undefined
+        : Answer.unusable(target, { status, headers, body: "" }, "the answer is not the platform's")
+      return { response, error }
+    }
+    const bytes = yield* Effect.mapError(response.arrayBuffer, (error) =>
+      Answer.unusable(target, { status, headers, body: "" }, "the answer broke off", error.cause ?? error.message))
+    const body = new TextDecoder().decode(bytes)
+    const whole = HttpClientResponse.fromWeb(request, new Response(bytes, { status, headers }))
+    if (status < 300 && success.test(body)) {
+      return { response: whole, error: undefined }
+    }
+    const opened = yield* Effect.either(Answer.open(target, { status, headers, body }))
+    const isOfNoConcern = Either.isRight(opened) || (opened.left._tag === "NetworkError" && status < 400)
+    return { response: whole, error: isOfNoConcern ? undefined : opened.left }
+  })
+
+/** The platform's URL and no other: what follows a host without a slash would be another host. */
+const absolute = (baseUrl: string, url: string): string => {
+  if (url.startsWith("/")) return baseUrl + url
+  if (url.startsWith(`${baseUrl}/`)) return url
+  throw new Error(
+    `FeishuClient sends its token to ${baseUrl} only: give a path that begins with /open-apis/, and not ${oneLine(url)}`
+  )
+}
+
+const make = (
+  token: (tokens: Context.Tag.Service<AccessToken>) => Effect.Effect<Token, AccessTokenError>
+): Effect.Effect<Client, never, AccessToken | FeishuApp | HttpClient.HttpClient> =>
+  Effect.gen(function*() {
+    const { appId, baseUrl } = yield* FeishuApp
+    const tokens = yield* AccessToken
+    const bearer = token(tokens)
+    // Its span would end with an error that holds the request.
+    const client = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, constTrue)
+
+    const exchange = (
+      request: HttpClientRequest.HttpClientRequest,
+      { tenantKey, value }: Token,
+      number: number,
+      timeout: Duration.Duration
+    ): Effect.Effect<Seen, FeishuError> => {
+      const authorized = HttpClientRequest.bearerToken(request, value)
+      const target = targetOf(authorized)
+      return client.execute(authorized).pipe(
+        // A client that refuses by status must not hide the platform's answer.
+        Effect.catchIf(
+          (error): error is HttpClientError.ResponseError => error._tag === "ResponseError",
+          (error) => Effect.succeed(error.response)
+        ),
+        Effect.mapError((error) => Answer.noAnswer(target, error)),
+        Effect.flatMap((response) => look(target, response)),
+        Effect.interruptible,
+        Effect.timeoutFail({
+          duration: timeout,
+          onTimeout: () =>
+            Answer.networkError(target, {
+              reason: "Timeout",
+              description: `no complete answer within ${Duration.format(timeout)}`
+            })
+        }),
+        Effect.withSpan(`FeishuClient.${request.method}`, {
+          kind: "client",
+          captureStackTrace: false,
+          attributes: {
+            "feishu.app_id": appId,
+            "feishu.attempt": number,
+            "http.request.method": request.method,
+            "url.full": request.url,
+            ...Option.match(tenantKey, { onNone: () => ({}), onSome: (key) => ({ "feishu.tenant_key": key }) })
+          }
+        })
+      )
+    }
+
+    const send = (
+      given: HttpClientRequest.HttpClientRequest
+    ): Effect.Effect<HttpClientResponse.HttpClientResponse, AccessTokenError> =>
+      Effect.gen(function*() {
+        const request = HttpClientRequest.setUrl(given, absolute(baseUrl, given.url))
+        const isIdempotent = idempotentMethods.has(request.method) || (yield* IsIdempotent)
+        const mayRepeat = (error: FeishuError) =>
+          !isSpent(request) && (hasDoneNothing(error) || (isIdempotent && error.isRetryable))
+        let hasNewToken = false
+        let refusal: Seen | undefined
+
+        /** With another token if the platform refuses the first, once. Left: there is no token. */
+        const exchangeOnceMore = (
+          number: number,
+          timeout: Duration.Duration
+        ): Effect.Effect<Result<Seen>, FeishuError> =>
+          Effect.gen(function*() {
+            const token = yield* Effect.either(bearer)
+            if (Either.isLeft(token)) return Either.left(token.left)
+            const seen = yield* exchange(request, token.right, number, timeout)
+            if (!isRefused(seen)) return Either.right(seen)
+            yield* tokens.invalidate(token.right)
+            if (hasNewToken || isSpent(request)) return Either.right(seen)
+            hasNewToken = true
+            const newer = yield* Effect.either(bearer)
+            if (Either.isLeft(newer)) return Either.left(newer.left)
+            if (Redacted.value(newer.right.value) === Redacted.value(token.right.value)) return Either.right(seen)
+            const seenAgain = yield* exchange(request, newer.right, number, timeout)
+            if (isRefused(seenAgain)) yield* tokens.invalidate(newer.right)
+            return Either.right(seenAgain)
+          })
+
+        // First of all, for it may take longer than the policy gives to the call.
+        yield* bearer
+        // What is not to be repeated is a success to the policy, whatever it says about failures.
+        const result = yield* RetryPolicy.retry((number, timeout) =>
+          Effect.matchEffect(exchangeOnceMore(number, timeout), {
+            onSuccess: (result): Effect.Effect<Result<HttpClientResponse.HttpClientResponse>, FeishuError> => {
+              if (Either.isLeft(result)) return Effect.succeed(Either.left(result.left))
+              const { error, response } = result.right
+              if (error === undefined || !mayRepeat(error)) return Effect.succeed(Either.right(response))
+              refusal = result.right
+              return Effect.fail(error)
+            },
+            onFailure: (error) => mayRepeat(error) ? Effect.fail(error) : Effect.succeed(Either.left(error))
+          })
+        ).pipe(
+          Effect.catchAll((error) =>
+            Effect.succeed(error === refusal?.error ? Either.right(refusal.response) : Either.left(error))
+          )
+        )
+        return yield* result
+      }).pipe(Effect.annotateLogs({ app_id: appId, call: `${given.method} ${given.url}` }))
+
+    return HttpClient.makeWith(
+      (request) => Effect.flatMap(request, send),
+      Effect.succeed<HttpClientRequest.HttpClientRequest>
+    )
+  })
+
+/**
+ * Calls for this tenant. For a self-built app, which has one tenant, any key stands for that.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const forTenant = (
+  tenantKey: string
+): Effect.Effect<Client, never, AccessToken | FeishuApp | HttpClient.HttpClient> =>
+  make(({ tenant }) => tenant(tenantKey))
+
+/**
+ * Calls for the app itself, with the app access token.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const forApp: Effect.Effect<Client, never, AccessToken | FeishuApp | HttpClient.HttpClient> = make(
+  ({ app }) => app
+)
+
+/**
+ * The field `data` of an answer `{ code: 0, msg, data }`. Any other code is an `ApiError`; what is not such an answer, or
+ * does not fit the schema, is a `NetworkError`.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const json =
+  <A, I, R>(schema: Schema.Schema<A, I, R>) =>
+  (response: HttpClientResponse.HttpClientResponse): Effect.Effect<A, FeishuError, R> =>
+    Effect.gen(function*() {
+      const { headers, request, status } = response
+      const target = targetOf(request)
+      const body = yield* Effect.mapError(
+        response.text,
+        (error) =>
+          Answer.unusable(target, { status, headers, body: "" }, "the answer broke off", error.cause ?? error.message)
+      )
+      const answer = { status, headers, body }
+      const opened = yield* Answer.open(target, answer)
+      const { data } = opened as { readonly data?: unknown }
+      return (yield* Answer.decode(target, answer, Schema.Struct({ data: schema }), { data })).data
+    })

@@ -1,0 +1,93 @@
+/** A `KeyValueStore` as the stores use it: one operation on a key at a time, none without end, unreadable text told of. */
+import type * as KeyValueStore from "@effect/platform/KeyValueStore"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Hash from "effect/Hash"
+import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
+import * as Mask from "./mask.js"
+
+/** After this the next operation on a key takes its turn, though the one before has not ended. */
+const longestTurn = Duration.seconds(30)
+
+export const make = (options: {
+  readonly kvs: KeyValueStore.KeyValueStore
+  /** Whose entries they are, for the log. */
+  readonly name: string
+  readonly prefix: string
+  /** No operation takes longer. */
+  readonly timeout: Duration.DurationInput
+}) => {
+  const { kvs, name, prefix, timeout } = options
+  /** By key: what ends when the last one that wants it is done. */
+  const last = new Map<string, Deferred.Deferred<void>>()
+  /** By key: the hash of the unreadable text that has been told of. */
+  const told = new Map<string, number>()
+
+  /** One at a time, in the order in which they come. */
+  const inTurn = <A, E>(key: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      const before = last.get(key)
+      const done = Deferred.unsafeMake<void>(FiberId.none)
+      last.set(key, done)
+      return Effect.zipRight(
+        before === undefined ? Effect.void : Deferred.await(before).pipe(
+          // One that never ends must not be waited for for ever.
+          Effect.timeoutOption(longestTurn),
+          Effect.interruptible,
+          Effect.forkDaemon,
+          Effect.flatMap(Fiber.join)
+        ),
+        // Whoever has gone away while waiting is left out.
+        Effect.zipRight(Effect.interruptible(Effect.void), effect)
+      ).pipe(Effect.ensuring(Effect.sync(() => {
+        if (last.get(key) === done) last.delete(key)
+        Deferred.unsafeDone(done, Exit.void)
+      })))
+    })
+
+  return {
+    /**
+     * Each key is read and written by one at a time, to the end even where nobody waits for it any longer: a file that
+     * is being written is not whole.
+     */
+    locked: <E2>(key: string, { failure, secrets }: {
+      /** What an error of the store's may quote. */
+      readonly secrets: () => ReadonlyArray<Redacted.Redacted>
+      readonly failure: (seen: { readonly description: string; readonly cause?: Error }) => E2
+    }) =>
+    <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E2> =>
+      Effect.interruptible(Effect.disconnect(Effect.uninterruptible(inTurn(key, effect)))).pipe(
+        Effect.mapError((error) => {
+          const cause = Mask.cause(error, Mask.make(secrets()))
+          return failure({ description: Mask.messages(cause), cause })
+        }),
+        Effect.timeoutFail({
+          duration: timeout,
+          onTimeout: () => failure({ description: `no answer within ${Duration.format(timeout)}` })
+        })
+      ),
+
+    /** An unreadable entry counts as absent, and is told of once. */
+    read: <A>(key: string, decode: (text: string) => Option.Option<A>) =>
+      Effect.flatMap(kvs.get(prefix + key), (text) => {
+        const value = Option.flatMap(text, decode)
+        if (Option.isNone(text) || Option.isSome(value)) return Effect.succeed(value)
+        const hash = Hash.string(text.value)
+        if (told.get(key) === hash) return Effect.succeed(value)
+        told.set(key, hash)
+        return Effect.as(
+          Effect.logWarning(`the entry ${prefix}${key} of the ${name} is unreadable: it will be overwritten`),
+          value
+        )
+      }),
+
+    write: (key: string, text: string) => kvs.set(prefix + key, text),
+
+    remove: (key: string) => kvs.remove(prefix + key)
+  }
+}
