@@ -53,7 +53,19 @@ try {
       include: ["*.ts"]
     })
   )
-  for (const example of ["plain", "errors", "retry-policy", "emulator", "resend", "server", "events", "many-apps"]) {
+  for (
+    const example of [
+      "plain",
+      "errors",
+      "retry-policy",
+      "emulator",
+      "resend",
+      "server",
+      "events",
+      "many-apps",
+      "tenant"
+    ]
+  ) {
     cpSync(join(root, "examples", `${example}.ts`), join(project, `${example}.ts`))
   }
   writeFileSync(

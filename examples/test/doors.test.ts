@@ -130,4 +130,34 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (i
       const text = yield* output
       for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
     }).pipe(Effect.scoped), { timeout: 120_000 })
+
+  it.effect.each([["tenant.ts"], ["official-sdk.ts"]])("%s shows who a tenant is", ([name]) =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      const appId = `cli_${name}`
+      yield* emulator.setApp(app(appId))
+      const { output, printed } = yield* start([`examples/${name}`], {
+        FEISHU_APP_ID: appId,
+        FEISHU_BASE_URL: emulator.baseUrl,
+        ...secrets,
+        PORT: "0"
+      })
+      const [, port] = yield* printed(/Listening on http:\/\/\S+:(\d+)\b/)
+      const origin = `http://127.0.0.1:${port}`
+      yield* Effect.retry(emulator.setRequestUrl(appId, `${origin}/webhook/event`), { times: 2 })
+      if (name === "official-sdk.ts") {
+        // It does not wait for one.
+        yield* emulator.pushTicket(appId)
+        yield* pushed((push) => push.appId === appId && push.outcome === "acknowledged")
+      }
+      const page = yield* get(`${origin}/tenants/tenant_1`)
+      assert.deepStrictEqual([page.status, yield* Effect.promise(() => page.text())], [200, "tenant_1 (FTENANT_1)"])
+      if (name === "tenant.ts") {
+        const none = yield* get(`${origin}/tenants/tenant_2`)
+        assert.strictEqual(none.status, 404)
+        assert.include(yield* Effect.promise(() => none.text()), "the tenant has installed it")
+      }
+      const text = yield* output
+      for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
+    }).pipe(Effect.scoped), { timeout: 120_000 })
 })

@@ -102,10 +102,11 @@ const TokenValue = Schema.Redacted(Schema.String.pipe(Schema.pattern(/^[\x21-\x7
 const AppAnswer = Schema.Struct({ app_access_token: TokenValue, expire: Expire })
 const TenantAnswer = Schema.Struct({ tenant_access_token: TokenValue, expire: Expire })
 
-/** What the platform gave, and for how many seconds. */
+/** What the platform gave, when it was asked, and for how many seconds from then on. */
 interface Issued {
   readonly value: Redacted.Redacted
   readonly expire: number
+  readonly askedAt: Moment
 }
 
 /** The pause after a background renewal that failed, which doubles from the first to the last. */
@@ -129,6 +130,11 @@ const momentOf = (clock: Clock.Clock): Moment => ({
 const later = ({ millis, nanos }: Moment, by: number): Moment => ({
   millis: millis + by,
   nanos: nanos + BigInt(Math.round(by * 1e6))
+})
+
+const earlier = (a: Moment, b: Moment): Moment => ({
+  millis: Math.min(a.millis, b.millis),
+  nanos: a.nanos < b.nanos ? a.nanos : b.nanos
 })
 
 /** Before it on both clocks. */
@@ -233,7 +239,7 @@ const makeWith = (
       { goneAt, renewAt }: Omit<Held, "token" | "exit">
     ) => {
       const token: Token = { value, expiresAt, tenantKey: place.tenantKey }
-      return { token, exit: Exit.succeed(token), renewAt, goneAt }
+      return { token, exit: Exit.succeed(token), renewAt: earlier(renewAt, goneAt), goneAt }
     }
 
     /** For how long before the end of a token it is renewed. */
@@ -265,10 +271,8 @@ const makeWith = (
 
     const fromPlatform = (place: Place) =>
       Effect.gen(function*() {
-        // Before the call: the life that the answer tells of may have begun with the request.
-        const now = momentOf(yield* Effect.clock)
         const labels = Option.isNone(place.tenantKey) ? byOutcome.app : byOutcome.tenant
-        const { expire, value } = yield* Effect.onExit(
+        const { askedAt, expire, value } = yield* Effect.onExit(
           Option.match(place.tenantKey, {
             onNone: () => calls.app,
             onSome: (tenantKey) => calls.tenant(tenantKey, withAppToken)
@@ -276,13 +280,13 @@ const makeWith = (
           (exit) => Effect.sync(() => FeishuMetrics.tokenFetches.unsafeUpdate(1, labels(outcomeOf(exit))))
         )
         const left = expire * 1000
-        const token = { value, expiresAt: DateTime.unsafeMake(now.millis + left) }
+        const token = { value, expiresAt: DateTime.unsafeMake(askedAt.millis + left) }
         place.refused = undefined
         yield* failuresOfStore(undefined)(store.put(keyOf(place), token))
         return holding(place, token, {
           // A token that lives shorter than these times is nevertheless of use for three quarters of its life.
-          renewAt: later(now, Math.max(left - (yield* renewal), left / 4)),
-          goneAt: later(now, left - Math.min(expiryMargin, left / 4))
+          renewAt: later(askedAt, Math.max(left - (yield* renewal), left / 4)),
+          goneAt: later(askedAt, left - Math.min(expiryMargin, left / 4))
         })
       })
 
@@ -291,11 +295,11 @@ const makeWith = (
       ...Option.match(tenantKey, { onNone: () => ({}), onSome: (key) => ({ tenant_key: key }) })
     })
 
-    /** Those that nobody has used for longest go, some more than need be, so that it is rarely done. */
+    /** For one more. Those that nobody has used for longest go, and some more than need be, so that it is rarely done. */
     const makeRoom = () => {
       const idle = [...tenants].filter(([_, { pending }]) => pending === undefined)
-      const uses = Float64Array.from(idle, ([_, { used }]) => used).sort()
-      const last = uses[tenants.size - Math.ceil(maxTenants * 63 / 64) - 1] ?? Infinity
+      const uses = Float64Array.from(idle, ([_, { used }]) => used).toSorted()
+      const last = uses[tenants.size - Math.min(maxTenants - 1, Math.ceil(maxTenants * 63 / 64)) - 1] ?? Infinity
       for (const [key, { used }] of idle) if (used <= last) tenants.delete(key)
     }
 
@@ -344,7 +348,7 @@ const makeWith = (
               const bound = Math.min(lastPause, firstPause * 2 ** place.failures)
               const pause = Math.max(asked, bound * (0.5 + (yield* Random.next) / 2))
               place.failures++
-              held.renewAt = later(momentOf(yield* Effect.clock), pause)
+              held.renewAt = earlier(later(momentOf(yield* Effect.clock), pause), held.goneAt)
               yield* Effect.logWarning(
                 `an access token could not be renewed, and stays in use until ${
                   DateTime.formatIso(held.token.expiresAt)
@@ -404,10 +408,9 @@ const makeWith = (
         ))
 
     const makePlace = (tenantKey: string): Place => {
+      if (tenants.size >= maxTenants) makeRoom()
       const place = placeOf(Option.some(tenantKey))
       tenants.set(tenantKey, place)
-      place.used = ++uses
-      if (tenants.size > maxTenants) makeRoom()
       return place
     }
 
@@ -430,8 +433,15 @@ const makeWith = (
 /** The app's own credentials, as each of its calls sends them. */
 const credentials = Effect.map(FeishuApp, ({ appId, appSecret }) => ({ app_id: appId, app_secret: appSecret }))
 
-const appIssued = ({ app_access_token: value, expire }: typeof AppAnswer.Type): Issued => ({ value, expire })
-const tenantIssued = ({ expire, tenant_access_token: value }: typeof TenantAnswer.Type): Issued => ({ value, expire })
+/** One call for a token. Its life may begin with the request. */
+const issue = <A extends { readonly expire: number }, I>(
+  call: OpenApi.Call<A, I>,
+  valueOf: (answer: A) => Redacted.Redacted
+): Call =>
+  Effect.flatMap(Effect.clock, (clock) => {
+    const askedAt = momentOf(clock)
+    return Effect.map(OpenApi.post(call), (answer) => ({ value: valueOf(answer), expire: answer.expire, askedAt }))
+  })
 
 const refuseUnless = (kind: "store" | "self-built", problem: string) =>
   Effect.flatMap(FeishuApp, (app) => app.kind === kind ? Effect.void : new FeishuAppError({ field: "kind", problem }))
@@ -454,12 +464,12 @@ export const make = (
     const tickets = yield* AppTicket.AppTicket
     const fetchWith = (ticket: Redacted.Redacted): Call =>
       Effect.flatMap(credentials, (credentials) =>
-        OpenApi.post({
+        issue({
           name: "appAccessToken",
           path: "/open-apis/auth/v3/app_access_token",
           body: { ...credentials, app_ticket: ticket },
           answer: AppAnswer
-        })).pipe(Effect.map(appIssued))
+        }, (answer) => answer.app_access_token))
     return yield* makeWith(options, {
       app: Effect.flatMap(tickets.get, (ticket) =>
         Effect.catchIf(fetchWith(ticket.value), isApiError("TicketInvalid"), () =>
@@ -473,15 +483,12 @@ export const make = (
           ))),
       tenant: (tenantKey, withAppToken) =>
         withAppToken(({ value }) =>
-          Effect.map(
-            OpenApi.post({
-              name: "tenantAccessToken",
-              path: "/open-apis/auth/v3/tenant_access_token",
-              body: { app_access_token: value, tenant_key: tenantKey },
-              answer: TenantAnswer
-            }),
-            tenantIssued
-          )
+          issue({
+            name: "tenantAccessToken",
+            path: "/open-apis/auth/v3/tenant_access_token",
+            body: { app_access_token: value, tenant_key: tenantKey },
+            answer: TenantAnswer
+          }, (answer) => answer.tenant_access_token)
         )
     })
   })
@@ -497,18 +504,22 @@ export const makeSelfBuilt = (
 ): Effect.Effect<Service, FeishuAppError, FeishuApp | TokenStore | HttpClient.HttpClient | Scope.Scope> =>
   Effect.gen(function*() {
     yield* refuseUnless("self-built", "is store: use AccessToken.layer, which needs an AppTicket")
-    const post = <A, I>(name: string, path: OpenApi.Call<A, I>["path"], answer: Schema.Schema<A, I>) =>
-      Effect.flatMap(credentials, (body) => OpenApi.post({ name, path, body, answer }))
     return yield* makeWith(options, {
-      app: Effect.map(
-        post("appAccessTokenInternal", "/open-apis/auth/v3/app_access_token/internal", AppAnswer),
-        appIssued
-      ),
+      app: Effect.flatMap(credentials, (body) =>
+        issue({
+          name: "appAccessTokenInternal",
+          path: "/open-apis/auth/v3/app_access_token/internal",
+          body,
+          answer: AppAnswer
+        }, (answer) => answer.app_access_token)),
       tenant: () =>
-        Effect.map(
-          post("tenantAccessTokenInternal", "/open-apis/auth/v3/tenant_access_token/internal", TenantAnswer),
-          tenantIssued
-        )
+        Effect.flatMap(credentials, (body) =>
+          issue({
+            name: "tenantAccessTokenInternal",
+            path: "/open-apis/auth/v3/tenant_access_token/internal",
+            body,
+            answer: TenantAnswer
+          }, (answer) => answer.tenant_access_token))
     })
   })
 

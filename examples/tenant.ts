@@ -1,0 +1,54 @@
+/** A web server that calls the platform for its tenants: GET /tenants/KEY shows who the tenant is. */
+import {
+  AccessToken,
+  AppTicket,
+  EventHttpApp,
+  EventSubscription,
+  FeishuApp,
+  FeishuClient,
+  OpenApi,
+  TicketStore,
+  TokenStore
+} from "@effect-feishu/auth"
+import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
+import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
+import { Config, Effect, Layer, Schema } from "effect"
+import { createServer } from "node:http"
+
+const Tenant = Schema.Struct({ tenant: Schema.Struct({ name: Schema.String, display_id: Schema.String }) })
+
+/** The tenant's own data, with the tenant's own token. */
+const whoIs = (tenantKey: string) =>
+  Effect.gen(function*() {
+    const client = yield* FeishuClient.forTenant(tenantKey)
+    const response = yield* client.get("/open-apis/tenant/v2/tenant/query")
+    const { tenant } = yield* FeishuClient.json(Tenant)(response)
+    return `${tenant.name} (${tenant.display_id})`
+  })
+
+const Page = HttpLayerRouter.add(
+  "GET",
+  "/tenants/:key",
+  Effect.gen(function*() {
+    const { key = "" } = yield* HttpLayerRouter.params
+    return HttpServerResponse.text(yield* whoIs(key))
+  }).pipe(
+    Effect.catchTags({
+      // 11210: the tenant has not installed the app.
+      ApiError: ({ advice, code }) => HttpServerResponse.text(advice, { status: code === 11210 ? 404 : 502 }),
+      NetworkError: ({ advice }) => HttpServerResponse.text(advice, { status: 502 }),
+      TicketTimeout: ({ message }) => HttpServerResponse.text(message, { status: 503 }),
+      TicketStoreError: ({ message }) => HttpServerResponse.text(message, { status: 503 })
+    })
+  )
+)
+
+const Tokens = AccessToken.layer().pipe(Layer.provide([AppTicket.layer(), TokenStore.layerMemory]))
+
+HttpLayerRouter.serve(Layer.merge(EventHttpApp.layer("/webhook/event"), Page)).pipe(
+  Layer.provide([Tokens, EventSubscription.layer()]),
+  Layer.provide([FeishuApp.layerConfig(), OpenApi.layerFetch, TicketStore.layerMemory]),
+  Layer.provide(NodeHttpServer.layerConfig(createServer, { port: Config.withDefault(Config.integer("PORT"), 3000) })),
+  Layer.launch,
+  NodeRuntime.runMain
+)
