@@ -295,11 +295,15 @@ const makeWith = (
       ...Option.match(tenantKey, { onNone: () => ({}), onSome: (key) => ({ tenant_key: key }) })
     })
 
-    /** For one more. Those that nobody has used for longest go, and some more than need be, so that it is rarely done. */
+    /** How many places have a fetch under way: they are not to go, and those whose tenant does not exist go by themselves. */
+    let fetches = 0
+
+    /** Those that nobody has used for longest go, and some more than need be, so that it is rarely done. */
     const makeRoom = () => {
+      if (tenants.size - fetches <= maxTenants) return
       const idle = [...tenants].filter(([_, { pending }]) => pending === undefined)
       const uses = Float64Array.from(idle, ([_, { used }]) => used).toSorted()
-      const last = uses[tenants.size - Math.min(maxTenants - 1, Math.ceil(maxTenants * 63 / 64)) - 1] ?? Infinity
+      const last = uses[idle.length - Math.ceil(maxTenants * 63 / 64) - 1] ?? 0
       for (const [key, { used }] of idle) if (used <= last) tenants.delete(key)
     }
 
@@ -316,15 +320,18 @@ const makeWith = (
       if (place.pending !== undefined) return place.pending
       const deferred = Deferred.unsafeMake<Token, AccessTokenError>(FiberId.none)
       place.pending = deferred
+      fetches++
       const fetched = Effect.flatMap(
         fromStore(place),
         (held) => held === undefined ? fromPlatform(place) : Effect.succeed(held)
       )
       run(Effect.annotateLogs(fetched, annotationsOf(place))).addObserver((exit) => {
         place.pending = undefined
+        fetches--
         if (Exit.isSuccess(exit)) {
           place.held = exit.value
           place.failures = 0
+          makeRoom()
         } else if (place.held === undefined) {
           // A tenant that does not exist must not take the room of one that does.
           forget(place)
@@ -386,9 +393,9 @@ const makeWith = (
     const appPlace = placeOf(Option.none())
     const app = Effect.clockWith((clock) => tokenOf(appPlace, clock))
 
-    const invalidate = (place: Place | undefined, token: Token) =>
+    const invalidate = (place: Place, token: Token) =>
       Effect.suspend(() => {
-        if (place === undefined || (place.held !== undefined && !isSame(place.held.token, token))) return Effect.void
+        if (place.held !== undefined && !isSame(place.held.token, token)) return Effect.void
         place.held = undefined
         place.refused = Redacted.value(token.value)
         return failuresOfStore(undefined)(store.drop(keyOf(place), token))
@@ -407,8 +414,9 @@ const makeWith = (
             )
         ))
 
-    const makePlace = (tenantKey: string): Place => {
-      if (tenants.size >= maxTenants) makeRoom()
+    const tenantPlace = (tenantKey: string): Place => {
+      const known = tenants.get(tenantKey)
+      if (known !== undefined) return known
       const place = placeOf(Option.some(tenantKey))
       tenants.set(tenantKey, place)
       return place
@@ -418,14 +426,13 @@ const makeWith = (
       app,
       tenant: (tenantKey) =>
         Effect.clockWith((clock) => {
-          const place = tenants.get(tenantKey) ?? makePlace(tenantKey)
+          const place = tenantPlace(tenantKey)
           place.used = ++uses
           return tokenOf(place, clock)
         }),
       invalidate: (token) =>
-        invalidate(
-          Option.match(token.tenantKey, { onNone: () => appPlace, onSome: (key) => tenants.get(key) }),
-          token
+        Effect.suspend(() =>
+          invalidate(Option.match(token.tenantKey, { onNone: () => appPlace, onSome: tenantPlace }), token)
         )
     }
   })

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cookies from "@effect/platform/Cookies"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -13,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { constTrue } from "effect/Function"
 import * as Option from "effect/Option"
+import { hasProperty } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { AccessToken, type AccessTokenError, type Token } from "./AccessToken.js"
@@ -78,9 +80,12 @@ const neverReached = (error: unknown): boolean =>
 const hasDoneNothing = (error: FeishuError): boolean =>
   error._tag === "ApiError" ? error.kind === "RateLimited" : error.status === 429 || neverReached(error.cause)
 
-/** A body that is gone once it has been sent. */
-const isSpent = ({ body }: HttpClientRequest.HttpClientRequest): boolean =>
-  body._tag === "Raw" && body.body instanceof ReadableStream
+/** What can be read again and again. Anything else is gone once it has been sent. */
+const isLasting = (body: unknown): boolean =>
+  typeof body === "string" || body instanceof ArrayBuffer || ArrayBuffer.isView(body) || body instanceof Blob
+  || body instanceof FormData || body instanceof URLSearchParams
+
+const isSpent = ({ body }: HttpClientRequest.HttpClientRequest): boolean => body._tag === "Raw" && !isLasting(body.body)
 
 const isJson = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
   /^application\/([\w.-]+\+)?json\b/i.test(headers["content-type"] ?? "")
@@ -110,6 +115,14 @@ type Result<A> = Either.Either<A, AccessTokenError>
 
 const noContent: ReadonlySet<number> = new Set([204, 205, 304])
 
+/** Each cookie in a header of its own, as it came. */
+const headersOf = ({ cookies, headers }: HttpClientResponse.HttpClientResponse): Headers => {
+  const all = new Headers({ ...headers })
+  all.delete("set-cookie")
+  for (const cookie of Cookies.toSetCookieHeaders(cookies)) all.append("set-cookie", cookie)
+  return all
+}
+
 /** Looks into an answer, and leaves it as if nobody had. */
 const look = (
   target: Answer.Target,
@@ -120,8 +133,12 @@ const look = (
     const logId = headers["x-tt-logid"]
     yield* Effect.annotateCurrentSpan({
       "http.response.status_code": status,
-      ...(logId && { "feishu.log_id": logId })
+      ...(logId && { "feishu.log_id": target.mask(logId) })
     })
+    // No `Response` could have it.
+    if (status < 200 || status > 599) {
+      return yield* Answer.unusable(target, { status, headers, body: "" }, "the answer is not HTTP's")
+    }
     // A file, for one, is not to be held in memory.
     if (!isJson(response) || noContent.has(status) || request.method === "HEAD") {
       const error = status < 400
@@ -132,7 +149,7 @@ const look = (
     const bytes = yield* Effect.mapError(response.arrayBuffer, (error) =>
       Answer.unusable(target, { status, headers, body: "" }, "the answer broke off", error.cause ?? error.message))
     const body = new TextDecoder().decode(bytes)
-    const whole = HttpClientResponse.fromWeb(request, new Response(bytes, { status, headers }))
+    const whole = HttpClientResponse.fromWeb(request, new Response(bytes, { status, headers: headersOf(response) }))
     if (status < 300 && success.test(body)) {
       return { response: whole, error: undefined }
     }
@@ -218,7 +235,7 @@ const make = (
           Effect.gen(function*() {
             const token = yield* Effect.either(bearer)
             if (Either.isLeft(token)) return Either.left(token.left)
-            const seen = yield* exchange(request, token.right, number, timeout)
+            const [elapsed, seen] = yield* Effect.timed(exchange(request, token.right, number, timeout))
             if (!isRefused(seen)) return Either.right(seen)
             yield* tokens.invalidate(token.right)
             if (hasNewToken || isSpent(request)) return Either.right(seen)
@@ -226,7 +243,7 @@ const make = (
             const newer = yield* Effect.either(bearer)
             if (Either.isLeft(newer)) return Either.left(newer.left)
             if (Redacted.value(newer.right.value) === Redacted.value(token.right.value)) return Either.right(seen)
-            const seenAgain = yield* exchange(request, newer.right, number, timeout)
+            const seenAgain = yield* exchange(request, newer.right, number, Duration.subtract(timeout, elapsed))
             if (isRefused(seenAgain)) yield* tokens.invalidate(newer.right)
             return Either.right(seenAgain)
           })
@@ -300,6 +317,11 @@ export const json =
       )
       const answer = { status, headers, body }
       const opened = yield* Answer.open(target, answer)
-      const { data } = opened as { readonly data?: unknown }
-      return (yield* Answer.decode(target, answer, Schema.Struct({ data: schema }), { data })).data
+      return hasProperty(opened, "data")
+        ? yield* Answer.decode(target, answer, schema, opened.data, ["data"])
+        // Where the caller expects none.
+        : yield* Effect.mapError(
+          Schema.decodeUnknown(schema)(undefined),
+          () => Answer.unusable(target, answer, "the answer has missing \"data\"")
+        )
     })

@@ -53,7 +53,7 @@ export class TokenStoreError extends Schema.TaggedError<TokenStoreError>("@effec
     operation: Schema.Literal("get", "put", "drop"),
     /** What was seen, in a few words. */
     description: Schema.String,
-    /** The underlying store's own error: its names, messages and codes only, with the token masked. */
+    /** The underlying store's own error, of `put` alone: its names, messages and codes only, with the token masked. */
     cause: Schema.optional(Schema.Defect)
   }
 ) {
@@ -184,7 +184,8 @@ export const makeKeyValueStore = (
     })
     const at = (key: Key, operation: TokenStoreError["operation"], token?: StoredToken) =>
       locked(nameOf(key), {
-        secrets: () => token === undefined ? [] : [token.value],
+        // What is read may be any token.
+        secrets: () => operation === "put" && token !== undefined ? [token.value] : undefined,
         failure: (seen) => new TokenStoreError({ appId: key.appId, operation, ...seen })
       })
     const readEntry = (key: Key) =>

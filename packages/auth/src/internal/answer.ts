@@ -92,9 +92,9 @@ const describeBody = (answer: Answer): string => {
 }
 
 /** Names the fields that are wrong and never their values, which may be tokens. */
-const describeIssue = (error: ParseResult.ParseError): string =>
+const describeIssue = (error: ParseResult.ParseError, at: ReadonlyArray<string>): string =>
   ParseResult.ArrayFormatter.formatErrorSync(error)
-    .map((issue) => `${issue._tag === "Missing" ? "missing" : "unexpected"} "${issue.path.join(".")}"`)
+    .map((issue) => `${issue._tag === "Missing" ? "missing" : "unexpected"} "${[...at, ...issue.path].join(".")}"`)
     .join(", ")
 
 /** The JSON of an answer that says `code: 0`. Any other is an error. */
@@ -134,9 +134,15 @@ export const open = Effect.fnUntraced(function*(target: Target, answer: Answer) 
   return json.value
 })
 
-/** What an answer holds, or the names of what is wrong in it. */
-export const decode = <A, I, R>(target: Target, answer: Answer, schema: Schema.Schema<A, I, R>, json: unknown) =>
+/** What an answer holds there, or the names of what is wrong in it. */
+export const decode = <A, I, R>(
+  target: Target,
+  answer: Answer,
+  schema: Schema.Schema<A, I, R>,
+  json: unknown,
+  at: ReadonlyArray<string> = []
+) =>
   Effect.mapError(
     Schema.decodeUnknown(schema, { errors: "all" })(json),
-    (error) => unusable(target, answer, `the answer has ${describeIssue(error)}`)
+    (error) => unusable(target, answer, `the answer has ${describeIssue(error, at)}`)
   )

@@ -56,16 +56,22 @@ export const make = (options: {
      * is being written is not whole.
      */
     locked: <E2>(key: string, { failure, secrets }: {
-      /** What an error of the store's may quote. */
-      readonly secrets: () => ReadonlyArray<Redacted.Redacted>
+      /** What an error of the store's may quote. Undefined: nobody knows, so nothing of its words is kept. */
+      readonly secrets: () => ReadonlyArray<Redacted.Redacted> | undefined
       readonly failure: (seen: { readonly description: string; readonly cause?: Error }) => E2
     }) =>
     <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E2> =>
-      Effect.interruptible(Effect.disconnect(Effect.uninterruptible(inTurn(key, effect)))).pipe(
+      inTurn(key, effect).pipe(
+        // Before it goes to a fiber of its own, for a fiber that fails is logged.
         Effect.mapError((error) => {
-          const cause = Mask.cause(error, Mask.make(secrets()))
+          const known = secrets()
+          if (known === undefined) return failure({ description: Mask.names(error) })
+          const cause = Mask.cause(error, Mask.make(known))
           return failure({ description: Mask.messages(cause), cause })
         }),
+        Effect.uninterruptible,
+        Effect.disconnect,
+        Effect.interruptible,
         Effect.timeoutFail({
           duration: timeout,
           onTimeout: () => failure({ description: `no answer within ${Duration.format(timeout)}` })

@@ -24,11 +24,18 @@ const forms = (secret: string): ReadonlyArray<string> => {
 }
 
 export const make = (secrets: ReadonlyArray<Redacted.Redacted>): Mask => {
-  const needles = secrets.flatMap((secret) => forms(Redacted.value(secret))).filter((form) => form !== "")
-  if (needles.length === 0) return (text) => text
-  // The longest first, since one may contain another; in any case, since %2f is %2F.
-  const pattern = new RegExp(needles.toSorted((a, b) => b.length - a.length).map(escape).join("|"), "gi")
-  return (text) => text.replace(pattern, "<redacted>")
+  // Made when it is needed, for most calls meet with nothing that quotes a secret.
+  let pattern: RegExp | undefined
+  return (text) => {
+    if (pattern === undefined) {
+      const needles = secrets.flatMap((secret) => forms(Redacted.value(secret))).filter((form) => form !== "")
+      // The longest first, since one may contain another; in any case, since %2f is %2F. Of none: what matches nothing.
+      pattern = needles.length === 0
+        ? /(?!)/
+        : new RegExp(needles.toSorted((a, b) => b.length - a.length).map(escape).join("|"), "gi")
+    }
+    return text.replace(pattern, "<redacted>")
+  }
 }
 
 /**
@@ -50,3 +57,11 @@ export const cause = (value: unknown, mask: Mask, depth = 0): Error => {
 /** The messages of an error and its causes, from the outermost in. */
 export const messages = (error: Error): string =>
   error.cause instanceof Error ? `${error.message}: ${messages(error.cause)}` : error.message
+
+/** What kinds of errors they are, from the outermost in, and nothing of what they say. */
+export const names = (value: unknown, depth = 0): string => {
+  if (!Predicate.isRecord(value)) return typeof value
+  const { cause, code, name, reason } = value
+  const own = [name, reason, code].filter((word) => Predicate.isString(word) && /^\w{1,40}$/.test(word)).join(" ")
+  return cause !== undefined && depth < 8 ? `${own}: ${names(cause, depth + 1)}` : own
+}
