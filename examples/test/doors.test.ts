@@ -5,6 +5,7 @@ import { NodeContext } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Option, Redacted, Schedule, Stream, SubscriptionRef } from "effect"
 import { fileURLToPath } from "node:url"
+import { bundled } from "./bundled.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const secrets = {
@@ -26,9 +27,9 @@ const app = (appId: string) => ({
 })
 
 /** The program, until the scope ends. */
-const start = (program: ReadonlyArray<string>, variables: Record<string, string>) =>
+const start = ([program, ...args]: readonly [string, ...Array<string>], variables: Record<string, string>) =>
   Effect.gen(function*() {
-    const started = yield* Command.make("node", "--import", "tsx", ...program).pipe(
+    const started = yield* Command.make("node", yield* bundled(program), ...args).pipe(
       Command.workingDirectory(root),
       Command.env(variables),
       Command.start
@@ -63,19 +64,20 @@ const get = (url: string, init?: RequestInit) => Effect.promise(() => fetch(url,
 const Live = Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: [] }))
 
 layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (it) => {
-  it.effect.each<[string, ReadonlyArray<string>]>([
-    ["server.ts", ["examples/server.ts"]],
-    ["events.ts", ["examples/events.ts"]],
-    ["node-http.ts", ["examples/node-http.ts"]],
-    ["express.ts", ["examples/express.ts"]],
-    ["koa.ts", ["examples/koa.ts"]],
-    ["fastify.ts", ["examples/fastify.ts"]],
-    ["hono.ts", ["examples/test/serve.ts", "../hono.ts"]]
+  it.effect.each<[string, [string, ...Array<string>]]>([
+    ["server.ts", ["server.ts"]],
+    ["events.ts", ["events.ts"]],
+    ["node-http.ts", ["node-http.ts"]],
+    ["express.ts", ["express.ts"]],
+    ["koa.ts", ["koa.ts"]],
+    ["fastify.ts", ["fastify.ts"]],
+    ["hono.ts", ["test/serve.ts", "../hono.mjs"]]
   ])("%s takes what the platform pushes", ([name, program]) =>
     Effect.gen(function*() {
       const emulator = yield* Emulator.Emulator
       const appId = `cli_${name}`
       yield* emulator.setApp(app(appId))
+      if (name === "hono.ts") yield* bundled(name)
       const { output, printed, started } = yield* start(program, {
         FEISHU_APP_ID: appId,
         FEISHU_BASE_URL: emulator.baseUrl,
@@ -131,33 +133,37 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (i
       for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
     }).pipe(Effect.scoped), { timeout: 120_000 })
 
-  it.effect.each([["tenant.ts"], ["official-sdk.ts"]])("%s shows who a tenant is", ([name]) =>
-    Effect.gen(function*() {
-      const emulator = yield* Emulator.Emulator
-      const appId = `cli_${name}`
-      yield* emulator.setApp(app(appId))
-      const { output, printed } = yield* start([`examples/${name}`], {
-        FEISHU_APP_ID: appId,
-        FEISHU_BASE_URL: emulator.baseUrl,
-        ...secrets,
-        PORT: "0"
-      })
-      const [, port] = yield* printed(/Listening on http:\/\/\S+:(\d+)\b/)
-      const origin = `http://127.0.0.1:${port}`
-      yield* Effect.retry(emulator.setRequestUrl(appId, `${origin}/webhook/event`), { times: 2 })
-      if (name === "official-sdk.ts") {
-        // It does not wait for one.
-        yield* emulator.pushTicket(appId)
-        yield* pushed((push) => push.appId === appId && push.outcome === "acknowledged")
-      }
-      const page = yield* get(`${origin}/tenants/tenant_1`)
-      assert.deepStrictEqual([page.status, yield* Effect.promise(() => page.text())], [200, "tenant_1 (FTENANT_1)"])
-      if (name === "tenant.ts") {
-        const none = yield* get(`${origin}/tenants/tenant_2`)
-        assert.strictEqual(none.status, 404)
-        assert.include(yield* Effect.promise(() => none.text()), "the tenant has installed it")
-      }
-      const text = yield* output
-      for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
-    }).pipe(Effect.scoped), { timeout: 120_000 })
+  it.effect.each<[string]>([["tenant.ts"], ["official-sdk.ts"]])(
+    "%s shows who a tenant is",
+    ([name]) =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator.Emulator
+        const appId = `cli_${name}`
+        yield* emulator.setApp(app(appId))
+        const { output, printed } = yield* start([name], {
+          FEISHU_APP_ID: appId,
+          FEISHU_BASE_URL: emulator.baseUrl,
+          ...secrets,
+          PORT: "0"
+        })
+        const [, port] = yield* printed(/Listening on http:\/\/\S+:(\d+)\b/)
+        const origin = `http://127.0.0.1:${port}`
+        yield* Effect.retry(emulator.setRequestUrl(appId, `${origin}/webhook/event`), { times: 2 })
+        if (name === "official-sdk.ts") {
+          // It does not wait for one.
+          yield* emulator.pushTicket(appId)
+          yield* pushed((push) => push.appId === appId && push.outcome === "acknowledged")
+        }
+        const page = yield* get(`${origin}/tenants/tenant_1`)
+        assert.deepStrictEqual([page.status, yield* Effect.promise(() => page.text())], [200, "tenant_1 (FTENANT_1)"])
+        if (name === "tenant.ts") {
+          const none = yield* get(`${origin}/tenants/tenant_2`)
+          assert.strictEqual(none.status, 404)
+          assert.include(yield* Effect.promise(() => none.text()), "the tenant has installed it")
+        }
+        const text = yield* output
+        for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
+      }).pipe(Effect.scoped),
+    { timeout: 120_000 }
+  )
 })

@@ -328,7 +328,8 @@ describe("Three days of calls by 200 tenants", () => {
 
 describe("A clock that jumps, during use", () => {
   const tenants = Arr.makeBy(10, (n) => `tenant_${n}`)
-  const start = Duration.toMillis("10 days")
+  /** So that there is a past of a day. */
+  const start = Duration.toMillis("25 hours")
 
   interface Jump {
     /** All clocks, by so much. */
