@@ -15,6 +15,7 @@ import * as Encoding from "effect/Encoding"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as FiberSet from "effect/FiberSet"
+import { constant, identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
@@ -28,6 +29,7 @@ import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import * as OpenApi from "./OpenApi.js"
+import type { Ticket } from "./TicketStore.js"
 import { type StoredToken, TokenStore, type TokenStoreError } from "./TokenStore.js"
 
 /**
@@ -58,7 +60,7 @@ export type AccessTokenError = AppTicket.TicketError
 export interface Service {
   /** The app access token. */
   readonly app: Effect.Effect<Token, AccessTokenError>
-  /** That tenant's access token. A self-built app has one tenant, its own, whatever the key. */
+  /** That tenant's access token. A self-built app has one tenant, its own, and so one token, whatever the key. */
   readonly tenant: (tenantKey: string) => Effect.Effect<Token, AccessTokenError>
   /**
    * Never hands out this token again: the platform has refused it (`ApiError` of kind `TokenInvalid`). A newer one, which
@@ -143,24 +145,37 @@ const isBefore = (clock: Clock.Clock, moment: Moment): boolean =>
 
 interface Held {
   readonly token: Token
-  /** To hand out, made once. */
-  readonly exit: Exit.Exit<Token>
-  renewAt: Moment
+  readonly renewAt: Moment
   readonly goneAt: Moment
 }
 
 /** The place of one token: the app's, or one tenant's. */
 interface Place {
   readonly tenantKey: Option.Option<string>
+  /** What is handed out at once before `renewAt`: as flat as can be, for most calls come no further. */
+  exit: Exit.Exit<Token> | undefined
+  renewAtMillis: number
+  renewAtNanos: bigint
   held: Held | undefined
   /** Of the fetch under way. */
   pending: Deferred.Deferred<Token, AccessTokenError> | undefined
   /** Renewals in the background that have failed since the last one that did not. */
   failures: number
-  /** The value that was invalidated last, should the store still have it. */
-  refused: string | undefined
+  /** The values that were invalidated last, should the store still have one of them. */
+  refused: ReadonlyArray<string>
   /** The number of its last use. */
   used: number
+}
+
+const renewAt = (place: Place, { millis, nanos }: Moment) => {
+  place.renewAtMillis = millis
+  place.renewAtNanos = nanos
+}
+
+const hold = (place: Place, held: Held | undefined) => {
+  place.held = held
+  place.exit = held && Exit.succeed(held.token)
+  if (held !== undefined) renewAt(place, held.renewAt)
 }
 
 const isSame = (a: StoredToken, b: StoredToken): boolean => Redacted.value(a.value) === Redacted.value(b.value)
@@ -187,6 +202,8 @@ const hashOf = (appId: string, appSecret: Redacted.Redacted): Effect.Effect<stri
 
 /** What is asked of the platform, which differs between the two kinds of app. */
 interface Calls {
+  /** The same for tenants that have the same token. */
+  readonly placeOf: (tenantKey: string) => string
   readonly app: Effect.Effect<Issued, AccessTokenError, CallContext>
   readonly tenant: (
     tenantKey: string,
@@ -218,16 +235,23 @@ const makeWith = (
 
     const placeOf = (tenantKey: Place["tenantKey"]): Place => ({
       tenantKey,
+      exit: undefined,
+      renewAtMillis: 0,
+      renewAtNanos: 0n,
       held: undefined,
       pending: undefined,
       failures: 0,
-      refused: undefined,
+      refused: [],
       used: 0
     })
     const tenants = new Map<string, Place>()
     let uses = 0
 
-    const keyOf = (place: Place) => ({ appId, secretHash, tenantKey: place.tenantKey })
+    const keyOf = (place: Place) => ({
+      appId,
+      secretHash,
+      tenantKey: Option.map(place.tenantKey, calls.placeOf)
+    })
 
     /** The store's failures are told of, and the platform is asked instead. */
     const failuresOfStore = <A>(otherwise: A) =>
@@ -236,11 +260,12 @@ const makeWith = (
     const holding = (
       place: Place,
       { expiresAt, value }: StoredToken,
-      { goneAt, renewAt }: Omit<Held, "token" | "exit">
-    ) => {
-      const token: Token = { value, expiresAt, tenantKey: place.tenantKey }
-      return { token, exit: Exit.succeed(token), renewAt: earlier(renewAt, goneAt), goneAt }
-    }
+      { goneAt, renewAt }: Omit<Held, "token">
+    ): Held => ({
+      token: { value, expiresAt, tenantKey: place.tenantKey },
+      renewAt: earlier(renewAt, goneAt),
+      goneAt
+    })
 
     /** For how long before the end of a token it is renewed. */
     const renewal = Effect.map(Random.next, (random) => renewWithin - random * Math.min(jitter, renewWithin / 5))
@@ -252,7 +277,7 @@ const makeWith = (
           yield* failuresOfStore(Option.none<StoredToken>())(store.get(keyOf(place)))
         )
         const { held } = place
-        const isBad = stored === undefined || Redacted.value(stored.value) === place.refused
+        const isBad = stored === undefined || place.refused.includes(Redacted.value(stored.value))
           || (held !== undefined && isSame(stored, held.token))
         if (isBad) return undefined
         const clock = yield* Effect.clock
@@ -281,7 +306,6 @@ const makeWith = (
         )
         const left = expire * 1000
         const token = { value, expiresAt: DateTime.unsafeMake(askedAt.millis + left) }
-        place.refused = undefined
         yield* failuresOfStore(undefined)(store.put(keyOf(place), token))
         return holding(place, token, {
           // A token that lives shorter than these times is nevertheless of use for three quarters of its life.
@@ -308,11 +332,9 @@ const makeWith = (
     }
 
     const forget = (place: Place) => {
-      if (
-        Option.isSome(place.tenantKey) && place.refused === undefined && tenants.get(place.tenantKey.value) === place
-      ) {
-        tenants.delete(place.tenantKey.value)
-      }
+      if (Option.isNone(place.tenantKey) || place.refused.length > 0) return
+      const key = calls.placeOf(place.tenantKey.value)
+      if (tenants.get(key) === place) tenants.delete(key)
     }
 
     /** The fetch under way, begun if there is none. */
@@ -329,7 +351,7 @@ const makeWith = (
         place.pending = undefined
         fetches--
         if (Exit.isSuccess(exit)) {
-          place.held = exit.value
+          hold(place, exit.value)
           place.failures = 0
           makeRoom()
         } else if (place.held === undefined) {
@@ -355,7 +377,8 @@ const makeWith = (
               const bound = Math.min(lastPause, firstPause * 2 ** place.failures)
               const pause = Math.max(asked, bound * (0.5 + (yield* Random.next) / 2))
               place.failures++
-              held.renewAt = earlier(later(momentOf(yield* Effect.clock), pause), held.goneAt)
+              const next = earlier(later(momentOf(yield* Effect.clock), pause), held.goneAt)
+              if (place.held === held) renewAt(place, next)
               yield* Effect.logWarning(
                 `an access token could not be renewed, and stays in use until ${
                   DateTime.formatIso(held.token.expiresAt)
@@ -369,7 +392,7 @@ const makeWith = (
     const renewOrWait = (place: Place, clock: Clock.Clock): Effect.Effect<Token, AccessTokenError> => {
       const { held } = place
       if (held !== undefined && isBefore(clock, held.goneAt)) {
-        return Effect.zipRight(renewInBackground(place, held), held.exit)
+        return Effect.as(renewInBackground(place, held), held.token)
       }
       return Effect.suspend(() => Deferred.await(fetching(place))).pipe(
         Effect.withSpan(Option.isNone(place.tenantKey) ? "AccessToken.app" : "AccessToken.tenant", {
@@ -385,19 +408,23 @@ const makeWith = (
       )
     }
 
-    const tokenOf = (place: Place, clock: Clock.Clock): Effect.Effect<Token, AccessTokenError> => {
-      const { held } = place
-      return held !== undefined && isBefore(clock, held.renewAt) ? held.exit : renewOrWait(place, clock)
-    }
+    const tokenOf = (place: Place, clock: Clock.Clock): Effect.Effect<Token, AccessTokenError> =>
+      place.exit !== undefined && clock.unsafeCurrentTimeMillis() < place.renewAtMillis
+        && clock.unsafeCurrentTimeNanos() < place.renewAtNanos
+        ? place.exit
+        : renewOrWait(place, clock)
 
     const appPlace = placeOf(Option.none())
     const app = Effect.clockWith((clock) => tokenOf(appPlace, clock))
 
     const invalidate = (place: Place, token: Token) =>
       Effect.suspend(() => {
-        if (place.held !== undefined && !isSame(place.held.token, token)) return Effect.void
-        place.held = undefined
-        place.refused = Redacted.value(token.value)
+        const value = Redacted.value(token.value)
+        if (place.held === undefined ? place.refused.includes(value) : !isSame(place.held.token, token)) {
+          return Effect.void
+        }
+        hold(place, undefined)
+        place.refused = [...place.refused.slice(-3), value]
         return failuresOfStore(undefined)(store.drop(keyOf(place), token))
       })
 
@@ -410,15 +437,20 @@ const makeWith = (
           (error) =>
             Effect.flatMap(
               Effect.zipRight(invalidate(appPlace, token), app),
-              (newer) => isSame(newer, token) ? Effect.fail(error) : use(newer)
+              (newer) =>
+                isSame(newer, token) ? Effect.fail(error) : Effect.tapError(
+                  use(newer),
+                  (error) => isApiError("TokenInvalid")(error) ? invalidate(appPlace, newer) : Effect.void
+                )
             )
         ))
 
     const tenantPlace = (tenantKey: string): Place => {
-      const known = tenants.get(tenantKey)
+      const key = calls.placeOf(tenantKey)
+      const known = tenants.get(key)
       if (known !== undefined) return known
       const place = placeOf(Option.some(tenantKey))
-      tenants.set(tenantKey, place)
+      tenants.set(key, place)
       return place
     }
 
@@ -477,17 +509,19 @@ export const make = (
           body: { ...credentials, app_ticket: ticket },
           answer: AppAnswer
         }, (answer) => answer.app_access_token))
+    // In this process it is invalid all the same.
+    const invalidate = (ticket: Ticket) =>
+      Effect.catchAll(tickets.invalidate(ticket), (error) => Effect.logWarning(error.message))
     return yield* makeWith(options, {
+      placeOf: identity,
       app: Effect.flatMap(tickets.get, (ticket) =>
         Effect.catchIf(fetchWith(ticket.value), isApiError("TicketInvalid"), () =>
-          tickets.invalidate(ticket).pipe(
-            // In this process it is invalid all the same.
-            Effect.catchAll((error) =>
-              Effect.logWarning(error.message)
-            ),
-            Effect.zipRight(tickets.get),
-            Effect.flatMap(({ value }) => fetchWith(value))
-          ))),
+          Effect.flatMap(Effect.zipRight(invalidate(ticket), tickets.get), (newer) =>
+            Effect.tapError(
+              fetchWith(newer.value),
+              (error) =>
+                isApiError("TicketInvalid")(error) ? invalidate(newer) : Effect.void
+            )))),
       tenant: (tenantKey, withAppToken) =>
         withAppToken(({ value }) =>
           issue({
@@ -495,7 +529,8 @@ export const make = (
             path: "/open-apis/auth/v3/tenant_access_token",
             body: { app_access_token: value, tenant_key: tenantKey },
             answer: TenantAnswer
-          }, (answer) => answer.tenant_access_token)
+          }, (answer) =>
+            answer.tenant_access_token)
         )
     })
   })
@@ -512,6 +547,7 @@ export const makeSelfBuilt = (
   Effect.gen(function*() {
     yield* refuseUnless("self-built", "is store: use AccessToken.layer, which needs an AppTicket")
     return yield* makeWith(options, {
+      placeOf: constant(""),
       app: Effect.flatMap(credentials, (body) =>
         issue({
           name: "appAccessTokenInternal",

@@ -36,7 +36,8 @@ import * as RetryPolicy from "./RetryPolicy.js"
  *   `idempotent`. Any other is not, unless the platform refused it before doing anything, or was never reached.
  *
  * It fails where no token can be had and where no answer comes. An answer that says no is an answer: `json` turns it into
- * an `ApiError`.
+ * an `ApiError`. What is neither JSON nor a failure, a file for one, is not read before you read it, and then has no time
+ * limit. The response's `request` has the token in its headers.
  *
  * @since 0.1.0
  * @category models
@@ -73,12 +74,19 @@ const neverConnected: ReadonlySet<unknown> = new Set([
   "FailedToOpenSocket"
 ])
 
-const neverReached = (error: unknown): boolean =>
-  error instanceof Error && (("code" in error && neverConnected.has(error.code)) || neverReached(error.cause))
+const neverReached = (error: unknown): boolean => {
+  if (!(error instanceof Error)) return false
+  const { code, syscall } = error as { readonly code?: unknown; readonly syscall?: unknown }
+  // A connection that was made may end with the same codes.
+  const wasConnected = syscall === "read" || syscall === "write"
+  return (neverConnected.has(code) && !wasConnected) || neverReached(error.cause)
+}
 
 /** Whether nothing has been done about the request, for certain. */
 const hasDoneNothing = (error: FeishuError): boolean =>
-  error._tag === "ApiError" ? error.kind === "RateLimited" : error.status === 429 || neverReached(error.cause)
+  error._tag === "ApiError"
+    ? error.kind === "RateLimited"
+    : error.status === 429 || (error.reason === "Connection" && error.status === undefined && neverReached(error.cause))
 
 /** What can be read again and again. Anything else is gone once it has been sent. */
 const isLasting = (body: unknown): boolean =>
@@ -139,15 +147,18 @@ const look = (
     if (status < 200 || status > 599) {
       return yield* Answer.unusable(target, { status, headers, body: "" }, "the answer is not HTTP's")
     }
-    // A file, for one, is not to be held in memory.
-    if (!isJson(response) || noContent.has(status) || request.method === "HEAD") {
-      const error = status < 400
-        ? undefined
-        : Answer.unusable(target, { status, headers, body: "" }, "the answer is not the platform's")
-      return { response, error }
+    if (noContent.has(status) || request.method === "HEAD") {
+      const refusal = () =>
+        Answer.unusable(target, { status, headers, body: "" }, "the answer is a refusal without a body")
+      return { response, error: status < 400 ? undefined : refusal() }
     }
-    const bytes = yield* Effect.mapError(response.arrayBuffer, (error) =>
-      Answer.unusable(target, { status, headers, body: "" }, "the answer broke off", error.cause ?? error.message))
+    // A file, for one, is not to be held in memory.
+    if (status < 400 && !isJson(response)) return { response, error: undefined }
+    const broken = (error: HttpClientError.ResponseError) =>
+      Answer.unusable(target, { status, headers, body: "" }, "the answer broke off", error.cause ?? error.message)
+    const bytes = status < 400
+      ? yield* Effect.mapError(response.arrayBuffer, broken)
+      : new TextEncoder().encode((yield* Answer.read(target, response)).body)
     const body = new TextDecoder().decode(bytes)
     const whole = HttpClientResponse.fromWeb(request, new Response(bytes, { status, headers: headersOf(response) }))
     if (status < 300 && success.test(body)) {
@@ -156,6 +167,12 @@ const look = (
     const opened = yield* Effect.either(Answer.open(target, { status, headers, body }))
     const isOfNoConcern = Either.isRight(opened) || (opened.left._tag === "NetworkError" && status < 400)
     return { response: whole, error: isOfNoConcern ? undefined : opened.left }
+  })
+
+const tooLate = (target: Answer.Target, timeout: Duration.Duration) =>
+  Answer.networkError(target, {
+    reason: "Timeout",
+    description: `no complete answer within ${Duration.format(timeout)}`
   })
 
 /** The platform's URL and no other: what follows a host without a slash would be another host. */
@@ -196,11 +213,7 @@ const make = (
         Effect.interruptible,
         Effect.timeoutFail({
           duration: timeout,
-          onTimeout: () =>
-            Answer.networkError(target, {
-              reason: "Timeout",
-              description: `no complete answer within ${Duration.format(timeout)}`
-            })
+          onTimeout: () => tooLate(target, timeout)
         }),
         Effect.withSpan(`FeishuClient.${request.method}`, {
           kind: "client",
@@ -240,10 +253,13 @@ const make = (
             yield* tokens.invalidate(token.right)
             if (hasNewToken || isSpent(request)) return Either.right(seen)
             hasNewToken = true
-            const newer = yield* Effect.either(bearer)
+            const left = Duration.subtract(timeout, elapsed)
+            const got = yield* Effect.timeoutOption(Effect.either(bearer), left)
+            if (Option.isNone(got)) return Either.right(seen)
+            const newer = got.value
             if (Either.isLeft(newer)) return Either.left(newer.left)
             if (Redacted.value(newer.right.value) === Redacted.value(token.right.value)) return Either.right(seen)
-            const seenAgain = yield* exchange(request, newer.right, number, Duration.subtract(timeout, elapsed))
+            const seenAgain = yield* exchange(request, newer.right, number, left)
             if (isRefused(seenAgain)) yield* tokens.invalidate(newer.right)
             return Either.right(seenAgain)
           })
@@ -297,9 +313,13 @@ export const forApp: Effect.Effect<Client, never, AccessToken | FeishuApp | Http
   ({ app }) => app
 )
 
+/** The platform has done what was asked. */
+const misfit = (target: Answer.Target, answer: Answer.Answer, description: string) =>
+  Answer.networkError(target, { reason: "Schema", description, answer })
+
 /**
- * The field `data` of an answer `{ code: 0, msg, data }`. Any other code is an `ApiError`; what is not such an answer, or
- * does not fit the schema, is a `NetworkError`.
+ * The field `data` of an answer `{ code: 0, msg, data }`. Any other code is an `ApiError`; what is not such an answer is a
+ * `NetworkError`, and so is, with the reason `Schema`, what does not fit the schema.
  *
  * @since 0.1.0
  * @category decoding
@@ -310,18 +330,23 @@ export const json =
     Effect.gen(function*() {
       const { headers, request, status } = response
       const target = targetOf(request)
-      const body = yield* Effect.mapError(
-        response.text,
-        (error) =>
+      const timeout = yield* RetryPolicy.attemptTimeout
+      const body = yield* response.text.pipe(
+        Effect.mapError((error) =>
           Answer.unusable(target, { status, headers, body: "" }, "the answer broke off", error.cause ?? error.message)
+        ),
+        Effect.timeoutFail({ duration: timeout, onTimeout: () => tooLate(target, timeout) })
       )
       const answer = { status, headers, body }
       const opened = yield* Answer.open(target, answer)
       return hasProperty(opened, "data")
-        ? yield* Answer.decode(target, answer, schema, opened.data, ["data"])
+        ? yield* Effect.catchAll(
+          Answer.decode(target, answer, schema, opened.data, ["data"]),
+          ({ description }) => misfit(target, answer, description)
+        )
         // Where the caller expects none.
         : yield* Effect.mapError(
           Schema.decodeUnknown(schema)(undefined),
-          () => Answer.unusable(target, answer, "the answer has missing \"data\"")
+          () => misfit(target, answer, "the answer has missing \"data\"")
         )
     })

@@ -14,7 +14,8 @@ const networkAdvice = {
   Connection: "Check the network, DNS, and any proxy or firewall between this machine and the host.",
   Timeout: "Check that the host can be reached from this machine; if it is only slow, raise the time limit.",
   Unavailable: "The platform, or a gateway before it, is out of order: try again later.",
-  InvalidResponse: "Something other than the Open Platform may have answered: check the base URL and any proxy."
+  InvalidResponse: "Something other than the Open Platform may have answered: check the base URL and any proxy.",
+  Schema: "The platform has done what was asked, and its answer does not fit the schema: correct the schema."
 } as const
 
 /**
@@ -24,6 +25,7 @@ const networkAdvice = {
  * - `Timeout`: no complete answer in the time allowed for one attempt.
  * - `Unavailable`: HTTP 5xx without an error code of the platform's, so most likely from a gateway.
  * - `InvalidResponse`: an answer came, but it is not the platform's: not JSON, not its envelope, too long, or cut off.
+ * - `Schema`: an answer came that says success, but what it holds does not fit the schema given to `FeishuClient.json`.
  *
  * @since 0.1.0
  * @category errors
@@ -31,7 +33,7 @@ const networkAdvice = {
 export class NetworkError extends Schema.TaggedError<NetworkError>("@effect-feishu/auth/NetworkError")(
   "NetworkError",
   {
-    reason: Schema.Literal("Connection", "Timeout", "Unavailable", "InvalidResponse"),
+    reason: Schema.Literal("Connection", "Timeout", "Unavailable", "InvalidResponse", "Schema"),
     method: Schema.String,
     url: Schema.String,
     /** What was seen, in a few words. */
@@ -55,11 +57,14 @@ export class NetworkError extends Schema.TaggedError<NetworkError>("@effect-feis
 
   /**
    * Whether the same request, sent again later, may succeed. True but for a whole answer that says, by its 3xx or 4xx
-   * status, that this is the wrong address; 408, 429 and a wait that it asks for are passing states.
+   * status, that this is the wrong address; 408, 429 and a wait that it asks for are passing states; and for `Schema`.
+   *
+   * It is about the failure and not about the request: where no answer came, the platform may have done what was asked.
    *
    * @since 0.1.0
    */
   get isRetryable(): boolean {
+    if (this.reason === "Schema") return false
     return this.reason !== "InvalidResponse"
       || brokeOff(this)
       || askedWait(this) !== undefined

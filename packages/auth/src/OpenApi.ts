@@ -7,7 +7,6 @@ import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { constTrue } from "effect/Function"
@@ -15,7 +14,6 @@ import * as Layer from "effect/Layer"
 import { map as mapValues } from "effect/Record"
 import * as Redacted from "effect/Redacted"
 import type * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import { FeishuApp } from "./FeishuApp.js"
 import type { FeishuError } from "./FeishuError.js"
 import * as Answer from "./internal/answer.js"
@@ -60,30 +58,6 @@ const send = (target: Answer.Target, body: Call<unknown, unknown>["body"]) =>
     Effect.mapError((error) => Answer.noAnswer(target, error))
   )
 
-/** The longest answer that is read. The platform's longest to these calls, a token of 4 KB, is far below. */
-const maxAnswerBytes = 1024 * 1024
-
-const read = (target: Answer.Target, response: HttpClientResponse.HttpClientResponse) => {
-  const answer = (body: string): Answer.Answer => ({ status: response.status, headers: response.headers, body })
-  const decoder = new TextDecoder()
-  let bytes = 0
-  return response.stream.pipe(
-    // Inside the stream, since a stream may run on a fiber of its own, and a fiber that fails is logged.
-    Stream.catchTag("ResponseError", (error) =>
-      error.reason === "EmptyBody"
-        ? Stream.empty
-        : Stream.fail(Answer.unusable(target, answer(""), "the answer broke off", error.cause ?? error.message))),
-    Stream.mapEffect((chunk) => {
-      bytes += chunk.length
-      return bytes > maxAnswerBytes
-        ? Effect.fail(Answer.unusable(target, answer(""), "the answer is longer than 1 MiB"))
-        : Effect.succeed(decoder.decode(chunk, { stream: true }))
-    }),
-    Stream.mkString,
-    Effect.map((body) => answer(body + decoder.decode()))
-  )
-}
-
 /**
  * Calls the platform with `POST`, under the `RetryPolicy` in force.
  *
@@ -106,7 +80,7 @@ export const post = <A, I>(
     return yield* RetryPolicy.retry((number, timeout) =>
       Effect.logDebug(`attempt ${number}: POST ${target.url}`).pipe(
         Effect.zipRight(send(target, call.body)),
-        Effect.flatMap((response) => read(target, response)),
+        Effect.flatMap((response) => Answer.read(target, response)),
         Effect.flatMap((answer) =>
           Effect.flatMap(Answer.open(target, answer), (json) => Answer.decode(target, answer, call.answer, json))
         ),

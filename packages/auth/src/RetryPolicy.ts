@@ -128,6 +128,17 @@ const currentPolicy: Effect.Effect<Policy> = Effect.map(
       : policy
 )
 
+/**
+ * The time for one attempt under the policy in force.
+ *
+ * @since 0.1.0
+ * @category references
+ */
+export const attemptTimeout: Effect.Effect<Duration.Duration> = Effect.map(
+  currentPolicy,
+  ({ attemptTimeout }) => Duration.decode(attemptTimeout)
+)
+
 /** Milliseconds on a clock that no correction of the system's time can move. */
 const monotonicMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 

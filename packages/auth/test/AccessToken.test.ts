@@ -23,6 +23,7 @@ import {
   Option,
   Random,
   Redacted,
+  Ref,
   Schema,
   Scope,
   Stream,
@@ -842,6 +843,19 @@ describe("a ticket that the platform refuses", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("is not sent again, and neither is a second one", () => {
+    const { service } = makeTickets()
+    const { app, layer } = scripted({
+      tickets: service,
+      app: [Scripted.refused(10012), Scripted.refused(10012), numbered("app")]
+    })
+    return Effect.gen(function*() {
+      yield* Effect.flip(AccessToken.app)
+      yield* AccessToken.app
+      assert.deepStrictEqual(app.seen.map((seen) => bodyOf(seen)["app_ticket"]), ["ticket-1", "ticket-2", "ticket-3"])
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("is replaced even where it cannot be taken out of the ticket store", () => {
     const { service } = makeTickets()
     const error = new TicketStore.TicketStoreError({ appId: "cli_test", operation: "drop", description: "it is down" })
@@ -886,6 +900,20 @@ describe("an app token that the platform refuses", () => {
       assert.deepInclude(yield* Effect.flip(AccessToken.tenant("a")), { _tag: "ApiError", code })
       assert.strictEqual(tenant.seen.length, 2)
       assert.strictEqual(app.seen.length, 2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("is not sent again, and neither is a second one", () => {
+    const { layer, tenant } = scripted({
+      tenant: [Scripted.refused(99991664), Scripted.refused(99991664), numbered("tenant")]
+    })
+    return Effect.gen(function*() {
+      yield* Effect.flip(AccessToken.tenant("a"))
+      yield* AccessToken.tenant("a")
+      assert.deepStrictEqual(
+        tenant.seen.map((seen) => bodyOf(seen)["app_access_token"]),
+        ["app-1", "app-2", "app-3"]
+      )
     }).pipe(Effect.provide(layer))
   })
 
@@ -1284,6 +1312,42 @@ describe("a token store", () => {
     }))
 })
 
+it.effect("a token that many are refused with leaves the store once", () =>
+  Effect.gen(function*() {
+    const memory = yield* TokenStore.makeMemory()
+    const drops = yield* Ref.make(0)
+    const store: TokenStore.Service = {
+      ...memory,
+      drop: (key, token) => Effect.zipRight(Ref.update(drops, (n) => n + 1), memory.drop(key, token))
+    }
+    yield* Effect.gen(function*() {
+      const token = yield* AccessToken.tenant("a")
+      yield* Effect.all(Effect.replicate(AccessToken.invalidate(token), 1000), unbounded)
+      assert.strictEqual(yield* Ref.get(drops), 1)
+    }).pipe(Effect.provide(scripted({ store }).layer))
+  }))
+
+it.effect("a refused token does not come back from a store that can only be read", () =>
+  Effect.gen(function*() {
+    const fails = (operation: "put" | "drop") => () =>
+      Effect.fail(new TokenStore.TokenStoreError({ appId: "cli_test", operation, description: "it is read-only" }))
+    const stored = { value: Redacted.make("old"), expiresAt: DateTime.unsafeMake(minutes(120)) }
+    const store: TokenStore.Service = {
+      get: ({ tenantKey }) => Effect.succeed(Option.as(tenantKey, stored)),
+      put: fails("put"),
+      drop: fails("drop")
+    }
+    yield* Effect.gen(function*() {
+      const values: Array<string> = []
+      for (let round = 0; round < 4; round++) {
+        const token = yield* AccessToken.tenant("a")
+        values.push(valueOf(token))
+        yield* AccessToken.invalidate(token)
+      }
+      assert.deepStrictEqual(values, ["old", "tenant-1", "tenant-2", "tenant-3"])
+    }).pipe(Effect.provide(scripted({ store }).layer))
+  }))
+
 describe("a self-built app", () => {
   const selfBuilt = AccessToken.layerSelfBuilt().pipe(
     Layer.provide(TokenStore.layerMemory),
@@ -1303,6 +1367,18 @@ describe("a self-built app", () => {
       assert.strictEqual(DateTime.toEpochMillis(app.expiresAt), minutes(120))
       yield* Effect.all([AccessToken.app, AccessToken.tenant("tenant_1")])
       assert.deepStrictEqual(yield* made, [`${paths.tenant}/internal`, `${paths.app}/internal`])
+    }).pipe(Effect.provide(selfBuilt)))
+
+  it.effect("has one token for its one tenant, whatever the key", () =>
+    Effect.gen(function*() {
+      const token = yield* AccessToken.tenant("a")
+      assert.strictEqual(valueOf(yield* AccessToken.tenant("b")), valueOf(token))
+      assert.strictEqual((yield* calls).length, 1)
+      const { invalidateTokens } = yield* Emulator.Emulator
+      yield* invalidateTokens("cli_test")
+      yield* AccessToken.invalidate(token)
+      assert.notStrictEqual(valueOf(yield* AccessToken.tenant("b")), valueOf(token))
+      assert.strictEqual((yield* calls).length, 2)
     }).pipe(Effect.provide(selfBuilt)))
 
   it.live("on a cold start of 1,000 fibers makes one call for each token", () =>

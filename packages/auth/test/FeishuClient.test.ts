@@ -323,11 +323,22 @@ describe("FeishuClient.json", () => {
       assert.strictEqual(successOf(yield* opened(Scripted.json({ code: 0, data: null }), Schema.Null)), null)
     }))
 
+  it.effect("gives up an answer that stalls, also one that is no JSON", () =>
+    Effect.gen(function*() {
+      const stalled = Scripted.answer(new ReadableStream({ pull: () => new Promise(() => {}) }), {
+        headers: { "content-type": "text/plain" }
+      })
+      assert.deepInclude(failureOf(yield* settle(opened(stalled, Schema.Unknown))), {
+        _tag: "NetworkError",
+        reason: "Timeout"
+      })
+    }))
+
   it.effect("says that data is missing where it is", () =>
     Effect.gen(function*() {
       assert.deepInclude(failureOf(yield* opened(Scripted.ok, User)), {
         _tag: "NetworkError",
-        reason: "InvalidResponse",
+        reason: "Schema",
         description: "the answer has missing \"data\""
       })
     }))
@@ -338,7 +349,7 @@ describe("FeishuClient.json", () => {
       const error = failureOf(yield* opened(step, Schema.Struct({ items: Schema.Array(User) })))
       assert.deepInclude(error, {
         _tag: "NetworkError",
-        reason: "InvalidResponse",
+        reason: "Schema",
         status: 200,
         description: "the answer has unexpected \"data.items.0.name\", missing \"data.items.0.age\", "
           + "missing \"data.items.1.name\", unexpected \"data.items.1.age\""
@@ -848,6 +859,13 @@ describe("FeishuClient, a failure", () => {
     { name: "foreign JSON with 503", step: Scripted.json({ error: 1 }, { status: 503 }), repeated: "if idempotent" },
     { name: "foreign JSON with 404", step: Scripted.json({ error: 1 }, { status: 404 }), repeated: "never" },
     { name: "a rate limit", step: Scripted.rateLimited(0), repeated: "always" },
+    {
+      name: "a connection that was made and has no route any more",
+      step: Scripted.transportError(
+        Object.assign(new Error("read EHOSTUNREACH"), { code: "EHOSTUNREACH", syscall: "read" })
+      ),
+      repeated: "if idempotent"
+    },
     { name: "a rate limit with 400", step: Scripted.rateLimited(0, 400), repeated: "always", withoutBody: "never" },
     { name: "1000004", step: Scripted.refused(1000004), repeated: "always", withoutBody: "never" },
     { name: "a wrong parameter", step: Scripted.refused(99992402, { status: 400 }), repeated: "never" },

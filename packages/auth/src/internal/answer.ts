@@ -11,6 +11,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { ApiError, HelpLink, NetworkError } from "../FeishuError.js"
 import * as Mask from "./mask.js"
 
@@ -63,6 +64,30 @@ export const unusable = (target: Target, answer: Answer, description: string, ca
 /** The request may or may not have reached the platform. */
 export const noAnswer = (target: Target, error: HttpClientError.HttpClientError) =>
   networkError(target, { reason: "Connection", description: "no answer", cause: error.cause ?? error.message })
+
+/** The longest answer that is read. The platform's longest to these calls, a token of 4 KB, is far below; so are its refusals. */
+const maxAnswerBytes = 1024 * 1024
+
+export const read = (target: Target, response: HttpClientResponse.HttpClientResponse) => {
+  const answer = (body: string): Answer => ({ status: response.status, headers: response.headers, body })
+  const decoder = new TextDecoder()
+  let bytes = 0
+  return response.stream.pipe(
+    // Inside the stream, since a stream may run on a fiber of its own, and a fiber that fails is logged.
+    Stream.catchTag("ResponseError", (error) =>
+      error.reason === "EmptyBody"
+        ? Stream.empty
+        : Stream.fail(unusable(target, answer(""), "the answer broke off", error.cause ?? error.message))),
+    Stream.mapEffect((chunk) => {
+      bytes += chunk.length
+      return bytes > maxAnswerBytes
+        ? Effect.fail(unusable(target, answer(""), "the answer is longer than 1 MiB"))
+        : Effect.succeed(decoder.decode(chunk, { stream: true }))
+    }),
+    Stream.mkString,
+    Effect.map((body) => answer(body + decoder.decode()))
+  )
+}
 
 /** A field that counts as absent where it has a type that nobody expects: it must not hide the `code` beside it. */
 const lenient = <A, I>(schema: Schema.Schema<A, I>) =>

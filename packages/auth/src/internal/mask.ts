@@ -46,7 +46,12 @@ export const cause = (value: unknown, mask: Mask, depth = 0): Error => {
   const original = Predicate.isRecord(value) ? value : { message: String(value) }
   const textOf = (key: string) => Predicate.isString(original[key]) ? mask(original[key]) : undefined
   const code = textOf("code")
-  const error = Object.assign(new Error(textOf("message") || code || "no message"), code && { code })
+  const syscall = textOf("syscall")
+  const error = Object.assign(
+    new Error(textOf("message") || code || "no message"),
+    code && { code },
+    syscall && { syscall }
+  )
   error.name = textOf("name") ?? error.name
   error.stack = textOf("stack") ?? error.stack ?? ""
   // A chain that leads back to itself has no end of its own.
