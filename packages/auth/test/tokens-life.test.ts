@@ -507,7 +507,6 @@ describe("Over real sockets", () => {
       }).pipe(Effect.provide(service))
     }).pipe(
       Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.make({ retries: 60, maxDelay: "200 millis" })),
-      Effect.provide(Emulator.layerServer({ apps: [{ ...secrets, appId, tenants }] })),
-      Effect.provide(silent)
+      Effect.provide([Emulator.layerServer({ apps: [{ ...secrets, appId, tenants }] }), silent])
     ))
 })
