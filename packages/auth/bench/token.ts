@@ -25,7 +25,7 @@ import * as Stream from "effect/Stream"
 
 const appId = "cli_a1b2c3d4e5f6a7b8"
 const isQuick = process.argv.includes("--quick")
-const sizes = isQuick ? { calls: 20_000, rounds: 5 } : { calls: 200_000, rounds: 11 }
+const sizes = isQuick ? { calls: 20_000, rounds: 5 } : { calls: 50_000, rounds: 11 }
 
 const tenantKey = (n: number) => `${n}`.padStart(16, "0")
 const value = (n: number) => `t-g1044ghJRUIJJ5ZPPZMOHKWZISL33E4QSS3${tenantKey(n)}`
