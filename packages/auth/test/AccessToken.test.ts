@@ -14,7 +14,6 @@ import {
   Fiber,
   FiberRef,
   HashSet,
-  Inspectable,
   Layer,
   Logger,
   LogLevel,
@@ -29,7 +28,6 @@ import {
   Stream,
   TestClock
 } from "effect"
-import { inspect } from "node:util"
 import * as AccessToken from "../src/AccessToken.js"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuApp from "../src/FeishuApp.js"
@@ -37,6 +35,7 @@ import * as FeishuMetrics from "../src/FeishuMetrics.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import * as TicketStore from "../src/TicketStore.js"
 import * as TokenStore from "../src/TokenStore.js"
+import { everything } from "./everything.js"
 import * as Scripted from "./scripted.js"
 import { recorder } from "./spans.js"
 
@@ -189,15 +188,6 @@ const movable = Effect.map(Effect.clock, (test) => {
     }
   }
 })
-
-const everything = (value: unknown): string =>
-  [
-    String(value),
-    JSON.stringify(value, (_, value) => typeof value === "bigint" ? String(value) : value),
-    inspect(value, { depth: 20, showHidden: true, getters: true, maxStringLength: null }),
-    Inspectable.toStringUnknown(value),
-    value instanceof Error ? `${value.message}\n${value.stack}` : ""
-  ].join("\n")
 
 const yieldOften = Effect.repeatN(Effect.yieldNow(), 30)
 

@@ -41,6 +41,7 @@ import * as FeishuClient from "../src/FeishuClient.js"
 import { ApiError, type FeishuError, NetworkError } from "../src/FeishuError.js"
 import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
+import { listen } from "./listen.js"
 import * as Scripted from "./scripted.js"
 import { recorder } from "./spans.js"
 
@@ -1397,22 +1398,6 @@ describe("FeishuClient, the token", () => {
       assert.deepInclude(failureOf(exit), { _tag: "ApiError", msg: "bad <redacted>" })
     }))
 })
-
-/** Listens on a free loopback port until the scope ends, and gives the base URL. */
-const listen = (server: Http.Server) =>
-  Effect.acquireRelease(
-    Effect.async<string>((resume) => {
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        resume(Effect.succeed(`http://127.0.0.1:${typeof address === "object" ? address?.port : address}`))
-      })
-    }),
-    () =>
-      Effect.sync(() => {
-        server.close()
-        server.closeAllConnections()
-      })
-  )
 
 interface Arrived {
   readonly method: string | undefined

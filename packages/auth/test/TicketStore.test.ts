@@ -1,11 +1,9 @@
 import * as NodeContext from "@effect/platform-node/NodeContext"
-import { SystemError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
 import {
   Array as Arr,
-  Cause,
   Chunk,
   Clock,
   Context,
@@ -14,20 +12,17 @@ import {
   Effect,
   Exit,
   Fiber,
-  Inspectable,
   Layer,
-  Logger,
   Option,
   Queue,
-  Schema,
   Stream,
   TestClock
 } from "effect"
-import { inspect } from "node:util"
 import * as TicketStore from "../src/TicketStore.js"
+import { everything } from "./everything.js"
+import * as KeyValues from "./keyValues.js"
+import { kvsError, recorded, temporaryFolder } from "./keyValues.js"
 import { newApp, plain, plainOption, suite, ticket, until } from "./ticketStoreSuite.js"
-
-const temporaryFolder = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
 
 // One process among many on a busy machine may take longer for 1000 files than the platform waits.
 const patient = { timeout: "1 minute" } as const
@@ -55,97 +50,16 @@ suite(
 const app = "cli_a"
 const hour = Duration.hours(1)
 
-type Method = "get" | "set"
-
 type Operation = (store: TicketStore.Service) => Effect.Effect<unknown, TicketStore.TicketStoreError>
 
-/** A `KeyValueStore` whose entries a test sees, and whose operations it may replace. */
 const makeKvs = () => {
-  const entries = new Map<string, string>()
-  /** What happens before each operation, if anything. */
-  const before: { [_ in Method]?: (key: string, value: string) => Effect.Effect<void, SystemError> } = {}
-  const written: Array<string> = []
-  const run = (method: Method, key: string, value = "") =>
-    Effect.suspend(() => before[method]?.(key, value) ?? Effect.void)
-  const kvs = KeyValueStore.make({
-    get: (key) => Effect.as(run("get", key), key).pipe(Effect.map((key) => Option.fromNullable(entries.get(key)))),
-    set: (key, value) =>
-      Effect.map(run("set", key, String(value)), () => {
-        entries.set(key, String(value))
-        written.push(key)
-      }),
-    remove: (key) => Effect.sync(() => void entries.delete(key)),
-    getUint8Array: () => Effect.dieMessage("not used"),
-    clear: Effect.sync(() => entries.clear()),
-    size: Effect.sync(() => entries.size)
-  })
+  const made = KeyValues.makeKvs()
   const store = (options?: TicketStore.KeyValueOptions) =>
-    Effect.provideService(TicketStore.makeKeyValueStore(options), KeyValueStore.KeyValueStore, kvs)
-  /** The one entry that there is. */
-  const only = () => {
-    const [entry, ...more] = entries
-    assert.deepStrictEqual(more, [])
-    return entry ?? assert.fail("no entry")
-  }
-  return { before, entries, kvs, only, store, written }
+    Effect.provideService(TicketStore.makeKeyValueStore(options), KeyValueStore.KeyValueStore, made.kvs)
+  return { ...made, store }
 }
 
-const kvsError = (description: string, cause?: unknown) =>
-  new SystemError({
-    module: "KeyValueStore",
-    method: "m",
-    reason: "Unknown",
-    description,
-    ...(cause === undefined ? {} : { cause })
-  })
-
-/** Keeps the log's lines, each with all that a logger is given. */
-const recorded = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.suspend(() => {
-    const lines: Array<string> = []
-    const logger = Logger.make(({ annotations, cause, logLevel, message }) => {
-      lines.push(`${logLevel.label} ${everything([message, cause, annotations])}`)
-    })
-    return Effect.map(
-      Effect.provide(effect, Logger.replace(Logger.defaultLogger, logger)),
-      (result) => ({ lines, result })
-    )
-  })
-
-const everything = (value: unknown): string =>
-  [
-    String(value),
-    JSON.stringify(value, (_, value) => typeof value === "bigint" ? String(value) : value),
-    inspect(value, { depth: 20, showHidden: true, getters: true, maxStringLength: null }),
-    Inspectable.toStringUnknown(value),
-    value instanceof Error ? `${value.message}\n${value.stack}` : ""
-  ].join("\n")
-
-const encodeError = Schema.encode(TicketStore.TicketStoreError)
-
-/** The failure, in each form that a program may show it in, is free of these. */
-const assertNowhere = (
-  exit: Exit.Exit<unknown, TicketStore.TicketStoreError>,
-  secrets: ReadonlyArray<string>
-) =>
-  Effect.gen(function*() {
-    if (Exit.isSuccess(exit) || exit.cause._tag !== "Fail") return assert.fail(`not a failure: ${exit}`)
-    const error = exit.cause.error
-    assert.instanceOf(error, TicketStore.TicketStoreError)
-    const text = [
-      everything(error),
-      everything(error.cause),
-      everything(exit),
-      Cause.pretty(exit.cause, { renderErrorCause: true }),
-      JSON.stringify(yield* encodeError(error))
-    ].join("\n")
-    for (const secret of secrets) {
-      for (const form of [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]) {
-        assert.notInclude(text, form)
-      }
-    }
-    return error
-  })
+const assertNowhere = KeyValues.nowhereIn(TicketStore.TicketStoreError)
 
 describe("TicketStore, in memory", () => {
   it.effect("forgets the oldest claim when there are too many", () =>
@@ -347,7 +261,7 @@ describe("TicketStore, in a KeyValueStore", () => {
       for (const n of Arr.range(1, 1000)) {
         const name = `<${n}>`
         assert.isTrue(Option.isNone(yield* claim(app, name, hour)))
-        const key = written.at(-1) ?? assert.fail("nothing written")
+        const key = written.at(-1)?.key ?? assert.fail("nothing written")
         names.set(key, [...(names.get(key) ?? []), name])
         if (n % 100 === 0) yield* TestClock.adjust(1)
       }
@@ -381,7 +295,7 @@ describe("TicketStore, in a KeyValueStore", () => {
       written.length = 0
       for (const n of Arr.range(1, 300)) yield* claim(app, `[${n}]`, hour)
       assert.isAbove(written.length, 0)
-      for (const key of written) assert.notInclude(entries.get(key), "<")
+      for (const { key } of written) assert.notInclude(entries.get(key), "<")
     }))
 
   describe("an unreadable ticket", () => {
@@ -421,7 +335,7 @@ describe("TicketStore, in a KeyValueStore", () => {
           yield* kept.put(app, ticket(100))
           const [key] = only()
           entries.set(key, text)
-          const { lines } = yield* recorded(Effect.gen(function*() {
+          const lines = yield* recorded(Effect.gen(function*() {
             for (let n = 0; n < 3; n++) assert.isTrue(Option.isNone(yield* kept.get(app)))
             yield* kept.drop(app, ticket(100))
             assert.strictEqual(entries.get(key), text)
@@ -442,7 +356,7 @@ describe("TicketStore, in a KeyValueStore", () => {
         const { get, put } = yield* store()
         yield* put(app, ticket(100))
         const [key] = only()
-        const { lines } = yield* recorded(Effect.forEach(["a", "a", "b", "b"], (text) => {
+        const lines = yield* recorded(Effect.forEach(["a", "a", "b", "b"], (text) => {
           entries.set(key, text)
           return get(app)
         }))
@@ -458,7 +372,7 @@ describe("TicketStore, in a KeyValueStore", () => {
         const [file = ""] = yield* fs.readDirectory(folder)
         for (const bytes of [new Uint8Array(), Uint8Array.of(0xff, 0xfe, 0, 0xc3, 0x28), new Uint8Array(10_000)]) {
           yield* fs.writeFile(`${folder}/${file}`, bytes)
-          const { lines } = yield* recorded(Effect.gen(function*() {
+          const lines = yield* recorded(Effect.gen(function*() {
             assert.isTrue(Option.isNone(yield* store.get(app)))
             assert.isTrue(yield* store.put(app, ticket(1)))
             assert.deepStrictEqual(plainOption(yield* store.get(app)), plain(ticket(1)))
@@ -485,7 +399,7 @@ describe("TicketStore, in a KeyValueStore", () => {
       yield* claim(app, "the-name", hour)
       const [key] = only()
       entries.set(key, text)
-      const { lines } = yield* recorded(Effect.gen(function*() {
+      const lines = yield* recorded(Effect.gen(function*() {
         assert.isTrue(Option.isNone(yield* claim(app, "the-name", hour)))
         assert.isTrue(Option.isSome(yield* claim(app, "the-name", hour)))
       }))
@@ -676,7 +590,7 @@ describe("TicketStore, in a KeyValueStore", () => {
           delete before[method]
           yield* Deferred.succeed(hang, undefined)
           yield* TestClock.adjust(0)
-          assert.isAtMost(written.filter((key) => key.includes(app)).length, 1)
+          assert.isAtMost(written.filter(({ key }) => key.includes(app)).length, 1)
           assert.isTrue(yield* kept.put(app, ticket(20)))
           assert.deepStrictEqual(plainOption(yield* kept.get(app)), plain(ticket(20)))
         }
@@ -706,7 +620,7 @@ describe("TicketStore, in a KeyValueStore", () => {
         yield* Deferred.await(inTheMiddle)
         assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(fiber)))
 
-        const { lines } = yield* recorded(Effect.gen(function*() {
+        const lines = yield* recorded(Effect.gen(function*() {
           const reading = yield* Effect.fork(kept.get(app))
           yield* TestClock.adjust("1 second")
           assert.isTrue(Option.isNone(yield* Fiber.poll(reading)), "it reads while another writes")

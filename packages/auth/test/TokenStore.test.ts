@@ -1,30 +1,14 @@
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeKeyValueStore from "@effect/platform-node/NodeKeyValueStore"
-import { SystemError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Array as Arr,
-  Cause,
-  Context,
-  DateTime,
-  Deferred,
-  Effect,
-  Exit,
-  Fiber,
-  Inspectable,
-  Layer,
-  Logger,
-  Option,
-  Schema,
-  TestClock
-} from "effect"
-import { inspect } from "node:util"
+import { Array as Arr, Context, DateTime, Deferred, Effect, Exit, Fiber, Layer, Option, TestClock } from "effect"
 import * as TokenStore from "../src/TokenStore.js"
+import { everything } from "./everything.js"
+import * as KeyValues from "./keyValues.js"
+import { kvsError, recorded, temporaryFolder } from "./keyValues.js"
 import { appKey, plain, plainOption, suite, tenantKey, token } from "./tokenStoreSuite.js"
-
-const temporaryFolder = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
 
 // One process among many on a busy machine may take longer for its files than the platform waits.
 const patient = { timeout: "1 minute" } as const
@@ -53,90 +37,14 @@ const key = tenantKey("cli_a", "tenant_1")
 
 type Method = "get" | "set" | "remove"
 
-/** A `KeyValueStore` whose entries a test sees, and whose operations it may replace. */
 const makeKvs = () => {
-  const entries = new Map<string, string>()
-  /** What happens before each operation, if anything. */
-  const before: { [_ in Method]?: (key: string, value: string) => Effect.Effect<void, SystemError> } = {}
-  const written: Array<string> = []
-  const run = (method: Method, key: string, value = "") =>
-    Effect.suspend(() => before[method]?.(key, value) ?? Effect.void)
-  const kvs = KeyValueStore.make({
-    get: (key) => Effect.map(run("get", key), () => Option.fromNullable(entries.get(key))),
-    set: (key, value) =>
-      Effect.map(run("set", key, String(value)), () => {
-        entries.set(key, String(value))
-        written.push(String(value))
-      }),
-    remove: (key) => Effect.map(run("remove", key), () => void entries.delete(key)),
-    getUint8Array: () => Effect.dieMessage("not used"),
-    clear: Effect.sync(() => entries.clear()),
-    size: Effect.sync(() => entries.size)
-  })
+  const made = KeyValues.makeKvs()
   const store = (options?: TokenStore.KeyValueOptions) =>
-    Effect.provideService(TokenStore.makeKeyValueStore(options), KeyValueStore.KeyValueStore, kvs)
-  /** The one entry that there is. */
-  const only = () => {
-    const [entry, ...more] = entries
-    assert.deepStrictEqual(more, [])
-    return entry ?? assert.fail("no entry")
-  }
-  return { before, entries, only, store, written }
+    Effect.provideService(TokenStore.makeKeyValueStore(options), KeyValueStore.KeyValueStore, made.kvs)
+  return { ...made, store }
 }
 
-const kvsError = (description: string, cause?: unknown) =>
-  new SystemError({
-    module: "KeyValueStore",
-    method: "m",
-    reason: "Unknown",
-    description,
-    ...(cause === undefined ? {} : { cause })
-  })
-
-/** Keeps the log's lines, each with all that a logger is given. */
-const recorded = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.suspend(() => {
-    const lines: Array<string> = []
-    const logger = Logger.make(({ annotations, cause, logLevel, message }) => {
-      lines.push(`${logLevel.label} ${everything([message, cause, annotations])}`)
-    })
-    return Effect.as(Effect.provide(effect, Logger.replace(Logger.defaultLogger, logger)), lines)
-  })
-
-const everything = (value: unknown): string =>
-  [
-    String(value),
-    JSON.stringify(value, (_, value) => typeof value === "bigint" ? String(value) : value),
-    inspect(value, { depth: 20, showHidden: true, getters: true, maxStringLength: null }),
-    Inspectable.toStringUnknown(value),
-    value instanceof Error ? `${value.message}\n${value.stack}` : ""
-  ].join("\n")
-
-const encodeError = Schema.encode(TokenStore.TokenStoreError)
-
-/** The failure, in each form that a program may show it in, is free of these. */
-const assertNowhere = (
-  exit: Exit.Exit<unknown, TokenStore.TokenStoreError>,
-  secrets: ReadonlyArray<string>
-) =>
-  Effect.gen(function*() {
-    if (Exit.isSuccess(exit) || exit.cause._tag !== "Fail") return assert.fail(`not a failure: ${exit}`)
-    const error = exit.cause.error
-    assert.instanceOf(error, TokenStore.TokenStoreError)
-    const text = [
-      everything(error),
-      everything(error.cause),
-      everything(exit),
-      Cause.pretty(exit.cause, { renderErrorCause: true }),
-      JSON.stringify(yield* encodeError(error))
-    ].join("\n")
-    for (const secret of secrets) {
-      for (const form of [secret, JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)]) {
-        assert.notInclude(text, form)
-      }
-    }
-    return error
-  })
+const assertNowhere = KeyValues.nowhereIn(TokenStore.TokenStoreError)
 
 describe("TokenStore, in memory", () => {
   it.effect("forgets the tokens that were put first when there are too many", () =>
@@ -459,7 +367,7 @@ describe("TokenStore, in a KeyValueStore", () => {
           yield* Deferred.succeed(hang, undefined)
           yield* TestClock.adjust(0)
           assert.isAtMost(
-            written.filter((text) => text.includes("0123")).length,
+            written.filter(({ text }) => text.includes("0123")).length,
             1,
             "who gave up while waiting has written"
           )

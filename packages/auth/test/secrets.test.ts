@@ -5,26 +5,14 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Cause,
-  Chunk,
-  Effect,
-  Exit,
-  FiberRef,
-  HashSet,
-  Inspectable,
-  Layer,
-  Logger,
-  LogLevel,
-  Redacted,
-  Schema
-} from "effect"
+import { Cause, Chunk, Effect, Exit, FiberRef, HashSet, Layer, Logger, LogLevel, Redacted, Schema } from "effect"
 import { inspect } from "node:util"
 import * as AppTicket from "../src/AppTicket.js"
 import { FeishuApp } from "../src/FeishuApp.js"
 import { FeishuError } from "../src/FeishuError.js"
 import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
+import { everything } from "./everything.js"
 import * as Scripted from "./scripted.js"
 import { recorder } from "./spans.js"
 
@@ -41,15 +29,6 @@ const forms = [
   new URLSearchParams([["", secret]]).toString().slice(1),
   ticket
 ]
-
-const everything = (value: unknown): string =>
-  [
-    String(value),
-    JSON.stringify(value, (_, value) => typeof value === "bigint" ? String(value) : value),
-    inspect(value, { depth: 20, showHidden: true, getters: true, maxStringLength: null }),
-    Inspectable.toStringUnknown(value),
-    value instanceof Error ? `${value.message}\n${value.stack}` : ""
-  ].join("\n")
 
 const assertNoSecret = (where: string, text: string) => {
   for (const form of forms) {

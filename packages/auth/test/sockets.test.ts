@@ -11,6 +11,7 @@ import * as FeishuApp from "../src/FeishuApp.js"
 import type { ApiError, NetworkError } from "../src/FeishuError.js"
 import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
+import { listen } from "./listen.js"
 
 const appSecret = Redacted.make("a secret")
 const apps: ReadonlyArray<App.App> = [
@@ -36,22 +37,6 @@ const quiet = Logger.minimumLogLevel(LogLevel.None)
 /** Quick waits, but otherwise as the default. */
 const policy = RetryPolicy.make({ baseDelay: "10 millis" })
 const impatient = (attemptTimeout: Duration.DurationInput): RetryPolicy.Policy => ({ ...policy, attemptTimeout })
-
-/** Listens on a free loopback port until the scope ends, and gives the base URL. */
-const listen = (server: Net.Server) =>
-  Effect.acquireRelease(
-    Effect.async<string>((resume) => {
-      server.listen(0, "127.0.0.1", () => {
-        const address = server.address()
-        resume(Effect.succeed(`http://127.0.0.1:${typeof address === "object" ? address?.port : address}`))
-      })
-    }),
-    () =>
-      Effect.sync(() => {
-        server.close()
-        if (server instanceof Http.Server) server.closeAllConnections()
-      })
-  )
 
 for (const [name, client] of clients) {
   const resend = (options?: Partial<FeishuApp.Options>, retryPolicy = policy) =>
