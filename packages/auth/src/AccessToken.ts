@@ -20,17 +20,23 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as AppTicket from "./AppTicket.js"
 import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import type { ApiError, FeishuError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
+import { isSame } from "./internal/isSame.js"
 import * as MetricLabels from "./internal/metricLabels.js"
+import { monotonicMillis } from "./internal/monotonicMillis.js"
+import * as Outage from "./internal/outage.js"
+import { outcomeOf } from "./internal/outcomeOf.js"
 import * as OpenApi from "./OpenApi.js"
 import type { Ticket } from "./TicketStore.js"
-import { type StoredToken, TokenStore, type TokenStoreError } from "./TokenStore.js"
+import { type Dropped, type StoredToken, TokenStore } from "./TokenStore.js"
 
 /**
  * @since 0.1.0
@@ -178,21 +184,8 @@ const hold = (place: Place, held: Held | undefined) => {
   if (held !== undefined) renewAt(place, held.renewAt)
 }
 
-const isSame = (a: StoredToken, b: StoredToken): boolean => Redacted.value(a.value) === Redacted.value(b.value)
-
 const isApiError = (kind: ApiError["kind"]) => (error: { readonly _tag: string }): error is ApiError =>
   error._tag === "ApiError" && (error as ApiError).kind === kind
-
-const outcomeOf = (exit: Exit.Exit<unknown, AccessTokenError>): string =>
-  Exit.match(exit, {
-    onSuccess: () => "success",
-    onFailure: (cause) =>
-      Option.match(Cause.failureOption(cause), {
-        onNone: () => "interrupted",
-        onSome: (error) =>
-          error._tag === "NetworkError" ? error.reason : error._tag === "ApiError" ? error.kind : "no ticket"
-      })
-  })
 
 /** Of the app's secret, so that nothing that was got with another is taken for its own. */
 const hashOf = (appId: string, appSecret: Redacted.Redacted): Effect.Effect<string> =>
@@ -204,16 +197,39 @@ const hashOf = (appId: string, appSecret: Redacted.Redacted): Effect.Effect<stri
 interface Calls {
   /** The same for tenants that have the same token. */
   readonly placeOf: (tenantKey: string) => string
-  readonly app: Effect.Effect<Issued, AccessTokenError, CallContext>
+  readonly app: (once: Once) => Effect.Effect<Got, AccessTokenError, CallContext>
   readonly tenant: (
     tenantKey: string,
-    withAppToken: (use: (token: Token) => Call) => Effect.Effect<Issued, AccessTokenError, CallContext>
-  ) => Effect.Effect<Issued, AccessTokenError, CallContext>
+    once: Once,
+    withAppToken: (
+      use: (token: Token) => Effect.Effect<Got, FeishuError, CallContext>
+    ) => Effect.Effect<Got, AccessTokenError, CallContext>
+  ) => Effect.Effect<Got, AccessTokenError, CallContext>
 }
 
 type CallContext = FeishuApp | HttpClient.HttpClient
 
 type Call = Effect.Effect<Issued, FeishuError, CallContext>
+
+/** Makes this call, unless another process that shares the store makes it: then it gives what that one got. */
+type Once = (call: Call) => Effect.Effect<Got, FeishuError, CallContext>
+
+interface Got {
+  readonly held: Held
+  /** Whether another process got it. */
+  readonly isShared: boolean
+}
+
+/** Whoever gets a token for all processes says so for this long, and again and again while it takes. */
+const leaseFor = Duration.seconds(10)
+const renewLeaseEvery = Duration.seconds(3)
+
+/** What another process gets is looked for after this, and each time after twice as long up to the last. */
+const firstLook = Duration.toMillis("50 millis")
+const lastLook = Duration.toMillis("1 second")
+
+/** Another process that takes longer is not waited for: by default a call with all its retries takes 30 s. */
+const patience = Duration.toMillis("40 seconds")
 
 const makeWith = (
   options: Options | undefined,
@@ -221,7 +237,7 @@ const makeWith = (
 ): Effect.Effect<Service, never, CallContext | TokenStore | Scope.Scope> =>
   Effect.gen(function*() {
     const { appId, appSecret } = yield* FeishuApp
-    const store = yield* TokenStore
+    const store = Outage.ofTokens(yield* TokenStore)
     const secretHash = yield* hashOf(appId, appSecret)
     const renewWithin = Duration.toMillis(options?.renewWithin ?? "25 minutes")
     const expiryMargin = Duration.toMillis(options?.expiryMargin ?? "3 minutes")
@@ -253,9 +269,8 @@ const makeWith = (
       tenantKey: Option.map(place.tenantKey, calls.placeOf)
     })
 
-    /** The store's failures are told of, and the platform is asked instead. */
-    const failuresOfStore = <A>(otherwise: A) =>
-      Effect.catchAll((error: TokenStoreError) => Effect.as(Effect.logWarning(error.message), otherwise))
+    /** Where the store fails, which has been told of, one does without. */
+    const orElse = <A>(otherwise: A) => Effect.orElseSucceed<A>(() => otherwise)
 
     const holding = (
       place: Place,
@@ -273,9 +288,7 @@ const makeWith = (
     /** What the store has, where it is better than what is held. */
     const fromStore = (place: Place) =>
       Effect.gen(function*() {
-        const stored = Option.getOrUndefined(
-          yield* failuresOfStore(Option.none<StoredToken>())(store.get(keyOf(place)))
-        )
+        const stored = Option.getOrUndefined(yield* orElse(Option.none<StoredToken>())(store.get(keyOf(place))))
         const { held } = place
         const isBad = stored === undefined || place.refused.includes(Redacted.value(stored.value))
           || (held !== undefined && isSame(stored, held.token))
@@ -294,25 +307,64 @@ const makeWith = (
         })
       })
 
-    const fromPlatform = (place: Place) =>
+    /** What the platform gives is for all. */
+    const keep = (place: Place, { askedAt, expire, value }: Issued) =>
       Effect.gen(function*() {
-        const labels = Option.isNone(place.tenantKey) ? byOutcome.app : byOutcome.tenant
-        const { askedAt, expire, value } = yield* Effect.onExit(
-          Option.match(place.tenantKey, {
-            onNone: () => calls.app,
-            onSome: (tenantKey) => calls.tenant(tenantKey, withAppToken)
-          }),
-          (exit) => Effect.sync(() => FeishuMetrics.tokenFetches.unsafeUpdate(1, labels(outcomeOf(exit))))
-        )
         const left = expire * 1000
         const token = { value, expiresAt: DateTime.unsafeMake(askedAt.millis + left) }
-        yield* failuresOfStore(undefined)(store.put(keyOf(place), token))
+        yield* orElse(undefined)(store.put(keyOf(place), token))
         return holding(place, token, {
           // A token that lives shorter than these times is nevertheless of use for three quarters of its life.
           renewAt: later(askedAt, Math.max(left - (yield* renewal), left / 4)),
           goneAt: later(askedAt, left - Math.min(expiryMargin, left / 4))
         })
       })
+
+    const onceFor = (place: Place): Once => (call) => {
+      const key = keyOf(place)
+      const shared = Effect.map(fromStore(place), (held) => held && { held, isShared: true })
+      const own = Effect.map(Effect.flatMap(call, (issued) => keep(place, issued)), (held) => ({
+        held,
+        isShared: false
+      }))
+      const renewLease = orElse(undefined)(store.hold(key, leaseFor)).pipe(
+        Effect.delay(renewLeaseEvery),
+        Effect.forever
+      )
+      return Effect.gen(function*() {
+        const since = yield* monotonicMillis
+        for (let look = firstLook;; look = Math.min(look * 2, lastLook)) {
+          const taken = yield* orElse(Option.none<Duration.Duration>())(store.claim(key, leaseFor))
+          if (Option.isNone(taken)) {
+            return yield* Effect.ensuring(
+              // It may have come between the last look and the claim.
+              Effect.flatMap(shared, (got) => got ? Effect.succeed(got) : Effect.raceFirst(own, renewLease)),
+              orElse(undefined)(store.release(key))
+            )
+          }
+          if ((yield* monotonicMillis) - since > patience) return yield* own
+          yield* Effect.sleep(Duration.min(taken.value, Duration.millis(look)))
+          const got = yield* shared
+          if (got !== undefined) return got
+        }
+      })
+    }
+
+    const fromPlatform = (place: Place) => {
+      const labels = Option.isNone(place.tenantKey) ? byOutcome.app : byOutcome.tenant
+      return Option.match(place.tenantKey, {
+        onNone: () => calls.app(onceFor(place)),
+        onSome: (tenantKey) => calls.tenant(tenantKey, onceFor(place), withAppToken)
+      }).pipe(
+        Effect.onExit((exit) =>
+          Effect.sync(() => {
+            const outcome = Exit.isSuccess(exit) && exit.value.isShared ? "shared" : outcomeOf(exit)
+            FeishuMetrics.tokenFetches.unsafeUpdate(1, labels(outcome))
+          })
+        ),
+        Effect.map(({ held }) => held)
+      )
+    }
 
     const annotationsOf = ({ tenantKey }: Place) => ({
       app_id: appId,
@@ -357,6 +409,9 @@ const makeWith = (
         } else if (place.held === undefined) {
           // A tenant that does not exist must not take the room of one that does.
           forget(place)
+        } else {
+          // Until it has been decided when to try again.
+          renewAt(place, place.held.goneAt)
         }
         Deferred.unsafeDone(deferred, Exit.map(exit, ({ token }) => token))
       })
@@ -417,19 +472,21 @@ const makeWith = (
     const appPlace = placeOf(Option.none())
     const app = Effect.clockWith((clock) => tokenOf(appPlace, clock))
 
+    const refuse = (place: Place, value: Redacted.Redacted) => {
+      if (place.held !== undefined && isSame(place.held.token, { value })) hold(place, undefined)
+      place.refused = [...place.refused.slice(-3), Redacted.value(value)]
+    }
+
     const invalidate = (place: Place, token: Token) =>
       Effect.suspend(() => {
-        const value = Redacted.value(token.value)
-        if (place.held === undefined ? place.refused.includes(value) : !isSame(place.held.token, token)) {
-          return Effect.void
-        }
-        hold(place, undefined)
-        place.refused = [...place.refused.slice(-3), value]
-        return failuresOfStore(undefined)(store.drop(keyOf(place), token))
+        const isRefused = place.refused.includes(Redacted.value(token.value))
+        if (place.held === undefined ? isRefused : !isSame(place.held.token, token)) return Effect.void
+        refuse(place, token.value)
+        return orElse(undefined)(store.drop(keyOf(place), token))
       })
 
     /** Where the platform refuses the app's token, once more with another. */
-    const withAppToken = (use: (token: Token) => Call) =>
+    const withAppToken = (use: (token: Token) => Effect.Effect<Got, FeishuError, CallContext>) =>
       Effect.flatMap(app, (token) =>
         Effect.catchIf(
           use(token),
@@ -453,6 +510,23 @@ const makeWith = (
       tenants.set(key, place)
       return place
     }
+
+    /** What another process has found to be invalid. */
+    const refuseDropped = ({ key, value }: Dropped) => {
+      if (key.secretHash !== secretHash) return
+      const place = Option.match(key.tenantKey, {
+        onNone: () => appPlace,
+        onSome: (tenantKey) => tenants.get(calls.placeOf(tenantKey))
+      })
+      // One's own comes back, too, maybe after the platform has given the same token again.
+      if (place !== undefined && !place.refused.includes(Redacted.value(value))) refuse(place, value)
+    }
+    run(
+      Stream.runForEach(store.drops(appId), (dropped) => Effect.sync(() => refuseDropped(dropped))).pipe(
+        Effect.retry(Schedule.spaced("5 seconds")),
+        Effect.ignore
+      )
+    )
 
     return {
       app,
@@ -514,23 +588,24 @@ export const make = (
       Effect.catchAll(tickets.invalidate(ticket), (error) => Effect.logWarning(error.message))
     return yield* makeWith(options, {
       placeOf: identity,
-      app: Effect.flatMap(tickets.get, (ticket) =>
-        Effect.catchIf(fetchWith(ticket.value), isApiError("TicketInvalid"), () =>
-          Effect.flatMap(Effect.zipRight(invalidate(ticket), tickets.get), (newer) =>
-            Effect.tapError(
-              fetchWith(newer.value),
-              (error) =>
-                isApiError("TicketInvalid")(error) ? invalidate(newer) : Effect.void
-            )))),
-      tenant: (tenantKey, withAppToken) =>
+      app: (once) =>
+        Effect.flatMap(tickets.get, (ticket) =>
+          Effect.catchIf(once(fetchWith(ticket.value)), isApiError("TicketInvalid"), () =>
+            Effect.flatMap(Effect.zipRight(invalidate(ticket), tickets.get), (newer) =>
+              Effect.tapError(
+                once(fetchWith(newer.value)),
+                (error) =>
+                  isApiError("TicketInvalid")(error) ? invalidate(newer) : Effect.void
+              )))),
+      tenant: (tenantKey, once, withAppToken) =>
         withAppToken(({ value }) =>
-          issue({
+          once(issue({
             name: "tenantAccessToken",
             path: "/open-apis/auth/v3/tenant_access_token",
             body: { app_access_token: value, tenant_key: tenantKey },
             answer: TenantAnswer
           }, (answer) =>
-            answer.tenant_access_token)
+            answer.tenant_access_token))
         )
     })
   })
@@ -548,21 +623,22 @@ export const makeSelfBuilt = (
     yield* refuseUnless("self-built", "is store: use AccessToken.layer, which needs an AppTicket")
     return yield* makeWith(options, {
       placeOf: constant(""),
-      app: Effect.flatMap(credentials, (body) =>
-        issue({
-          name: "appAccessTokenInternal",
-          path: "/open-apis/auth/v3/app_access_token/internal",
-          body,
-          answer: AppAnswer
-        }, (answer) => answer.app_access_token)),
-      tenant: () =>
-        Effect.flatMap(credentials, (body) =>
+      app: (once) =>
+        once(Effect.flatMap(credentials, (body) =>
+          issue({
+            name: "appAccessTokenInternal",
+            path: "/open-apis/auth/v3/app_access_token/internal",
+            body,
+            answer: AppAnswer
+          }, (answer) => answer.app_access_token))),
+      tenant: (_, once) =>
+        once(Effect.flatMap(credentials, (body) =>
           issue({
             name: "tenantAccessTokenInternal",
             path: "/open-apis/auth/v3/tenant_access_token/internal",
             body,
             answer: TenantAnswer
-          }, (answer) => answer.tenant_access_token))
+          }, (answer) => answer.tenant_access_token)))
     })
   })
 

@@ -28,7 +28,11 @@ import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import type { ApiError, NetworkError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
+import { isSame } from "./internal/isSame.js"
 import * as MetricLabels from "./internal/metricLabels.js"
+import { monotonicMillis } from "./internal/monotonicMillis.js"
+import * as Outage from "./internal/outage.js"
+import { outcomeOf } from "./internal/outcomeOf.js"
 import * as TicketAge from "./internal/ticketAge.js"
 import * as OpenApi from "./OpenApi.js"
 import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.js"
@@ -163,21 +167,7 @@ interface Waiter {
   readonly deferred: Deferred.Deferred<Ticket, TicketError>
 }
 
-const isSame = (a: Ticket, b: Ticket): boolean => Redacted.value(a.value) === Redacted.value(b.value)
-
-const monotonicMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
-
 const inSeconds = (millis: number): string => Duration.format(Duration.seconds(Math.round(millis / 1000)))
-
-const outcomeOf = (exit: Exit.Exit<void, NetworkError | ApiError>): string =>
-  Exit.match(exit, {
-    onSuccess: () => "success",
-    onFailure: (cause) =>
-      Option.match(Cause.failureOption(cause), {
-        onNone: () => "interrupted",
-        onSome: (error) => error._tag === "NetworkError" ? error.reason : error.kind
-      })
-  })
 
 /**
  * @since 0.1.0
@@ -194,7 +184,8 @@ export const make = (
         problem: "is self-built: such an app needs no app ticket and gets none, so leave AppTicket out"
       })
     }
-    const store = yield* TicketStore
+    const tickets = yield* TicketStore
+    const store = Outage.ofTickets(tickets)
     const validFor = Duration.toMillis(lifetime) - Duration.toMillis(options?.expiryMargin ?? "5 minutes")
     const freshFor = Math.min(Duration.toMillis(options?.freshFor ?? "75 minutes"), validFor)
     const waitFor = Duration.decode(options?.waitFor ?? "150 seconds")
@@ -245,8 +236,6 @@ export const make = (
     const failAll = (cause: Cause.Cause<TicketError>) =>
       Effect.sync(() => void settle(Exit.failCause(cause), () => true))
 
-    const failuresOfStore = Effect.catchAll((error: TicketStoreError) => Effect.logWarning(error.message))
-
     /** The push has come: from now on the cool-down alone holds back the next resend. */
     const pushHasCome = Effect.suspend(() => {
       const asked = askedAt
@@ -256,7 +245,7 @@ export const make = (
         if (now - asked > Duration.toMillis(pushWithin)) return Effect.void
         const left = Duration.toMillis(coolDown) - (now - asked)
         return left > 0 ? store.hold(appId, coolDownName, Duration.millis(left)) : store.release(appId, coolDownName)
-      }).pipe(failuresOfStore)
+      }).pipe(Effect.ignore)
     })
 
     /** A ticket has been seen: whoever waits for one like it has it now. */
@@ -266,7 +255,7 @@ export const make = (
         const now = yield* Clock.currentTimeMillis
         if (held === undefined || sentAt(ticket) > sentAt(held)) {
           held = ticket
-          TicketAge.seen(store, appId, sentAt(ticket), now)
+          TicketAge.seen(tickets, appId, sentAt(ticket), now)
         }
         if (!isValid(ticket, now)) return
         const settled = settle(
@@ -279,21 +268,27 @@ export const make = (
         }
       })
 
+    /** However long the retry policy goes on, no other process is to ask meanwhile. */
+    const renewClaim = Effect.ignore(store.hold(appId, coolDownName, coolDown)).pipe(
+      Effect.delay(Duration.max(Duration.times(coolDown, 0.5), Duration.seconds(1))),
+      Effect.forever
+    )
+
     const ask = Effect.gen(function*() {
       yield* Effect.logInfo("asking the platform for an app ticket")
       const exit = yield* Effect.exit(
         Effect.onExit(
-          resend,
+          Effect.raceFirst(resend, renewClaim),
           (exit) => Effect.sync(() => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit))))
         )
       )
       if (Exit.isSuccess(exit)) {
         askedAt = yield* monotonicMillis
-        yield* failuresOfStore(store.hold(appId, coolDownName, Duration.max(coolDown, pushWithin)))
+        yield* Effect.ignore(store.hold(appId, coolDownName, Duration.max(coolDown, pushWithin)))
         yield* Effect.logInfo("the platform will push an app ticket, which may take 2 minutes")
       } else {
         const asked = Option.flatMapNullable(Cause.failureOption(exit.cause), askedWait)
-        yield* failuresOfStore(
+        yield* Effect.ignore(
           store.hold(appId, coolDownName, Duration.max(coolDown, Option.getOrElse(asked, () => Duration.zero)))
         )
         yield* Effect.logError("the platform was asked for an app ticket in vain", exit.cause)
@@ -328,7 +323,6 @@ export const make = (
     }).pipe(Effect.forever)
 
     const watch = Stream.runForEach(store.changes(appId), offer).pipe(
-      Effect.tapError((error) => Effect.logWarning(error.message)),
       Effect.retry(Schedule.spaced("5 seconds")),
       Effect.zipRight(Effect.never)
     )
@@ -423,7 +417,7 @@ export const make = (
         wait("now").pipe(
           Effect.catchAllCause((cause) => {
             const error = Option.getOrUndefined(Cause.failureOption(cause))
-            const isLogged = error?._tag === "ApiError" || error?._tag === "NetworkError"
+            const isLogged = error !== undefined && error._tag !== "TicketTimeout"
             return isLogged || Cause.isInterruptedOnly(cause)
               ? Effect.void
               : Effect.logWarning(
@@ -443,10 +437,7 @@ export const make = (
       const ticket = known === undefined ? yield* wait(-Infinity) : yield* wait(-Infinity).pipe(
         // The store may have a newer one, and may be slow or out of order.
         Effect.timeoutTo({ duration: patience, onSuccess: identity, onTimeout: () => known }),
-        Effect.catchTag(
-          "TicketStoreError",
-          (error) => Effect.as(Effect.logWarning(`the app ticket in memory is handed out, for ${error.message}`), known)
-        )
+        Effect.catchTag("TicketStoreError", () => Effect.succeed(known))
       )
       if (!isFresh(ticket, now)) yield* renewInBackground
       return ticket
@@ -458,7 +449,7 @@ export const make = (
       get: Effect.clockWith((clock) => {
         const now = clock.unsafeCurrentTimeMillis()
         if (held === undefined || !isFresh(held, now)) return getOrWait
-        TicketAge.seen(store, appId, sentAt(held), now)
+        TicketAge.seen(tickets, appId, sentAt(held), now)
         return Effect.succeed(held)
       }),
       refresh: wait("now").pipe(

@@ -34,6 +34,7 @@ import * as FeishuEvent from "./FeishuEvent.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { oneLine } from "./internal/oneLine.js"
+import * as Outage from "./internal/outage.js"
 import * as TicketAge from "./internal/ticketAge.js"
 import { TicketStore, type TicketStoreError } from "./TicketStore.js"
 
@@ -279,7 +280,8 @@ export const make = <R = never>(
 ): Effect.Effect<Service, EventSubscriptionError, FeishuApp | TicketStore | Scope.Scope | R> =>
   Effect.gen(function*() {
     const { appId, encryptKey, verificationToken } = yield* FeishuApp
-    const store = yield* TicketStore
+    const tickets = yield* TicketStore
+    const store = Outage.ofTickets(tickets)
     const { context, runtimeFlags } = yield* Effect.runtime<R>()
     // A handler's spans belong to its delivery's, and not to that in which the layer was made.
     const services = Context.omit(Tracer.ParentSpan)(context) as Context.Context<R>
@@ -395,7 +397,7 @@ export const make = <R = never>(
         onFailure: storeFailed,
         onSuccess: (isNewest) => {
           if (!isNewest) return "older"
-          TicketAge.seen(store, appId, DateTime.toEpochMillis(event.createdAt), now)
+          TicketAge.seen(tickets, appId, DateTime.toEpochMillis(event.createdAt), now)
           return "stored"
         }
       })
@@ -455,7 +457,7 @@ export const make = <R = never>(
       })
       const fiber = yield* Effect.suspend(() => handler(event)).pipe(
         // What the handler did stays done: refused, the event would be handled once more for certain.
-        Effect.onExit((exit) => Effect.catchAll(settle(exit), (error) => Effect.logError(error.message))),
+        Effect.onExit((exit) => Effect.ignore(settle(exit))),
         (effect) => start(effect, event)
       )
       const exit = fiber.unsafePoll() ?? Option.getOrNull(yield* endInTime(fiber))
@@ -624,7 +626,8 @@ const empty = (status: number, headers: Answer["headers"] = {}): Answer => ({ st
 
 /**
  * The whole of a request URL, but for how requests come and answers go: this is what the doors have in common. Each
- * refusal is a warning in the log and is counted; its answer says no more than the status.
+ * refusal is counted, and is a warning in the log but for the store's failures, which are told of once; its answer says
+ * no more than the status.
  *
  * @since 0.1.0
  * @category doors
@@ -646,7 +649,8 @@ export const answer = <R>(subscription: Service, request: Request<R>): Effect.Ef
       onFailure: (cause) =>
         Option.match(Cause.failureOption(cause), {
           onSome: (refusal) =>
-            Effect.map(Effect.logWarning(refusal.message), () => {
+            // What the store fails at is told of once, and not for each delivery.
+            Effect.map((refusal.reason === "Store" ? Effect.logDebug : Effect.logWarning)(refusal.message), () => {
               FeishuMetrics.refusals.unsafeUpdate(1, byReason(refusal.reason))
               return empty(refusal.status, refusal.reason === "Method" ? { allow: "POST" } : {})
             }),

@@ -71,3 +71,14 @@ export const tokenFetches: Metric.Metric.Counter<number> = Metric.counter("feish
   description: "Calls for an access token that have ended, by token and outcome",
   incremental: true
 })
+
+/**
+ * Operations of a store that have failed, by `store` (`TicketStore`, `TokenStore`) and `operation`.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const storeFailures: Metric.Metric.Counter<number> = Metric.counter("feishu_store_failures_total", {
+  description: "Operations of a store that have failed, by store and operation",
+  incremental: true
+})

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,6 +12,7 @@ import * as ScheduleDecision from "effect/ScheduleDecision"
 import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import type { FeishuError } from "./FeishuError.js"
 import { askedWait } from "./internal/askedWait.js"
+import { monotonicMillis } from "./internal/monotonicMillis.js"
 
 /**
  * @since 0.1.0
@@ -138,9 +138,6 @@ export const attemptTimeout: Effect.Effect<Duration.Duration> = Effect.map(
   currentPolicy,
   ({ attemptTimeout }) => Duration.decode(attemptTimeout)
 )
-
-/** Milliseconds on a clock that no correction of the system's time can move. */
-const monotonicMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
 /**
  * The same schedule, but done as soon as its next wait would use up the milliseconds that are left. `onWait` runs

@@ -18,6 +18,8 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import * as Claims from "./internal/claims.js"
+import { isSame } from "./internal/isSame.js"
 import * as KeyValues from "./internal/keyValues.js"
 
 /**
@@ -120,50 +122,11 @@ interface Entry {
 const isNewer = (ticket: Ticket, entry: Entry | undefined): boolean =>
   entry === undefined || DateTime.greaterThan(ticket.sentAt, entry.ticket.sentAt)
 
-const isSame = (a: Ticket, b: Ticket): boolean => Redacted.value(a.value) === Redacted.value(b.value)
-
 const ticketOf = (entry: Entry | undefined): Option.Option<Ticket> =>
   entry === undefined || entry.dropped ? Option.none() : Option.some(entry.ticket)
 
 /** Each ticket once: the same value sent later counts as another, for it lives longer. */
 const distinct = Stream.changesWith<Ticket>((a, b) => isSame(a, b) && DateTime.Equivalence(a.sentAt, b.sentAt))
-
-/** Of one app, in memory. The oldest go first, and each step takes the same time however many there are. */
-const makeClaims = (max: number) => {
-  const held = new Map<string, { readonly end: number }>()
-  /** In the order in which they were made, from `first` on; also some that have been released or made anew. */
-  let made: Array<readonly [name: string, claim: { readonly end: number }]> = []
-  let first = 0
-
-  const forgetWhile = (isGone: (claim: { readonly end: number }) => boolean) => {
-    for (let oldest = made[first]; oldest !== undefined; oldest = made[++first]) {
-      const [name, claim] = oldest
-      if (held.get(name) !== claim) continue
-      if (!isGone(claim)) break
-      held.delete(name)
-    }
-    if (made.length - held.size > held.size + 1000) {
-      made = made.slice(first).filter(([name, claim]) => held.get(name) === claim)
-      first = 0
-    }
-  }
-  const hold = (name: string, end: number) => {
-    const claim = { end }
-    held.set(name, claim)
-    made.push([name, claim])
-    forgetWhile(() => held.size > max)
-  }
-  return {
-    claim: (name: string, now: number, duration: number): number => {
-      forgetWhile(({ end }) => end <= now)
-      const left = (held.get(name)?.end ?? 0) - now
-      if (left <= 0) hold(name, now + duration)
-      return left
-    },
-    hold,
-    release: (name: string) => void held.delete(name)
-  }
-}
 
 const getOrSet = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
   const known = map.get(key)
@@ -172,9 +135,6 @@ const getOrSet = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
   map.set(key, made)
   return made
 }
-
-/** A clock that no correction of the system's time can move, in milliseconds. */
-const monotonic = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos / 1_000_000n))
 
 /**
  * In this process's memory: gone when it ends, and not seen by any other.
@@ -187,10 +147,10 @@ export const makeMemory = (options?: Options): Effect.Effect<Service> =>
     const max = options?.maxClaims ?? defaultMaxClaims
     const apps = new Map<string, {
       entry: Entry | undefined
-      readonly claims: ReturnType<typeof makeClaims>
+      readonly claims: Claims.Claims
     }>()
     const puts = yield* PubSub.unbounded<{ readonly appId: string; readonly ticket: Ticket }>()
-    const stateOf = (appId: string) => getOrSet(apps, appId, () => ({ entry: undefined, claims: makeClaims(max) }))
+    const stateOf = (appId: string) => getOrSet(apps, appId, () => ({ entry: undefined, claims: Claims.make(max) }))
     return {
       get: (appId) => Effect.sync(() => ticketOf(stateOf(appId).entry)),
       put: (appId, ticket) =>
@@ -217,14 +177,9 @@ export const makeMemory = (options?: Options): Effect.Effect<Service> =>
               Stream.map(({ ticket }) => ticket)
             )
           ))).pipe(distinct),
-      claim: (appId, name, duration) =>
-        Effect.map(monotonic, (now) => {
-          const left = stateOf(appId).claims.claim(name, now, Duration.toMillis(duration))
-          return left > 0 ? Option.some(Duration.millis(left)) : Option.none()
-        }),
-      hold: (appId, name, duration) =>
-        Effect.map(monotonic, (now) => stateOf(appId).claims.hold(name, now + Duration.toMillis(duration))),
-      release: (appId, name) => Effect.sync(() => stateOf(appId).claims.release(name))
+      claim: (appId, name, duration) => Effect.suspend(() => stateOf(appId).claims.claim(name, duration)),
+      hold: (appId, name, duration) => Effect.suspend(() => stateOf(appId).claims.hold(name, duration)),
+      release: (appId, name) => Effect.suspend(() => stateOf(appId).claims.release(name))
     }
   })
 
@@ -249,7 +204,7 @@ const encodeEntry = Schema.encode(StoredEntry)
 /** Names, each with from when to when it is held, in milliseconds since 1970; the oldest first. */
 const StoredClaims = Schema.parseJson(Schema.Array(Schema.Tuple(Schema.String, Schema.Number, Schema.Number)))
 
-type Claims = Map<string, readonly [from: number, to: number]>
+type StoredSpans = Map<string, readonly [from: number, to: number]>
 
 /** `Infinity` is no JSON. */
 const endOf = (now: number, duration: Duration.Duration): number =>
@@ -352,13 +307,13 @@ export const makeKeyValueStore = (
         readonly name: string
         readonly operation: "claim" | "hold" | "release"
       },
-      update: (claims: Claims, now: number) => A
+      update: (claims: StoredSpans, now: number) => A
     ) => {
       const key = `claims/${appId}/${(Hash.string(name) >>> 0) % buckets}`
       return Effect.gen(function*() {
         const now = yield* Clock.currentTimeMillis
         const stored = Option.getOrElse(yield* read(key, decodeClaims), () => [])
-        const claims: Claims = new Map()
+        const claims: StoredSpans = new Map()
         for (const [name, from, to] of stored) {
           // One from the future was made before the clock was set back: it begins now.
           const start = Math.min(from, now)

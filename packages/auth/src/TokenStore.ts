@@ -1,6 +1,6 @@
 /**
  * Where access tokens are kept besides the memory of `AccessToken`, so that a restart, or another process, need not ask
- * the platform for them.
+ * the platform for them; and whose turn it is to ask, where several might.
  *
  * @since 0.1.0
  */
@@ -11,8 +11,12 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Claims from "./internal/claims.js"
+import { isSame } from "./internal/isSame.js"
 import * as KeyValues from "./internal/keyValues.js"
 
 /**
@@ -50,7 +54,7 @@ export class TokenStoreError extends Schema.TaggedError<TokenStoreError>("@effec
   {
     appId: Schema.String,
     /** The store's operation that failed. */
-    operation: Schema.Literal("get", "put", "drop"),
+    operation: Schema.Literal("get", "put", "drop", "drops", "claim", "hold", "release"),
     /** What was seen, in a few words. */
     description: Schema.String,
     /** The underlying store's own error, of `put` alone: its names, messages and codes only, with the token masked. */
@@ -67,16 +71,41 @@ export class TokenStoreError extends Schema.TaggedError<TokenStoreError>("@effec
 }
 
 /**
+ * A token that turned out to be invalid.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Dropped {
+  readonly key: Key
+  readonly value: Redacted.Redacted
+}
+
+/**
+ * A _claim_ says who gets a token while others wait for it. It has one holder at a time: among all processes that share
+ * the store where it has an atomic step for that, within each process where it has none, as a `KeyValueStore`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Service {
-  /** The token that was put last, even if it has expired; none where there is none. */
+  /** The token that was put last; none where there is none. One that has expired may be forgotten. */
   readonly get: (key: Key) => Effect.Effect<Option.Option<StoredToken>, TokenStoreError>
   /** Keeps the token, in the place of any before it. */
   readonly put: (key: Key, token: StoredToken) => Effect.Effect<void, TokenStoreError>
-  /** Forgets this token, which has turned out to be invalid. Does nothing where there is another. */
+  /** Forgets this token, which has turned out to be invalid, and tells `drops`. One in its place stays. */
   readonly drop: (key: Key, token: StoredToken) => Effect.Effect<void, TokenStoreError>
+  /** This app's tokens that are dropped from now on, by whichever process that shares the store. */
+  readonly drops: (appId: string) => Stream.Stream<Dropped, TokenStoreError>
+  /** None: to get this token is yours for so long. Some: it is not, for so much longer. */
+  readonly claim: (
+    key: Key,
+    duration: Duration.Duration
+  ) => Effect.Effect<Option.Option<Duration.Duration>, TokenStoreError>
+  /** To get this token is yours for so long from now. */
+  readonly hold: (key: Key, duration: Duration.Duration) => Effect.Effect<void, TokenStoreError>
+  /** To get this token is anybody's. */
+  readonly release: (key: Key) => Effect.Effect<void, TokenStoreError>
 }
 
 /**
@@ -91,7 +120,18 @@ const nameOf = ({ appId, secretHash, tenantKey }: Key): string =>
     .map((part) => encodeURIComponent(JSON.stringify(part).slice(1, -1)))
     .join("/")
 
-const isSame = (a: StoredToken, b: StoredToken): boolean => Redacted.value(a.value) === Redacted.value(b.value)
+/** What a store does within this process, where it has no means of its own to do it for several. */
+const makeLocal = Effect.map(PubSub.unbounded<Dropped>(), (dropped) => {
+  const claims = Claims.make(100_000)
+  return {
+    tell: (key: Key, { value }: StoredToken): void => void dropped.unsafeOffer({ key, value }),
+    drops: (appId: string): Stream.Stream<Dropped> =>
+      Stream.filter(Stream.fromPubSub(dropped), ({ key }) => key.appId === appId),
+    claim: (key: Key, duration: Duration.Duration) => claims.claim(nameOf(key), duration),
+    hold: (key: Key, duration: Duration.Duration) => claims.hold(nameOf(key), duration),
+    release: (key: Key) => claims.release(nameOf(key))
+  }
+})
 
 /**
  * @since 0.1.0
@@ -109,10 +149,11 @@ export interface MemoryOptions {
  * @category constructors
  */
 export const makeMemory = (options?: MemoryOptions): Effect.Effect<Service> =>
-  Effect.sync(() => {
+  Effect.map(makeLocal, ({ tell, ...local }) => {
     const max = Math.max(1, options?.maxTokens ?? 100_000)
     const tokens = new Map<string, StoredToken>()
     return {
+      ...local,
       get: (key) => Effect.sync(() => Option.fromNullable(tokens.get(nameOf(key)))),
       put: (key, token) =>
         Effect.sync(() => {
@@ -130,6 +171,7 @@ export const makeMemory = (options?: MemoryOptions): Effect.Effect<Service> =>
           const name = nameOf(key)
           const known = tokens.get(name)
           if (known !== undefined && isSame(known, token)) tokens.delete(name)
+          tell(key, token)
         })
     }
   })
@@ -164,7 +206,8 @@ export interface KeyValueOptions {
 
 /**
  * In any `KeyValueStore`, so that tokens survive a restart. An unreadable entry counts as absent and is overwritten in
- * its turn; that of a tenant which is never asked for again stays.
+ * its turn; that of a tenant which is never asked for again stays. Among several processes that share it each gets tokens
+ * for itself where the store has none, and is not told of those that another drops: a `KeyValueStore` has no means for it.
  *
  * It holds access tokens, each of which opens a company's data for up to 2 hours: let nobody else read it. For most
  * programs `layerMemory` is enough, since a token is one call away.
@@ -176,6 +219,7 @@ export const makeKeyValueStore = (
   options?: KeyValueOptions
 ): Effect.Effect<Service, never, KeyValueStore.KeyValueStore> =>
   Effect.gen(function*() {
+    const { tell, ...local } = yield* makeLocal
     const { locked, read, remove, write } = KeyValues.make({
       kvs: yield* KeyValueStore.KeyValueStore,
       name: "TokenStore",
@@ -194,6 +238,7 @@ export const makeKeyValueStore = (
         Option.map(({ expiresAt, token }): StoredToken => ({ value: token, expiresAt }))
       )
     return {
+      ...local,
       get: (key) => at(key, "get")(readEntry(key)),
       put: (key, token) =>
         at(key, "put", token)(
@@ -203,12 +248,15 @@ export const makeKeyValueStore = (
           )
         ),
       drop: (key, token) =>
-        at(key, "drop", token)(
-          Effect.flatMap(
-            readEntry(key),
-            (known) => Option.isSome(known) && isSame(known.value, token) ? remove(nameOf(key)) : Effect.void
+        Effect.suspend(() => {
+          tell(key, token)
+          return at(key, "drop", token)(
+            Effect.flatMap(
+              readEntry(key),
+              (known) => Option.isSome(known) && isSame(known.value, token) ? remove(nameOf(key)) : Effect.void
+            )
           )
-        )
+        })
     }
   })
 

@@ -1,0 +1,113 @@
+/**
+ * Tells of a store that fails: once for each operation until that works again, however often it is tried meanwhile. Each
+ * failure is counted.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as FeishuMetrics from "../FeishuMetrics.js"
+import type * as TicketStore from "../TicketStore.js"
+import type * as TokenStore from "../TokenStore.js"
+import * as MetricLabels from "./metricLabels.js"
+import { monotonicMillis } from "./monotonicMillis.js"
+
+type StoreError = TicketStore.TicketStoreError | TokenStore.TokenStoreError
+
+interface Outage {
+  readonly since: number
+  last: number
+  failures: number
+}
+
+/** An operation works again when it has not failed for so long: one that fails now and then is told of no more often. */
+const settled = Duration.toMillis("5 seconds")
+
+/** By store, since several services may use the same one: by app and operation, what fails now. */
+const outages = new WeakMap<object, Map<string, Outage>>()
+
+const labels = new Map<string, ReturnType<typeof MetricLabels.make>>()
+
+const count = ({ _tag, appId, operation }: StoreError) => {
+  const store = _tag === "TicketStoreError" ? "TicketStore" : "TokenStore"
+  const key = `${store} ${appId}`
+  const byOperation = labels.get(key) ?? MetricLabels.make("operation", { app_id: appId, store })
+  labels.set(key, byOperation)
+  FeishuMetrics.storeFailures.unsafeUpdate(1, byOperation(operation))
+}
+
+const make = (store: object) => {
+  const failing = outages.get(store) ?? new Map<string, Outage>()
+  outages.set(store, failing)
+
+  const failed = (error: StoreError) =>
+    Effect.flatMap(monotonicMillis, (now) => {
+      count(error)
+      const name = `${error.operation} ${error.appId}`
+      const outage = failing.get(name)
+      if (outage === undefined) {
+        failing.set(name, { since: now, last: now, failures: 1 })
+        return Effect.logWarning(error.message)
+      }
+      outage.last = now
+      outage.failures++
+      return Effect.void
+    })
+
+  const worked = (name: string, outage: Outage) =>
+    Effect.flatMap(monotonicMillis, (now) => {
+      if (now - outage.last < settled || failing.get(name) !== outage) return Effect.void
+      failing.delete(name)
+      const [operation = "", ...appId] = name.split(" ")
+      const lasted = Duration.format(Duration.seconds(Math.round((outage.last - outage.since) / 1000)))
+      return Effect.logInfo(
+        `the store's ${operation} for ${appId.join(" ")} works again: it failed ${outage.failures} times in ${lasted}`
+      )
+    })
+
+  return <A, E extends StoreError>(
+    appId: string,
+    operation: E["operation"],
+    effect: Effect.Effect<A, E>
+  ): Effect.Effect<A, E> =>
+    Effect.tapBoth(effect, {
+      onFailure: failed,
+      onSuccess: () => {
+        if (failing.size === 0) return Effect.void
+        const name = `${operation} ${appId}`
+        const outage = failing.get(name)
+        return outage === undefined ? Effect.void : worked(name, outage)
+      }
+    })
+}
+
+export const ofTickets = (store: TicketStore.Service): TicketStore.Service => {
+  const told = make(store)
+  return {
+    get: (appId) => told(appId, "get", store.get(appId)),
+    put: (appId, ticket) => told(appId, "put", store.put(appId, ticket)),
+    drop: (appId, ticket) => told(appId, "drop", store.drop(appId, ticket)),
+    changes: (appId) =>
+      store.changes(appId).pipe(
+        Stream.tapError((error) => told(appId, "changes", Effect.fail(error)))
+      ),
+    claim: (appId, name, duration) => told(appId, "claim", store.claim(appId, name, duration)),
+    hold: (appId, name, duration) => told(appId, "hold", store.hold(appId, name, duration)),
+    release: (appId, name) => told(appId, "release", store.release(appId, name))
+  }
+}
+
+export const ofTokens = (store: TokenStore.Service): TokenStore.Service => {
+  const told = make(store)
+  return {
+    get: (key) => told(key.appId, "get", store.get(key)),
+    put: (key, token) => told(key.appId, "put", store.put(key, token)),
+    drop: (key, token) => told(key.appId, "drop", store.drop(key, token)),
+    drops: (appId) =>
+      store.drops(appId).pipe(
+        Stream.tapError((error) => told(appId, "drops", Effect.fail(error)))
+      ),
+    claim: (key, duration) => told(key.appId, "claim", store.claim(key, duration)),
+    hold: (key, duration) => told(key.appId, "hold", store.hold(key, duration)),
+    release: (key) => told(key.appId, "release", store.release(key))
+  }
+}

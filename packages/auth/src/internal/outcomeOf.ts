@@ -1,0 +1,16 @@
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { TicketError } from "../AppTicket.js"
+
+/** How a call ended, as the metrics name it. */
+export const outcomeOf = (exit: Exit.Exit<unknown, TicketError>): string =>
+  Exit.match(exit, {
+    onSuccess: () => "success",
+    onFailure: (cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onNone: () => "interrupted",
+        onSome: (error) =>
+          error._tag === "NetworkError" ? error.reason : error._tag === "ApiError" ? error.kind : "no ticket"
+      })
+  })
