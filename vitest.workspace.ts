@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { defineWorkspace } from "vitest/config"
 
@@ -11,13 +12,30 @@ const resolve = {
   ]
 }
 
+/** The tests whose names end so start a Redis of their own. */
+const needsRedis = "test/**/*.redis.test.ts"
+
+const hasRedis = ["redis-server", "valkey-server"].some((name) => spawnSync(name, ["--version"]).status === 0)
+if (!hasRedis) {
+  process.stderr.write(
+    "There is no redis-server here, so the tests that need one are left out. To run them: apt-get install redis-server\n"
+  )
+}
+
 const project = (name: string, root: string) => ({
   resolve,
-  test: { name, root, include: ["test/**/*.test.ts"], testTimeout: 30_000 }
+  test: {
+    name,
+    root,
+    include: ["test/**/*.test.ts"],
+    exclude: hasRedis ? [] : [needsRedis],
+    testTimeout: 30_000
+  }
 })
 
 export default defineWorkspace([
   project("auth", "packages/auth"),
   project("emulator", "packages/emulator"),
+  project("redis", "packages/redis"),
   project("examples", "examples")
 ])

@@ -1,0 +1,152 @@
+/**
+ * A `TokenStore` on Redis, for any number of processes: one gets a token, all use it.
+ *
+ * @since 0.1.0
+ */
+import * as TokenStore from "@effect-feishu/auth/TokenStore"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Claims from "./internal/claims.js"
+import { keyOf } from "./internal/keys.js"
+import { orUnreadable } from "./internal/unreadable.js"
+import * as RedisConnection from "./RedisConnection.js"
+import type { RedisError } from "./RedisError.js"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** Before each key and each channel. Default: `feishu:`. */
+  readonly prefix?: string | undefined
+}
+
+/** Whatever the clocks say: what has been put can be read. */
+const atLeast = Duration.toMillis("1 minute")
+
+/** How a token is written: when it ends, in milliseconds since 1970, and the token as JSON, which can write any text. */
+const entryOf = (expiresAt: number, value: string) => `${expiresAt} ${JSON.stringify(value)}`
+
+const StoredEntry = Schema.Tuple(
+  Schema.NumberFromString.pipe(Schema.int(), Schema.between(-8.64e15, 8.64e15)),
+  Schema.parseJson(Schema.Redacted(Schema.NonEmptyString))
+)
+
+const decodeParts = Schema.decodeUnknownOption(StoredEntry)
+
+const decodeEntry = (entry: unknown) => {
+  if (typeof entry !== "string") return Option.none()
+  const space = entry.indexOf(" ")
+  return decodeParts([entry.slice(0, space), entry.slice(space + 1)])
+}
+
+/** All are told, also where Redis has another token or none: a process may have it in its memory. */
+const drop = RedisConnection.script(`
+local known = redis.pcall('GET', KEYS[1])
+if type(known) == 'string' and string.match(known, '^%-?%d+ (.*)$') == ARGV[1] then redis.call('DEL', KEYS[1]) end
+redis.call('PUBLISH', ARGV[2], ARGV[3])
+`)
+
+/** The message that a token was dropped. */
+const DroppedMessage = Schema.parseJson(Schema.Struct({
+  secretHash: Schema.String,
+  tenantKey: Schema.OptionFromNullOr(Schema.String),
+  value: Schema.Redacted(Schema.NonEmptyString)
+}))
+
+const decodeDropped = Schema.decodeOption(DroppedMessage)
+const encodeDropped = Schema.encodeSync(DroppedMessage)
+
+/**
+ * A token is kept until it expires. Whoever reads this Redis has the data of your tenants: let nobody else read it.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (options?: Options): Effect.Effect<TokenStore.Service, never, RedisConnection.RedisConnection> =>
+  Effect.gen(function*() {
+    const connection = yield* RedisConnection.RedisConnection
+    const claims = Claims.make(connection)
+    const prefix = options?.prefix ?? "feishu:"
+    const readable = orUnreadable("TokenStore")
+
+    // Each tenant's tokens may be on another node of a cluster.
+    const groupOf = ({ appId, secretHash, tenantKey }: TokenStore.Key) => [
+      appId,
+      secretHash,
+      ...Option.match(tenantKey, { onNone: () => ["app"], onSome: (key) => ["tenant", key] })
+    ]
+    const tokenKey = (key: TokenStore.Key) => keyOf(prefix, groupOf(key), "token")
+    const claimKey = (key: TokenStore.Key) => keyOf(prefix, groupOf(key), "claim")
+    const channelOf = (appId: string) => keyOf(prefix, [appId], "drops")
+
+    const failing = <A>(
+      { appId }: TokenStore.Key,
+      operation: TokenStore.TokenStoreError["operation"],
+      effect: Effect.Effect<A, RedisError>
+    ) => Effect.mapError(effect, ({ description }) => new TokenStore.TokenStoreError({ appId, operation, description }))
+
+    return {
+      get: (key) =>
+        connection.send("get", tokenKey(key)).pipe(
+          readable(tokenKey(key), decodeEntry, (entry) => entry === null),
+          Effect.map(Option.map(([expiresAt, value]): TokenStore.StoredToken => ({
+            value,
+            expiresAt: DateTime.unsafeMake(expiresAt)
+          }))),
+          (effect) => failing(key, "get", effect)
+        ),
+      put: (key, { expiresAt, value }) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          const millis = Math.floor(DateTime.toEpochMillis(expiresAt))
+          const written = connection.send(
+            "set",
+            tokenKey(key),
+            entryOf(millis, Redacted.value(value)),
+            "PX",
+            Math.max(atLeast, Math.ceil(millis - now))
+          )
+          return failing(key, "put", Effect.asVoid(written))
+        }),
+      drop: (key, { value }) =>
+        failing(
+          key,
+          "drop",
+          Effect.asVoid(connection.run(
+            drop,
+            tokenKey(key),
+            JSON.stringify(Redacted.value(value)),
+            channelOf(key.appId),
+            encodeDropped({ secretHash: key.secretHash, tenantKey: key.tenantKey, value })
+          ))
+        ),
+      drops: (appId) =>
+        Stream.filterMap(
+          connection.messages(channelOf(appId)),
+          (message) =>
+            Option.map(
+              Option.flatMap(message, (text) => decodeDropped(text)),
+              ({ secretHash, tenantKey, value }) => ({ key: { appId, secretHash, tenantKey }, value })
+            )
+        ),
+      claim: (key, duration) => failing(key, "claim", claims.claim(claimKey(key), duration)),
+      hold: (key, duration) => failing(key, "hold", claims.hold(claimKey(key), duration)),
+      release: (key) => failing(key, "release", claims.release(claimKey(key)))
+    }
+  })
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options?: Options
+): Layer.Layer<TokenStore.TokenStore, never, RedisConnection.RedisConnection> =>
+  Layer.effect(TokenStore.TokenStore, make(options))

@@ -1,0 +1,34 @@
+/**
+ * The way to Redis, for the stores.
+ *
+ * @since 0.1.0
+ */
+export * as RedisConnection from "./RedisConnection.js"
+
+/**
+ * What Redis does not do.
+ *
+ * @since 0.1.0
+ */
+export * as RedisError from "./RedisError.js"
+
+/**
+ * What this package counts, as Effect metrics.
+ *
+ * @since 0.1.0
+ */
+export * as RedisMetrics from "./RedisMetrics.js"
+
+/**
+ * A `TicketStore` on Redis, for any number of processes.
+ *
+ * @since 0.1.0
+ */
+export * as RedisTicketStore from "./RedisTicketStore.js"
+
+/**
+ * A `TokenStore` on Redis, for any number of processes.
+ *
+ * @since 0.1.0
+ */
+export * as RedisTokenStore from "./RedisTokenStore.js"

@@ -1,0 +1,134 @@
+/** One connection to Redis, that is made again whenever it breaks: whether it is there, and since when it is not. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as MetricLabel from "effect/MetricLabel"
+import type * as Scope from "effect/Scope"
+import type { Cluster, Redis } from "ioredis"
+import { RedisError } from "../RedisError.js"
+import * as RedisMetrics from "../RedisMetrics.js"
+import { addressOf, textOf } from "./words.js"
+
+export type Client = Redis | Cluster
+
+export interface Link {
+  readonly client: Client
+  readonly address: string
+  readonly isReady: () => boolean
+  /** Makes the connection, if that has not begun. */
+  readonly start: () => void
+  /** Waits for the connection, if it has been away for a moment only. */
+  readonly ready: Effect.Effect<void, RedisError>
+}
+
+/** Where the client itself has given up, it is told to connect again after this. */
+const pause = Duration.seconds(2)
+
+export const make = (client: Client, options: {
+  readonly name: "commands" | "messages"
+  /** A connection that has been away for longer is not waited for. */
+  readonly timeout: Duration.Duration
+  /** Whether the log tells that it is away, and back. */
+  readonly isTold: boolean
+  readonly onReady?: () => void
+  readonly onLost?: () => void
+}): Effect.Effect<Link, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const clock = yield* Effect.clock
+    const run = yield* FiberSet.makeRuntime()
+    const now = () => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
+    const timeoutMillis = Duration.toMillis(options.timeout)
+    const address = addressOf(client)
+    const labels = [MetricLabel.make("connection", options.name)]
+    let isReady = false
+    let isClosing = false
+    /** Of the time for which it has been away, or has not yet been there. */
+    let since = now()
+    let isTold = false
+    let lastError: string | undefined
+    const waiting = new Set<() => void>()
+
+    const tell = (effect: Effect.Effect<void>) => {
+      if (options.isTold) run(effect)
+    }
+    const away = () => {
+      if (isTold || isClosing) return
+      isTold = true
+      tell(Effect.logWarning(
+        `Redis at ${address} is away (${lastError ?? "the connection was closed"}): it is tried again until it is back`
+      ))
+    }
+    const start = () => {
+      if (client.status === "wait" || client.status === "end") client.connect().catch(() => {})
+    }
+    const listeners = {
+      ready: () => {
+        if (isTold) {
+          const lasted = Duration.format(Duration.seconds(Math.round((now() - since) / 1000)))
+          tell(Effect.logInfo(`Redis at ${address} is back after ${lasted}`))
+        }
+        isReady = true
+        isTold = false
+        lastError = undefined
+        if (options.isTold) RedisMetrics.up.unsafeUpdate(1, [])
+        for (const resume of waiting) resume()
+        waiting.clear()
+        options.onReady?.()
+      },
+      error: (error: unknown) => {
+        lastError = textOf(error)
+        // The sentinels may be away without a connection that could be lost.
+        if (!isReady) away()
+      },
+      close: () => {
+        if (isReady) {
+          isReady = false
+          since = now()
+          RedisMetrics.losses.unsafeUpdate(1, labels)
+          options.onLost?.()
+        }
+        if (options.isTold) RedisMetrics.up.unsafeUpdate(0, [])
+        away()
+      },
+      end: () => {
+        if (!isClosing) run(Effect.delay(Effect.sync(start), pause))
+      }
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        for (const [event, listener] of Object.entries(listeners)) client.on(event, listener)
+      }),
+      () =>
+        Effect.sync(() => {
+          isClosing = true
+          // Not `quit`, which waits for an answer.
+          client.disconnect()
+        })
+    )
+
+    return {
+      client,
+      address,
+      isReady: () => isReady,
+      start,
+      ready: Effect.suspend(() => {
+        if (isReady) return Effect.void
+        const left = since + timeoutMillis - now()
+        const failure = () =>
+          new RedisError({
+            reason: "Away",
+            description: `Redis at ${address} is away${lastError === undefined ? "" : ` (${lastError})`}`
+          })
+        if (left <= 0) return failure()
+        return Effect.async<void>((resume) => {
+          const resumed = () => resume(Effect.void)
+          waiting.add(resumed)
+          return Effect.sync(() => waiting.delete(resumed))
+        }).pipe(
+          // Where nobody else may interrupt it, the time limit may.
+          Effect.interruptible,
+          Effect.timeoutFail({ duration: Duration.millis(left), onTimeout: failure })
+        )
+      })
+    }
+  })
