@@ -32,7 +32,17 @@ try {
   }
 
   // What a user installs beside them.
-  for (const name of ["effect", "@effect/platform", "@effect/platform-node", "@types/node"]) {
+  for (
+    const name of [
+      "effect",
+      "@effect/platform",
+      "@effect/platform-node",
+      "@effect/vitest",
+      "vitest",
+      "@types/node",
+      "ioredis"
+    ]
+  ) {
     mkdirSync(dirname(join(modules, name)), { recursive: true })
     symlinkSync(join(root, "node_modules", name), join(modules, name), "dir")
   }
@@ -63,7 +73,8 @@ try {
       "server",
       "events",
       "many-apps",
-      "tenant"
+      "tenant",
+      "many-machines"
     ]
   ) {
     cpSync(join(root, "examples", `${example}.ts`), join(project, `${example}.ts`))
@@ -71,6 +82,15 @@ try {
   writeFileSync(
     join(project, "by-path.ts"),
     "import * as AppTicket from \"@effect-feishu/auth/AppTicket\"\nexport const resend = AppTicket.resend\n"
+  )
+  writeFileSync(
+    join(project, "store-suites.ts"),
+    `import { TicketStore, TokenStore } from "@effect-feishu/auth"
+import * as TicketStoreSuite from "@effect-feishu/emulator/TicketStoreSuite"
+import * as TokenStoreSuite from "@effect-feishu/emulator/TokenStoreSuite"
+TicketStoreSuite.suite("in memory", TicketStore.layerMemory, { atOnce: 10 })
+TokenStoreSuite.suite("in memory", TokenStore.layerMemory, { atOnce: 10 })
+`
   )
   run(process.execPath, [join(root, "node_modules/typescript/bin/tsc")], { stdio: "inherit" })
 

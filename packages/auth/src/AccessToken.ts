@@ -395,6 +395,9 @@ const makeWith = (
       const deferred = Deferred.unsafeMake<Token, AccessTokenError>(FiberId.none)
       place.pending = deferred
       fetches++
+      const { refused } = place
+      /** Another process has found it to be invalid before all of them had it. */
+      const isRefusedSince = (value: string) => place.refused.includes(value) && !refused.includes(value)
       const fetched = Effect.flatMap(
         fromStore(place),
         (held) => held === undefined ? fromPlatform(place) : Effect.succeed(held)
@@ -403,7 +406,7 @@ const makeWith = (
         place.pending = undefined
         fetches--
         if (Exit.isSuccess(exit)) {
-          hold(place, exit.value)
+          if (!isRefusedSince(Redacted.value(exit.value.token.value))) hold(place, exit.value)
           place.failures = 0
           makeRoom()
         } else if (place.held === undefined) {
@@ -479,8 +482,9 @@ const makeWith = (
 
     const invalidate = (place: Place, token: Token) =>
       Effect.suspend(() => {
-        const isRefused = place.refused.includes(Redacted.value(token.value))
-        if (place.held === undefined ? isRefused : !isSame(place.held.token, token)) return Effect.void
+        const isHeld = place.held !== undefined && isSame(place.held.token, token)
+        if (!isHeld && place.refused.includes(Redacted.value(token.value))) return Effect.void
+        // Another process may hand it out still, also where there is a newer one here.
         refuse(place, token.value)
         return orElse(undefined)(store.drop(keyOf(place), token))
       })

@@ -1,3 +1,4 @@
+import { newApp, plain, plainOption, suite, ticket, until } from "@effect-feishu/emulator/TicketStoreSuite"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
@@ -22,7 +23,6 @@ import * as TicketStore from "../src/TicketStore.js"
 import { everything } from "./everything.js"
 import * as KeyValues from "./keyValues.js"
 import { kvsError, recorded, temporaryFolder } from "./keyValues.js"
-import { newApp, plain, plainOption, suite, ticket, until } from "./ticketStoreSuite.js"
 
 // One process among many on a busy machine may take longer for 1000 files than the platform waits.
 const patient = { timeout: "1 minute" } as const

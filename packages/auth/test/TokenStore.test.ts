@@ -1,3 +1,4 @@
+import { appKey, plain, plainOption, suite, tenantKey, token } from "@effect-feishu/emulator/TokenStoreSuite"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeKeyValueStore from "@effect/platform-node/NodeKeyValueStore"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -8,7 +9,6 @@ import * as TokenStore from "../src/TokenStore.js"
 import { everything } from "./everything.js"
 import * as KeyValues from "./keyValues.js"
 import { kvsError, recorded, temporaryFolder } from "./keyValues.js"
-import { appKey, plain, plainOption, suite, tenantKey, token } from "./tokenStoreSuite.js"
 
 // One process among many on a busy machine may take longer for its files than the platform waits.
 const patient = { timeout: "1 minute" } as const

@@ -59,13 +59,13 @@ export const recorded = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 /** Looks at a failure of this class, in each form that a program may show it in: it is to be free of these secrets. */
-export const nowhereIn = <E extends Error, I>(errorClass: Schema.Schema<E, I> & (new(...args: Array<any>) => E)) => {
+export const nowhereIn = <E extends Error, I>(errorClass: Schema.Schema<E, I>) => {
   const encode = Schema.encode(errorClass)
   return (exit: Exit.Exit<unknown, E>, secrets: ReadonlyArray<string>) =>
     Effect.gen(function*() {
       if (Exit.isSuccess(exit) || exit.cause._tag !== "Fail") return assert.fail(`not a failure: ${exit}`)
       const error = exit.cause.error
-      assert.instanceOf(error, errorClass)
+      assert.isTrue(Schema.is(errorClass)(error))
       const text = [
         everything(error),
         everything(error.cause),

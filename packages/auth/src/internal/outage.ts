@@ -22,6 +22,10 @@ interface Outage {
 /** An operation works again when it has not failed for so long: one that fails now and then is told of no more often. */
 const settled = Duration.toMillis("5 seconds")
 
+/** A stream that has not failed for so long has worked meanwhile, which nothing else says of it. */
+const restarted = Duration.toMillis("1 minute")
+const isStream = (operation: StoreError["operation"]) => operation === "changes" || operation === "drops"
+
 /** By store, since several services may use the same one: by app and operation, what fails now. */
 const outages = new WeakMap<object, Map<string, Outage>>()
 
@@ -44,7 +48,7 @@ const make = (store: object) => {
       count(error)
       const name = `${error.operation} ${error.appId}`
       const outage = failing.get(name)
-      if (outage === undefined) {
+      if (outage === undefined || (isStream(error.operation) && now - outage.last > restarted)) {
         failing.set(name, { since: now, last: now, failures: 1 })
         return Effect.logWarning(error.message)
       }

@@ -1,77 +1,78 @@
 /**
- * What every `TicketStore` does, wherever it keeps things.
+ * What every `TicketStore` does, wherever it keeps things, as tests to run over one of your own.
  *
- * It runs on real time, for the store may have a clock of its own, and on apps that nobody else has, for the store may
- * outlive the test.
+ * Not part of the package's index, for it needs `vitest` and `@effect/vitest`: import it by its path,
+ * `@effect-feishu/emulator/TicketStoreSuite`.
+ *
+ * @since 0.1.0
  */
-import { afterAll, assert, describe, it } from "@effect/vitest"
-import {
-  Array as Arr,
-  Chunk,
-  Clock,
-  DateTime,
-  Duration,
-  Effect,
-  FastCheck,
-  Fiber,
-  type Layer,
-  ManagedRuntime,
-  Option,
-  Queue,
-  Random,
-  Redacted,
-  Schedule,
-  Stream
-} from "effect"
-import { type Ticket, TicketStore } from "../src/TicketStore.js"
+import { type Ticket, TicketStore } from "@effect-feishu/auth/TicketStore"
+import { assert, describe, it } from "@effect/vitest"
+import * as Arr from "effect/Array"
+import * as Chunk from "effect/Chunk"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as FastCheck from "effect/FastCheck"
+import * as Fiber from "effect/Fiber"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import * as StoreSuite from "./internal/storeSuite.js"
 
 const epoch = 1_700_000_000_000
 
-/** Sent so many milliseconds after a moment that all tickets here have in common. */
+/**
+ * Sent so many milliseconds after a moment that all tickets here have in common, in November 2023.
+ *
+ * @since 0.1.0
+ * @category test data
+ */
 export const ticket = (after: number, value = `t-${after}`): Ticket => ({
   value: Redacted.make(value),
   sentAt: DateTime.unsafeMake(epoch + after)
 })
 
-/** A ticket in a form that tests compare. */
-export const plain = (ticket: Ticket) => ({
+/**
+ * A ticket in a form that tests compare.
+ *
+ * @since 0.1.0
+ * @category test data
+ */
+export const plain = (ticket: Ticket): { readonly value: string; readonly after: number } => ({
   value: Redacted.value(ticket.value),
   after: DateTime.toEpochMillis(ticket.sentAt) - epoch
 })
 
-export const plainOption = (ticket: Option.Option<Ticket>) => Option.getOrUndefined(Option.map(ticket, plain))
+/**
+ * A ticket in a form that tests compare; undefined where there is none.
+ *
+ * @since 0.1.0
+ * @category test data
+ */
+export const plainOption = (ticket: Option.Option<Ticket>): ReturnType<typeof plain> | undefined =>
+  Option.getOrUndefined(Option.map(ticket, plain))
 
-/** An app that no test has had. */
-export const newApp = Effect.map(
-  Effect.all([Random.nextIntBetween(0, 2 ** 31), Random.nextIntBetween(0, 2 ** 31)]),
-  ([a, b]) => `cli_${a.toString(36)}${b.toString(36)}`
-)
+/**
+ * An app that no test has had.
+ *
+ * @since 0.1.0
+ * @category test data
+ */
+export const newApp: Effect.Effect<string> = StoreSuite.newApp
 
-/** Until it holds; the test's own time limit is the end of it. */
-export const until = <A, E, R>(effect: Effect.Effect<A, E, R>, holds: (value: A) => boolean) =>
-  Effect.repeat(effect, { until: holds, schedule: Schedule.spaced("10 millis") })
-
-const anyText = FastCheck.oneof(
-  FastCheck.string({ unit: "binary" }),
-  FastCheck.constantFrom(
-    "",
-    " ",
-    "/",
-    ".",
-    "..",
-    "a/b",
-    "\0",
-    "%2F",
-    "*",
-    "{x}",
-    "__proto__",
-    "constructor",
-    "toString",
-    "0",
-    "事件",
-    "x".repeat(10_000)
-  )
-)
+/**
+ * Until it holds; the test's own time limit is the end of it.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const until: <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  holds: (value: A) => boolean
+) => Effect.Effect<void, E, R> = StoreSuite.until
 
 /** One after another, as a plain variable. */
 const makeModel = () => {
@@ -89,21 +90,29 @@ const makeModel = () => {
   }
 }
 
-export const suite = <E>(
-  name: string,
-  store: Layer.Layer<TicketStore, E>,
-  options?: {
-    /** How many tickets are put at once. Default: 1000. */
-    readonly atOnce?: number
-  }
-) =>
-  describe(`TicketStore, ${name}`, () => {
-    // Not by `layer`, which would put this layer behind `it.effect` of all tests that follow in the file.
-    const runtime = ManagedRuntime.make(store)
-    afterAll(() => runtime.dispose())
-    const withStore = <A, E2>(effect: Effect.Effect<A, E2, TicketStore>) => Effect.provide(effect, runtime)
-    const test = <A, E2>(name: string, self: () => Effect.Effect<A, E2, TicketStore>) =>
-      it.live(name, () => withStore(self()))
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** How many tickets are put at once. Default: 1000. */
+  readonly atOnce?: number | undefined
+}
+
+/**
+ * The tests of a store, under `describe`. The layer is built once for all of them.
+ *
+ * They run on real time, for the store may have a clock of its own, and on apps that nobody else has, for the store may
+ * outlive the test. Their tickets are old ones: a store may forget a ticket that has expired, but must keep each for at
+ * least a minute after it was put. None may take longer than 30 s, and each operation must have the time that it takes
+ * when `atOnce` of them are under way.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const suite = <E>(name: string, store: Layer.Layer<TicketStore, E>, options?: Options): void =>
+  void describe(`TicketStore, ${name}`, () => {
+    const { test, withStore } = StoreSuite.over(store)
 
     test("has no ticket at first, and then the one that was put", () =>
       Effect.gen(function*() {
@@ -195,7 +204,7 @@ export const suite = <E>(
             assert.deepStrictEqual(plainOption(yield* store.get(app)), model.get())
           }
         })),
-      { fastCheck: { numRuns: 30 } }
+      { timeout: StoreSuite.timeout, fastCheck: { numRuns: 30 } }
     )
 
     it.live.prop(
@@ -220,7 +229,7 @@ export const suite = <E>(
             accepted.find(({ after }) => after === newest)
           )
         })),
-      { fastCheck: { numRuns: 30 } }
+      { timeout: StoreSuite.timeout, fastCheck: { numRuns: 30 } }
     )
 
     test("of a thousand tickets at once the newest wins", () =>
@@ -358,112 +367,13 @@ export const suite = <E>(
         }
       }))
 
-    test("of 100 who claim a name at once exactly one has it", () =>
-      Effect.gen(function*() {
-        const store = yield* TicketStore
-        const app = yield* newApp
-        for (const name of ["event/1", "event/2"]) {
-          const answers = yield* Effect.replicateEffect(store.claim(app, name, Duration.hours(1)), 100, {
-            concurrency: "unbounded"
-          })
-          assert.strictEqual(answers.filter(Option.isNone).length, 1)
-        }
-      }))
-
-    const millisLeft = (left: Option.Option<Duration.Duration>) => Option.map(left, Duration.toMillis)
-
-    test("tells for how much longer a name is claimed", () =>
-      Effect.gen(function*() {
-        const store = yield* TicketStore
-        const app = yield* newApp
-        assert.isTrue(Option.isNone(yield* store.claim(app, "name", Duration.hours(1))))
-        for (const duration of [Duration.hours(2), Duration.millis(1), Duration.hours(1)]) {
-          const left = Option.getOrThrow(millisLeft(yield* store.claim(app, "name", duration)))
-          assert.isAtMost(left, 3_600_000)
-          assert.isAbove(left, 3_600_000 - 60_000)
-        }
-      }))
-
-    test("a claim ends when its time is over, and not before, however often others ask", () =>
-      Effect.gen(function*() {
-        const store = yield* TicketStore
-        const app = yield* newApp
-        const start = yield* Clock.currentTimeNanos
-        assert.isTrue(Option.isNone(yield* store.claim(app, "name", Duration.millis(200))))
-        assert.isTrue(Option.isNone(yield* store.claim(app, "another", Duration.hours(1))))
-        yield* until(store.claim(app, "name", Duration.hours(1)), Option.isNone)
-        const end = yield* Clock.currentTimeNanos
-        // Two clocks may differ by some milliseconds.
-        assert.isAbove(Number(end - start) / 1e6, 190)
-        assert.isTrue(Option.isSome(yield* store.claim(app, "name", Duration.hours(1))), "it has a new holder")
-        assert.isTrue(Option.isSome(yield* store.claim(app, "another", Duration.hours(1))))
-      }))
-
-    test("holds a name for longer or shorter, whoever has it", () =>
-      Effect.gen(function*() {
-        const store = yield* TicketStore
-        const app = yield* newApp
-        yield* store.hold(app, "free", Duration.hours(1))
-        assert.isTrue(Option.isSome(yield* store.claim(app, "free", Duration.hours(1))))
-
-        yield* store.claim(app, "longer", Duration.minutes(1))
-        yield* store.hold(app, "longer", Duration.hours(1))
-        const left = millisLeft(yield* store.claim(app, "longer", Duration.minutes(1)))
-        assert.isAbove(Option.getOrThrow(left), 3_600_000 - 60_000)
-
-        yield* store.claim(app, "shorter", Duration.hours(1))
-        yield* store.hold(app, "shorter", Duration.millis(50))
-        yield* until(store.claim(app, "shorter", Duration.hours(1)), Option.isNone)
-      }))
-
-    test("a name that is released is free, and no other", () =>
-      Effect.gen(function*() {
-        const store = yield* TicketStore
-        const app = yield* newApp
-        yield* store.release(app, "never held")
-        assert.isTrue(Option.isNone(yield* store.claim(app, "never held", Duration.hours(1))))
-        yield* store.claim(app, "a", Duration.hours(1))
-        yield* store.hold(app, "b", Duration.hours(1))
-        yield* store.release(app, "a")
-        assert.isTrue(Option.isSome(yield* store.claim(app, "b", Duration.hours(1))))
-        assert.isTrue(Option.isNone(yield* store.claim(app, "a", Duration.hours(1))))
-        yield* store.release(app, "b")
-        assert.isTrue(Option.isNone(yield* store.claim(app, "b", Duration.hours(1))))
-      }))
-
-    it.live.prop(
-      "takes any text for a name",
-      [FastCheck.uniqueArray(anyText, { minLength: 2, maxLength: 2 })],
-      ([[a = "", b = ""]]) =>
-        withStore(Effect.gen(function*() {
-          const store = yield* TicketStore
-          const app = yield* newApp
-          const claim = (name: string) => Effect.map(store.claim(app, name, Duration.hours(1)), Option.isNone)
-          assert.isTrue(yield* claim(a))
-          assert.isFalse(yield* claim(a))
-          assert.isTrue(yield* claim(b))
-          assert.isFalse(yield* claim(a))
-          yield* store.release(app, a)
-          assert.isFalse(yield* claim(b))
-          yield* store.hold(app, a, Duration.hours(1))
-          assert.isFalse(yield* claim(a))
-        })),
-      // The names that have a meaning in JavaScript, for certain.
-      { fastCheck: { numRuns: 30, examples: [[["__proto__", "constructor"]], [["constructor", "__proto__"]]] } }
+    StoreSuite.claims(
+      { test, withStore },
+      (app) =>
+        Effect.map(TicketStore, ({ claim, hold, release }): StoreSuite.Claims => ({
+          claim: (name, duration) => claim(app, name, duration),
+          hold: (name, duration) => hold(app, name, duration),
+          release: (name) => release(app, name)
+        }))
     )
-
-    test("holds many names at once, and releases one of them", () =>
-      Effect.gen(function*() {
-        const store = yield* TicketStore
-        const app = yield* newApp
-        const names = Arr.makeBy(300, (n) => `event/${n}`)
-        const free = Effect.filter(
-          names,
-          (name) => Effect.map(store.claim(app, name, Duration.hours(1)), Option.isNone),
-          { concurrency: 50 }
-        )
-        assert.deepStrictEqual(yield* free, names)
-        yield* store.release(app, "event/7")
-        assert.deepStrictEqual(yield* free, ["event/7"])
-      }))
   })

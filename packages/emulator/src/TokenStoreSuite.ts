@@ -1,0 +1,557 @@
+/**
+ * What every `TokenStore` does, wherever it keeps things, as tests to run over one of your own.
+ *
+ * Not part of the package's index, for it needs `vitest` and `@effect/vitest`: import it by its path,
+ * `@effect-feishu/emulator/TokenStoreSuite`.
+ *
+ * @since 0.1.0
+ */
+import { type Dropped, type Key, type StoredToken, TokenStore } from "@effect-feishu/auth/TokenStore"
+import { assert, describe, it } from "@effect/vitest"
+import * as Arr from "effect/Array"
+import * as Chunk from "effect/Chunk"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FastCheck from "effect/FastCheck"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as StoreSuite from "./internal/storeSuite.js"
+
+const epoch = 1_700_000_000_000
+
+/**
+ * It ends so many milliseconds after a moment that all tokens here have in common, in November 2023.
+ *
+ * @since 0.1.0
+ * @category test data
+ */
+export const token = (value: string, after = 0): StoredToken => ({
+  value: Redacted.make(value),
+  expiresAt: DateTime.unsafeMake(epoch + after)
+})
+
+/**
+ * A token in a form that tests compare.
+ *
+ * @since 0.1.0
+ * @category test data
+ */
+export const plain = (token: StoredToken): { readonly value: string; readonly after: number } => ({
+  value: Redacted.value(token.value),
+  after: DateTime.toEpochMillis(token.expiresAt) - epoch
+})
+
+/**
+ * A token in a form that tests compare; undefined where there is none.
+ *
+ * @since 0.1.0
+ * @category test data
+ */
+export const plainOption = (token: Option.Option<StoredToken>): ReturnType<typeof plain> | undefined =>
+  Option.getOrUndefined(Option.map(token, plain))
+
+/**
+ * The app's own token.
+ *
+ * @since 0.1.0
+ * @category test data
+ */
+export const appKey = (appId: string, secretHash = "hash"): Key => ({ appId, secretHash, tenantKey: Option.none() })
+
+/**
+ * A tenant's token.
+ *
+ * @since 0.1.0
+ * @category test data
+ */
+export const tenantKey = (appId: string, tenantKey: string, secretHash = "hash"): Key => ({
+  appId,
+  secretHash,
+  tenantKey: Option.some(tenantKey)
+})
+
+/** Characters that mean something to somebody, halves of a surrogate pair among them. */
+const anyUnit = FastCheck.oneof(
+  { weight: 3, arbitrary: FastCheck.constantFrom(..."/%.\\\"'\0\n\ud800\udc00ud8aAéé事🎫 :_-{}[]0F2") },
+  { weight: 1, arbitrary: FastCheck.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) }
+)
+
+const anyText = (longest: number) =>
+  FastCheck.oneof(
+    FastCheck.array(anyUnit, { maxLength: longest }).map((units) => units.join("")),
+    FastCheck.constantFrom(
+      "",
+      ".",
+      "..",
+      "app",
+      "tenant",
+      "/",
+      "//",
+      "a/b",
+      "%2F",
+      "%252F",
+      "\ud800",
+      "\\ud800",
+      "\ufffd",
+      "__proto__",
+      "constructor",
+      "undefined",
+      "null"
+    )
+  )
+
+/** Any, but such as a file's name has room for. */
+const anyKey = (appId: string): FastCheck.Arbitrary<Key> =>
+  FastCheck.record({
+    appId: anyText(3).map((text) => appId + text),
+    secretHash: anyText(4),
+    tenantKey: FastCheck.option(anyText(4), { nil: undefined }).map(Option.fromNullable)
+  })
+
+/** Pairs that are easily taken for each other. */
+const strangeKeys: Array<[Key, Key]> = [
+  [tenantKey("", "__proto__"), tenantKey("", "constructor")],
+  [tenantKey("", "b", "a"), tenantKey("", "a/b", "")],
+  [tenantKey("", "\ud800"), tenantKey("", "\udbff")],
+  [appKey(""), tenantKey("", "")]
+]
+
+const anyToken: FastCheck.Arbitrary<StoredToken> = FastCheck.tuple(
+  FastCheck.oneof(FastCheck.string({ unit: "binary", minLength: 1 }), anyText(10).filter((text) => text !== "")),
+  FastCheck.integer({ min: -8.64e15, max: 8.64e15 })
+).map(([value, millis]) => token(value, millis - epoch))
+
+/** What was dropped in a form that tests compare. */
+const plainDropped = ({ key, value }: Dropped) => ({ key: identity(key), value: Redacted.value(value) })
+
+const identity = ({ appId, secretHash, tenantKey }: Key) =>
+  JSON.stringify([appId, secretHash, ...Option.toArray(tenantKey)])
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** How many tokens are put, dropped or claimed at once. Default: 1000. */
+  readonly atOnce?: number | undefined
+}
+
+/**
+ * The tests of a store, under `describe`. The layer is built once for all of them.
+ *
+ * They run on real time, for the store may have a clock of its own, and on apps that nobody else has, for the store may
+ * outlive the test. Their tokens are old ones: a store may forget a token that has expired, but must keep each for at
+ * least a minute after it was put. None may take longer than 30 s, and each operation must have the time that it takes
+ * when `atOnce` of them are under way.
+ *
+ * @since 0.1.0
+ * @category running
+ */
+export const suite = <E>(name: string, store: Layer.Layer<TokenStore, E>, options?: Options): void =>
+  void describe(`TokenStore, ${name}`, () => {
+    const { test, withStore } = StoreSuite.over(store)
+    const atOnce = options?.atOnce ?? 1000
+
+    test("has no token at first, and then the one that was put", () =>
+      Effect.gen(function*() {
+        const store = yield* TokenStore
+        const app = yield* StoreSuite.newApp
+        for (const key of [appKey(app), tenantKey(app, "a")]) {
+          assert.isTrue(Option.isNone(yield* store.get(key)))
+          yield* store.put(key, token("t-1"))
+          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-1")))
+        }
+      }))
+
+    test("a put replaces what was there, even by one that ends sooner", () =>
+      Effect.gen(function*() {
+        const store = yield* TokenStore
+        const key = appKey(yield* StoreSuite.newApp)
+        for (const next of [token("t-1", 10), token("t-2", 20), token("t-3", 5), token("t-3", 6), token("t-1", 10)]) {
+          yield* store.put(key, next)
+          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(next))
+        }
+      }))
+
+    test("drops this token only, whatever its end", () =>
+      Effect.gen(function*() {
+        const store = yield* TokenStore
+        const key = tenantKey(yield* StoreSuite.newApp, "a")
+        yield* store.drop(key, token("t-1"))
+        yield* store.put(key, token("t-1"))
+        yield* store.drop(key, token("t-"))
+        yield* store.drop(key, token("t-11"))
+        assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-1")))
+        yield* store.put(key, token("t-2"))
+        yield* store.drop(key, token("t-1"))
+        assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-2")))
+        yield* store.drop(key, token("t-2", 1))
+        assert.isTrue(Option.isNone(yield* store.get(key)))
+        yield* store.drop(key, token("t-2"))
+        yield* store.put(key, token("t-2"))
+        assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-2")))
+      }))
+
+    test("keeps apps, secrets, tenants, and an app's own token apart", () =>
+      Effect.gen(function*() {
+        const store = yield* TokenStore
+        const app = yield* StoreSuite.newApp
+        const keys = [
+          appKey(app),
+          appKey(app, ""),
+          appKey(app, "hash2"),
+          appKey(`${app}2`),
+          appKey(`${app}/hash`, "app"),
+          tenantKey(app, ""),
+          tenantKey(app, "app"),
+          tenantKey(app, "tenant"),
+          tenantKey(app, "a"),
+          tenantKey(app, "b"),
+          tenantKey(app, "a/b"),
+          tenantKey(app, "a%2Fb"),
+          tenantKey(app, "a\\/b"),
+          tenantKey(app, "\ud800"),
+          tenantKey(app, "\udc00"),
+          tenantKey(app, "\\ud800"),
+          tenantKey(app, "\ufffd"),
+          tenantKey(app, "\u00e9"),
+          tenantKey(app, "e\u0301"),
+          tenantKey(app, "a", "hash2"),
+          tenantKey(app, "a", "hash/tenant"),
+          tenantKey(`${app}/hash`, "a", ""),
+          tenantKey(`${app}2`, "a")
+        ]
+        yield* Effect.forEach(keys, (key, n) => store.put(key, token(`t-${n}`, n)), { concurrency: "unbounded" })
+        for (const [n, key] of keys.entries()) {
+          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token(`t-${n}`, n)))
+        }
+        for (const [n, key] of keys.entries()) {
+          yield* store.drop(key, token(`t-${n}`))
+          const left = yield* Effect.forEach(keys, (key) => store.get(key))
+          assert.strictEqual(left.filter(Option.isSome).length, keys.length - n - 1)
+        }
+      }))
+
+    it.live.prop(
+      "any two keys that differ share nothing",
+      [anyKey(""), anyKey("")],
+      ([a, b]) =>
+        withStore(Effect.gen(function*() {
+          if (identity(a) === identity(b)) return
+          const store = yield* TokenStore
+          const app = yield* StoreSuite.newApp
+          const [one, other] = [{ ...a, appId: app + a.appId }, { ...b, appId: app + b.appId }]
+          // The same value, so that only its place tells one from the other.
+          yield* store.put(one, token("t", 1))
+          assert.isTrue(Option.isNone(yield* store.get(other)))
+          yield* store.put(other, token("t", 2))
+          assert.deepStrictEqual(plainOption(yield* store.get(one)), plain(token("t", 1)))
+          yield* store.drop(other, token("t"))
+          assert.isTrue(Option.isNone(yield* store.get(other)))
+          assert.deepStrictEqual(plainOption(yield* store.get(one)), plain(token("t", 1)))
+        })),
+      {
+        timeout: StoreSuite.timeout,
+        fastCheck: {
+          numRuns: 150,
+          examples: strangeKeys
+        }
+      }
+    )
+
+    it.live.prop(
+      "gives back any token as it was put, its end to the millisecond",
+      [anyKey(""), anyToken],
+      ([key, any]) =>
+        withStore(Effect.gen(function*() {
+          const store = yield* TokenStore
+          const own = { ...key, appId: (yield* StoreSuite.newApp) + key.appId }
+          yield* store.put(own, any)
+          assert.deepStrictEqual(plainOption(yield* store.get(own)), plain(any))
+          yield* store.drop(own, any)
+          assert.isTrue(Option.isNone(yield* store.get(own)))
+        })),
+      {
+        timeout: StoreSuite.timeout,
+        fastCheck: {
+          numRuns: 150,
+          examples: [
+            [appKey(""), token("x".repeat(4096), 8.64e15 - epoch)],
+            [appKey(""), token("{\"token\":1}", -8.64e15 - epoch)],
+            [appKey(""), token("\ud800", 1)]
+          ]
+        }
+      }
+    )
+
+    const operation = FastCheck.record({
+      kind: FastCheck.constantFrom("put", "put", "drop"),
+      tenant: FastCheck.constantFrom(undefined, "a", "b"),
+      value: FastCheck.constantFrom("1", "2", "3"),
+      after: FastCheck.nat(6)
+    })
+
+    it.live.prop(
+      "one after another, any puts and drops do what they do to variables",
+      [FastCheck.array(operation, { maxLength: 15 })],
+      ([operations]) =>
+        withStore(Effect.gen(function*() {
+          const store = yield* TokenStore
+          const app = yield* StoreSuite.newApp
+          const model = new Map<string | undefined, ReturnType<typeof plain>>()
+          for (const { after, kind, tenant, value } of operations) {
+            const key = tenant === undefined ? appKey(app) : tenantKey(app, tenant)
+            if (kind === "put") {
+              yield* store.put(key, token(value, after))
+              model.set(tenant, { value, after })
+            } else {
+              yield* store.drop(key, token(value, after))
+              if (model.get(tenant)?.value === value) model.delete(tenant)
+            }
+            for (const tenant of [undefined, "a", "b"]) {
+              const key = tenant === undefined ? appKey(app) : tenantKey(app, tenant)
+              assert.deepStrictEqual(plainOption(yield* store.get(key)), model.get(tenant))
+            }
+          }
+        })),
+      { timeout: StoreSuite.timeout, fastCheck: { numRuns: 30 } }
+    )
+
+    test("takes the tokens of many tenants at once, and forgets every other", () =>
+      Effect.gen(function*() {
+        const store = yield* TokenStore
+        const app = yield* StoreSuite.newApp
+        const tenants = Arr.range(1, atOnce)
+        const keyOf = (n: number) => tenantKey(app, `tenant_${n}`)
+        yield* Effect.forEach(tenants, (n) => store.put(keyOf(n), token(`t-${n}`, n)), { concurrency: "unbounded" })
+        yield* Effect.forEach(
+          tenants.filter((n) => n % 2 === 0),
+          (n) => store.drop(keyOf(n), token(`t-${n}`)),
+          { concurrency: "unbounded" }
+        )
+        assert.deepStrictEqual(
+          (yield* Effect.forEach(tenants, (n) => store.get(keyOf(n)), { concurrency: "unbounded" })).map(plainOption),
+          tenants.map((n) => n % 2 === 0 ? undefined : plain(token(`t-${n}`, n)))
+        )
+      }))
+
+    test("of many tokens put at once in one place one stays, and every reader sees a whole one", () =>
+      Effect.gen(function*() {
+        const store = yield* TokenStore
+        const key = appKey(yield* StoreSuite.newApp)
+        const all = Arr.range(1, atOnce).map((n) => token("x".repeat(n % 500) + n, n))
+        const texts = new Set(all.map((one) => JSON.stringify(plain(one))))
+        yield* store.put(key, all[0] ?? assert.fail())
+        const seen = yield* Effect.forEach(
+          all,
+          (one, n) => n % 2 === 0 ? Effect.zipRight(store.put(key, one), store.get(key)) : store.get(key),
+          { concurrency: "unbounded" }
+        )
+        for (const one of seen) assert.include(texts, JSON.stringify(plainOption(one)))
+        assert.include(texts, JSON.stringify(plainOption(yield* store.get(key))))
+      }))
+
+    StoreSuite.claims(
+      { test, withStore },
+      (app) =>
+        Effect.map(TokenStore, ({ claim, hold, release }): StoreSuite.Claims => ({
+          claim: (name, duration) => claim(tenantKey(app, name), duration),
+          hold: (name, duration) => hold(tenantKey(app, name), duration),
+          release: (name) => release(tenantKey(app, name))
+        }))
+    )
+
+    const hour = Duration.hours(1)
+
+    it.live.prop(
+      "any two keys that differ have claims of their own",
+      [anyKey(""), anyKey("")],
+      ([a, b]) =>
+        withStore(Effect.gen(function*() {
+          if (identity(a) === identity(b)) return
+          const store = yield* TokenStore
+          const app = yield* StoreSuite.newApp
+          const [one, other] = [{ ...a, appId: app + a.appId }, { ...b, appId: app + b.appId }]
+          const isFree = (key: Key) => Effect.map(store.claim(key, hour), Option.isNone)
+          assert.isTrue(yield* isFree(one))
+          assert.isTrue(yield* isFree(other))
+          yield* store.release(other)
+          assert.isFalse(yield* isFree(one))
+          yield* store.hold(other, hour)
+          yield* store.release(one)
+          assert.isFalse(yield* isFree(other))
+          assert.isTrue(yield* isFree(one))
+        })),
+      { timeout: StoreSuite.timeout, fastCheck: { numRuns: 100, examples: strangeKeys } }
+    )
+
+    test("a token and the claim to get it know nothing of each other", () =>
+      Effect.gen(function*() {
+        const store = yield* TokenStore
+        const app = yield* StoreSuite.newApp
+        for (const key of [appKey(app), tenantKey(app, "a")]) {
+          yield* store.put(key, token("t-1"))
+          assert.isTrue(Option.isNone(yield* store.claim(key, hour)))
+          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-1")))
+          yield* store.put(key, token("t-2"))
+          yield* store.hold(key, hour)
+          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-2")))
+          yield* store.drop(key, token("t-2"))
+          assert.isTrue(Option.isSome(yield* store.claim(key, hour)))
+          yield* store.put(key, token("t-3"))
+          assert.isTrue(Option.isSome(yield* store.claim(key, hour)))
+          yield* store.release(key)
+          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-3")))
+        }
+      }))
+
+    const soon = Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => "drops told of nothing for 10 s" })
+
+    /** What a subscriber is told, one by one, from when it is certain to be told. */
+    const subscribe = (app: string) =>
+      Effect.gen(function*() {
+        const store = yield* TokenStore
+        const told = yield* Queue.unbounded<ReturnType<typeof plainDropped>>()
+        const ready = yield* Queue.sliding<void>(1)
+        const isMarker = ({ key }: Dropped) => key.secretHash === "a marker"
+        yield* Effect.forkScoped(
+          Stream.runForEach(
+            store.drops(app),
+            (dropped) => isMarker(dropped) ? Queue.offer(ready, undefined) : Queue.offer(told, plainDropped(dropped))
+          )
+        )
+        // To subscribe may take a moment, which no stream tells of: what is dropped until then is told to nobody.
+        yield* StoreSuite.until(
+          Effect.zipRight(store.drop(appKey(app, "a marker"), token("marker")), Queue.size(ready)),
+          (markers) => markers > 0
+        ).pipe(soon)
+        return { next: soon(Queue.take(told)), rest: Effect.map(Queue.takeAll(told), Chunk.toReadonlyArray) }
+      })
+
+    test("tells every subscriber of each token that is dropped, whether the store has it, another, or none", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const store = yield* TokenStore
+        const app = yield* StoreSuite.newApp
+        const keys = [appKey(app), tenantKey(app, "a"), tenantKey(app, "b", "hash2"), tenantKey(app, "")]
+        yield* store.drop(appKey(app), token("before"))
+        const subscribers = yield* Effect.replicateEffect(subscribe(app), 3)
+        for (const key of keys) {
+          for (const kept of [undefined, token("t-1"), token("t-2")]) {
+            if (kept !== undefined) yield* store.put(key, kept)
+            yield* store.drop(key, token("t-1", 7))
+            for (const { next } of subscribers) {
+              assert.deepStrictEqual(yield* next, plainDropped({ key, value: Redacted.make("t-1") }))
+            }
+          }
+        }
+        for (const { rest } of subscribers) assert.deepStrictEqual(yield* rest, [])
+      })))
+
+    test("goes on telling the others when a subscriber leaves, and one that comes back", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const store = yield* TokenStore
+        const app = yield* StoreSuite.newApp
+        const other = yield* StoreSuite.newApp
+        const [stays, elsewhere] = [yield* subscribe(app), yield* subscribe(other)]
+        for (const name of ["t-1", "t-2", "t-3"]) {
+          const scope = yield* Scope.make()
+          const leaves = yield* Scope.extend(subscribe(app), scope)
+          yield* store.drop(appKey(app), token(name))
+          assert.strictEqual((yield* leaves.next).value, name)
+          assert.strictEqual((yield* stays.next).value, name)
+          yield* Scope.close(scope, Exit.void)
+          for (const [key, { next }] of [[appKey(app), stays], [appKey(other), elsewhere]] as const) {
+            yield* store.drop(key, token(`${name} later`))
+            assert.strictEqual((yield* next).value, `${name} later`)
+          }
+          assert.deepStrictEqual(yield* leaves.rest, [])
+        }
+      })))
+
+    test("tells of no other app's tokens", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const store = yield* TokenStore
+        const base = yield* StoreSuite.newApp
+        const apps = [
+          "",
+          "2",
+          "/",
+          "/hash",
+          "*",
+          "?",
+          "[2]",
+          "\\*",
+          "%2F",
+          ":",
+          ".",
+          " ",
+          "é",
+          "应用",
+          "\ud800",
+          "\udc00"
+        ]
+          .map((end) => base + end)
+        const subscribers = yield* Effect.forEach(apps, (app) => subscribe(app))
+        for (const name of ["t-1", "t-2"]) {
+          const drop = (app: string) => store.drop(tenantKey(app, "a"), token(name))
+          yield* Effect.forEach(apps, drop, { concurrency: "unbounded" })
+          for (const [n, { next }] of subscribers.entries()) {
+            const value = Redacted.make(name)
+            assert.deepStrictEqual(yield* next, plainDropped({ key: tenantKey(apps[n] ?? "", "a"), value }))
+          }
+        }
+        for (const { rest } of subscribers) assert.deepStrictEqual(yield* rest, [])
+      })))
+
+    it.live.prop(
+      "tells of any token and any key as they are",
+      [anyKey(""), FastCheck.array(FastCheck.tuple(anyKey(""), anyToken), { minLength: 1, maxLength: 5 })],
+      ([{ appId }, drops]) =>
+        withStore(Effect.scoped(Effect.gen(function*() {
+          const store = yield* TokenStore
+          const app = (yield* StoreSuite.newApp) + appId
+          const { next } = yield* subscribe(app)
+          for (const [key, any] of drops) {
+            const own = { ...key, appId: app }
+            yield* store.drop(own, any)
+            assert.deepStrictEqual(yield* next, plainDropped({ key: own, value: any.value }))
+          }
+        }))),
+      {
+        timeout: StoreSuite.timeout,
+        fastCheck: {
+          numRuns: 30,
+          examples: [[
+            appKey("/\ud800"),
+            [
+              [appKey("", "/"), token("x".repeat(4096))],
+              [tenantKey("", ""), token("{\"token\":1}")],
+              [tenantKey("", "\udc00"), token("\ud800")],
+              [tenantKey("", "a\nb"), token(" \r\n\0票據 🎫")]
+            ]
+          ]]
+        }
+      }
+    )
+
+    test("tells everybody of all the tokens that are dropped at once", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const store = yield* TokenStore
+        const app = yield* StoreSuite.newApp
+        const subscribers = yield* Effect.replicateEffect(subscribe(app), 3)
+        const names = Arr.range(1, atOnce).map((n) => `t-${n}`)
+        const drop = (name: string) => store.drop(tenantKey(app, name), token(name))
+        yield* Effect.forEach(names, drop, { concurrency: "unbounded" })
+        for (const { next, rest } of subscribers) {
+          const told = yield* Effect.replicateEffect(next, names.length)
+          assert.sameMembers(told.map(({ value }) => value), names)
+          assert.deepStrictEqual(yield* rest, [])
+        }
+      })))
+  })
