@@ -28,7 +28,7 @@ it.scopedLive(
 
       // Whichever asks, the push goes to the first.
       yield* Effect.retry(emulator.setRequestUrl(appId, `${first.origin}/webhook/event`), { times: 2 })
-      const pages = yield* Effect.all([second, first].map(({ origin }) => get(`${origin}/tenants/tenant_1`)), {
+      const pages = yield* Effect.forEach([second, first], ({ origin }) => get(`${origin}/tenants/tenant_1`), {
         concurrency: 2
       })
       for (const page of pages) {

@@ -439,7 +439,6 @@ export const suite = <E>(name: string, store: Layer.Layer<TokenStore, E>, option
         const store = yield* TokenStore
         const app = yield* StoreSuite.newApp
         const keys = [appKey(app), tenantKey(app, "a"), tenantKey(app, "b", "hash2"), tenantKey(app, "")]
-        yield* store.drop(appKey(app), token("before"))
         const subscribers = yield* Effect.replicateEffect(subscribe(app), 3)
         for (const key of keys) {
           for (const kept of [undefined, token("t-1"), token("t-2")]) {

@@ -94,14 +94,29 @@ const ofConnection = (timeout: number) =>
     maxRetriesPerRequest: 0,
     autoResubscribe: false,
     commandTimeout: timeout,
-    // Where an answer is overdue the connection is dead, and another is made.
-    socketTimeout: timeout,
-    // This was the master until a failover: the next connection leads to the one that is now.
-    reconnectOnError: (error: Error) => error.message.startsWith("READONLY") ? 1 as const : false
+    disconnectTimeout: 100,
+    stringNumbers: false
   }) satisfies RedisOptions
 
+/** A master that a failover has made a replica: the next connection leads to the new one, if there is one by then. */
+const onceInAWhile = () => {
+  let last = -Infinity
+  return ({ message }: Error) => {
+    const now = performance.now()
+    if (!message.startsWith("READONLY") || now - last < 5000) return false
+    last = now
+    return 1
+  }
+}
+
 const ofRedis = (timeout: number) =>
-  ({ ...ofConnection(timeout), lazyConnect: true, enableOfflineQueue: false }) satisfies RedisOptions
+  ({
+    ...ofConnection(timeout),
+    sentinelCommandTimeout: timeout,
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    reconnectOnError: onceInAWhile()
+  }) satisfies RedisOptions
 
 const ofCluster = (timeout: number, redisOptions: ClusterOptions["redisOptions"]) =>
   ({
@@ -109,7 +124,12 @@ const ofCluster = (timeout: number, redisOptions: ClusterOptions["redisOptions"]
     enableOfflineQueue: false,
     // A replica may not have yet what was just written.
     scaleReads: "master",
-    redisOptions: { ...redisOptions, ...ofConnection(timeout) }
+    redisOptions: {
+      ...redisOptions,
+      ...ofConnection(timeout),
+      // Where an answer is overdue the connection is dead, and another is made.
+      socketTimeout: timeout
+    }
   }) satisfies ClusterOptions
 
 /**
@@ -146,7 +166,10 @@ const make = (
         Effect.tryPromise({ try: answer, catch: (error) => failed(error, command) })
       ).pipe(
         Effect.tapError(({ reason }) =>
-          Effect.sync(() => RedisMetrics.failures.unsafeUpdate(1, [MetricLabel.make("reason", reason)]))
+          Effect.sync(() => {
+            RedisMetrics.failures.unsafeUpdate(1, [MetricLabel.make("reason", reason)])
+            if (reason === "Timeout") link.renew()
+          })
         )
       )
 

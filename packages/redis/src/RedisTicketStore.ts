@@ -14,6 +14,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
 import * as Claims from "./internal/claims.js"
 import { keyOf } from "./internal/keys.js"
 import { orUnreadable } from "./internal/unreadable.js"
@@ -41,34 +42,44 @@ const lifetime = Duration.toMillis("3 hours")
 const atLeast = Duration.toMillis("1 minute")
 
 /**
- * Each field as it is written by `put` is checked, for whatever stands there instead must not be newer than all tickets.
- * Another type of value is written over. Nothing is deleted before the new ticket is written: where Redis is out of
- * memory, the old one stays.
+ * An entry has a sum of its own, by which both the scripts and this program know that it is one: whatever stands there
+ * instead must not be newer than all tickets. Nothing is deleted before the new ticket is written, unless it is of another
+ * type: where Redis is out of memory, the old one stays. A message that may not be sent is missed, and the ticket is not.
  */
 const put = RedisConnection.script(`
-local known = redis.pcall('HMGET', KEYS[1], 'sentAt', 'ticket', 'dropped')
+local known = redis.pcall('HMGET', KEYS[1], 'sentAt', 'ticket', 'sum')
 if known.err then
   redis.call('DEL', KEYS[1])
-elseif known[1] and string.match(known[1], '^%-?%d+$') and math.abs(tonumber(known[1])) <= 8.64e15
-  and known[2] and string.match(known[2], '^".+"$') and (known[3] == '0' or known[3] == '1')
+elseif known[1] and known[2] and known[3] == redis.sha1hex(known[1] .. ' ' .. known[2])
   and tonumber(known[1]) >= tonumber(ARGV[1]) then
   return 0
 end
-redis.call('HSET', KEYS[1], 'sentAt', ARGV[1], 'ticket', ARGV[2], 'dropped', '0')
+local sum = redis.sha1hex(ARGV[1] .. ' ' .. ARGV[2])
+redis.call('HSET', KEYS[1], 'sentAt', ARGV[1], 'ticket', ARGV[2], 'sum', sum, 'dropped', '0')
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('PUBLISH', ARGV[4], '')
+redis.pcall('PUBLISH', ARGV[4], '')
 return 1
 `)
 
 const drop = RedisConnection.script(`
-if redis.call('HGET', KEYS[1], 'ticket') == ARGV[1] then redis.call('HSET', KEYS[1], 'dropped', '1') end
+if redis.pcall('HGET', KEYS[1], 'ticket') == ARGV[1] then redis.call('HSET', KEYS[1], 'dropped', '1') end
 `)
 
-/** The values of the fields `sentAt`, `ticket`, `dropped`. The ticket is JSON, which can write any text. */
-const StoredEntry = Schema.Tuple(
-  Schema.NumberFromString.pipe(Schema.int(), Schema.between(-8.64e15, 8.64e15)),
-  Schema.parseJson(Schema.Redacted(Schema.NonEmptyString)),
-  Schema.Literal("0", "1")
+const sumOf = (sentAt: string, ticket: string) => createHash("sha1").update(`${sentAt} ${ticket}`).digest("hex")
+
+const Fields = Schema.Tuple(Schema.String, Schema.String, Schema.String, Schema.NullOr(Schema.String)).pipe(
+  Schema.filter(([sentAt, ticket, sum]) => sum === sumOf(sentAt, ticket))
+)
+
+/** The values of the fields `sentAt`, `ticket`, `sum` and `dropped`. The ticket is JSON, which can write any text. */
+const StoredEntry = Schema.compose(
+  Fields,
+  Schema.Tuple(
+    Schema.NumberFromString.pipe(Schema.int(), Schema.between(-8.64e15, 8.64e15)),
+    Schema.parseJson(Schema.Redacted(Schema.NonEmptyString)),
+    Schema.String,
+    Schema.NullOr(Schema.String)
+  )
 )
 
 const decodeEntry = Schema.decodeUnknownOption(StoredEntry)
@@ -103,9 +114,9 @@ export const make = (
       Effect.mapError(effect, ({ description }) => new TicketStore.TicketStoreError({ appId, operation, description }))
 
     const get = (appId: string, operation: "get" | "changes") =>
-      connection.send("hmget", ticketKey(appId), "sentAt", "ticket", "dropped").pipe(
+      connection.send("hmget", ticketKey(appId), "sentAt", "ticket", "sum", "dropped").pipe(
         readable(ticketKey(appId), (fields) => isNothing(fields) ? Option.none() : decodeEntry(fields), isNothing),
-        Effect.map(Option.filterMap(([sentAt, value, dropped]) =>
+        Effect.map(Option.filterMap(([sentAt, value, _, dropped]) =>
           dropped === "1"
             ? Option.none()
             : Option.some<TicketStore.Ticket>({ value, sentAt: DateTime.unsafeMake(sentAt) })

@@ -42,16 +42,15 @@ const StoredEntry = Schema.Tuple(
 const decodeParts = Schema.decodeUnknownOption(StoredEntry)
 
 const decodeEntry = (entry: unknown) => {
-  if (typeof entry !== "string") return Option.none()
-  const space = entry.indexOf(" ")
-  return decodeParts([entry.slice(0, space), entry.slice(space + 1)])
+  const parts = typeof entry === "string" ? /^(-?\d+) (".+")$/.exec(entry) : null
+  return parts === null ? Option.none() : decodeParts(parts.slice(1))
 }
 
 /** All are told, also where Redis has another token or none: a process may have it in its memory. */
 const drop = RedisConnection.script(`
 local known = redis.pcall('GET', KEYS[1])
 if type(known) == 'string' and string.match(known, '^%-?%d+ (.*)$') == ARGV[1] then redis.call('DEL', KEYS[1]) end
-redis.call('PUBLISH', ARGV[2], ARGV[3])
+redis.pcall('PUBLISH', ARGV[2], ARGV[3])
 `)
 
 /** The message that a token was dropped. */

@@ -38,6 +38,8 @@ const ended = (child: ChildProcess): Effect.Effect<void> =>
 export const make = (options?: {
   readonly port?: number
   readonly args?: ReadonlyArray<string>
+  /** The file of a sentinel, which it writes to. */
+  readonly config?: string
   readonly isStarted?: boolean
 }): Effect.Effect<RedisServer, never, Scope.Scope> =>
   Effect.gen(function*() {
@@ -60,7 +62,15 @@ export const make = (options?: {
     const start = Effect.sync(() => {
       child = spawn(
         program,
-        ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", tmpdir(), ...options?.args ?? []],
+        [
+          ...options?.config === undefined ? [] : [options.config, "--sentinel"],
+          "--port",
+          String(port),
+          "--bind",
+          "127.0.0.1",
+          ...options?.config === undefined ? ["--save", "", "--dir", tmpdir()] : [],
+          ...options?.args ?? []
+        ],
         { stdio: "ignore" }
       )
     }).pipe(

@@ -17,6 +17,8 @@ export interface Link {
   readonly isReady: () => boolean
   /** Makes the connection, if that has not begun. */
   readonly start: () => void
+  /** Makes another: on this one an answer is overdue. */
+  readonly renew: () => void
   /** Waits for the connection, if it has been away for a moment only. */
   readonly ready: Effect.Effect<void, RedisError>
 }
@@ -42,6 +44,7 @@ export const make = (client: Client, options: {
     const labels = [MetricLabel.make("connection", options.name)]
     let isReady = false
     let isClosing = false
+    let isRenewing = false
     /** Of the time for which it has been away, or has not yet been there. */
     let since = now()
     let isTold = false
@@ -51,12 +54,20 @@ export const make = (client: Client, options: {
     const tell = (effect: Effect.Effect<void>) => {
       if (options.isTold) run(effect)
     }
+    /** One that is made again at once is not worth a line. */
+    let isTelling = false
     const away = () => {
-      if (isTold || isClosing) return
-      isTold = true
-      tell(Effect.logWarning(
-        `Redis at ${address} is away (${lastError ?? "the connection was closed"}): it is tried again until it is back`
-      ))
+      if (isTelling || isTold || isClosing) return
+      isTelling = true
+      tell(
+        Effect.sync(() => {
+          isTelling = false
+          if (isReady || isClosing) return Effect.void
+          isTold = true
+          const reason = lastError ?? "the connection was closed"
+          return Effect.logWarning(`Redis at ${address} is away (${reason}): it is tried again until it is back`)
+        }).pipe(Effect.delay(options.timeout), Effect.flatten)
+      )
     }
     const start = () => {
       if (client.status === "wait" || client.status === "end") client.connect().catch(() => {})
@@ -81,6 +92,7 @@ export const make = (client: Client, options: {
         if (!isReady) away()
       },
       close: () => {
+        isRenewing = false
         if (isReady) {
           isReady = false
           since = now()
@@ -111,6 +123,12 @@ export const make = (client: Client, options: {
       address,
       isReady: () => isReady,
       start,
+      renew: () => {
+        // A cluster has a connection to each node, which looks after itself.
+        if (!isReady || isRenewing || client.isCluster) return
+        isRenewing = true
+        client.disconnect(true)
+      },
       ready: Effect.suspend(() => {
         if (isReady) return Effect.void
         const left = since + timeoutMillis - now()

@@ -55,20 +55,15 @@ export const make = (
         })
       )
 
-    yield* Queue.take(wake).pipe(
-      Effect.zipRight(Effect.suspend(() => {
-        const missing = [...wanted.keys()].filter((channel) => !subscribed.has(channel))
-        if (missing.length === 0) return Effect.void
-        link.start()
-        if (!link.isReady()) return Effect.void
-        return Effect.zipRight(
-          Effect.forEach(missing, subscribe, { discard: true }),
-          Effect.delay(Queue.offer(wake, undefined), pause)
-        )
-      })),
-      Effect.forever,
-      Effect.forkScoped
-    )
+    const missing = () => [...wanted.keys()].filter((channel) => !subscribed.has(channel))
+    yield* Effect.gen(function*() {
+      for (;;) {
+        const isAgain = link.isReady() && missing().length > 0
+        yield* isAgain ? Effect.timeoutOption(Queue.take(wake), pause) : Queue.take(wake)
+        if (missing().length > 0) link.start()
+        if (link.isReady()) yield* Effect.forEach(missing(), subscribe, { discard: true })
+      }
+    }).pipe(Effect.forkScoped)
 
     const listen = (channel: string) =>
       Effect.acquireRelease(

@@ -1,0 +1,972 @@
+/** Redis as it is at its worst: nothing crashes, hangs or floods the log, and all works again when Redis does. */
+import {
+  AccessToken,
+  AppTicket,
+  EventHandler,
+  EventSubscription,
+  type TicketStore,
+  type TokenStore
+} from "@effect-feishu/auth"
+import { Emulator, EmulatorTest } from "@effect-feishu/emulator"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Array as Arr,
+  Cause,
+  Clock,
+  DateTime,
+  Duration,
+  Effect,
+  Either,
+  Exit,
+  FastCheck as fc,
+  Fiber,
+  Layer,
+  Option,
+  Queue,
+  Redacted,
+  Runtime,
+  type Scope,
+  Stream
+} from "effect"
+import { Redis } from "ioredis"
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+import * as RedisConnection from "../src/RedisConnection.js"
+import * as Proxy from "./proxy.js"
+import * as RedisServer from "./redisServer.js"
+import * as Systems from "./systems.js"
+import { counted, start, ticketOf, timed, until, untilWorks, valueOf } from "./systems.js"
+
+const timeout = 300
+/** What a busy machine may take besides. */
+const slack = 400
+
+const password = "the-password"
+const secret = { ticket: "the-secret-ticket", token: "the-secret-token" }
+
+const connect = (port: number, settings?: RedisConnection.Settings) =>
+  RedisConnection.layer({ port, host: "127.0.0.1" }, { timeout: `${timeout} millis`, ...settings })
+
+type System = Effect.Effect.Success<ReturnType<typeof start>>
+
+/** With the log, in which there is no secret at the end. */
+const test = (
+  name: string,
+  body: (lines: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, Scope.Scope>
+) =>
+  it.scopedLive(name, () =>
+    Systems.withLog((lines) =>
+      Effect.zipRight(
+        body(lines),
+        Effect.sync(() => {
+          for (const line of lines) {
+            for (const text of [password, ...Object.values(secret)]) assert.notInclude(line, text)
+          }
+        })
+      )
+    ))
+
+const told = (lines: ReadonlyArray<string>) => ({
+  away: lines.filter((line) => line.includes("it is tried again until it is back")).length,
+  back: lines.filter((line) => line.includes(" is back after ")).length,
+  all: lines.length
+})
+
+const hour = Duration.hours(1)
+const appKey: TokenStore.Key = { appId: "cli_test", secretHash: "hash", tenantKey: Option.none() }
+const tokenOf = (value: string): TokenStore.StoredToken => ({
+  value: Redacted.make(value),
+  expiresAt: DateTime.unsafeMake(2_000_000_000_000)
+})
+const newTicket = ticketOf(secret.ticket)
+
+/** Each operation of both stores, but for the streams. */
+const operations = ({ tickets, tokens }: System): ReadonlyArray<
+  Effect.Effect<unknown, TicketStore.TicketStoreError | TokenStore.TokenStoreError>
+> => [
+  tickets.get("cli_test"),
+  Effect.flatMap(newTicket, (ticket) => tickets.put("cli_test", ticket)),
+  Effect.flatMap(newTicket, (ticket) => tickets.drop("cli_test", ticket)),
+  tickets.claim("cli_test", "a", hour),
+  tickets.hold("cli_test", "a", hour),
+  tickets.release("cli_test", "a"),
+  tokens.get(appKey),
+  tokens.put(appKey, tokenOf(secret.token)),
+  tokens.drop(appKey, tokenOf(secret.token)),
+  tokens.claim(appKey, hour),
+  tokens.hold(appKey, hour),
+  tokens.release(appKey)
+]
+
+/** How long it takes until it fails, with an error of its store's. */
+const failing = (
+  operation: Effect.Effect<unknown, TicketStore.TicketStoreError | TokenStore.TokenStoreError>
+) =>
+  Effect.map(timed(operation), ({ millis, result }) => {
+    const error = Either.getOrThrow(Either.flip(result))
+    assert.include(["TicketStoreError", "TokenStoreError"], error._tag)
+    for (const text of [password, ...Object.values(secret)]) assert.notInclude(`${error} ${error.stack}`, text)
+    return { millis, description: error.description }
+  })
+
+/** All at once, so that each of them has had its turn within the time of one. */
+const failAll = (system: System, least = 0) =>
+  Effect.forEach(operations(system), (operation) => failing(operation), { concurrency: "unbounded" }).pipe(
+    Effect.map((all) => {
+      for (const { millis } of all) assert.isBelow(millis, timeout + slack)
+      assert.isAtLeast(Math.max(...all.map(({ millis }) => millis)), least)
+      return all
+    })
+  )
+
+const workAll = (system: System) => Effect.forEach(operations(system), (operation) => operation, { discard: true })
+
+const works = (system: System) =>
+  untilWorks(Effect.zipRight(system.tickets.release("cli_test", "nothing"), Effect.void))
+
+describe("Where Redis is", () => {
+  test("down at the start, the layer is there at once, operations fail, and all works when Redis is there", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make({ isStarted: false })
+      const before = yield* counted.failures("Away")
+      const [took, system] = yield* Effect.timed(start(connect(server.port)))
+      assert.isBelow(Duration.toMillis(took), 200)
+      yield* failAll(system)
+      yield* Effect.sleep(timeout)
+      for (const operation of operations(system)) {
+        const { description, millis } = yield* failing(operation)
+        assert.isBelow(millis, 100, "at once, for it has been away for long")
+        assert.include(description, `Redis at 127.0.0.1:${server.port} is away`)
+        assert.include(description, "ECONNREFUSED")
+      }
+      const [thousand] = yield* Effect.timed(
+        Effect.forEach(Arr.range(1, 1000), () => failing(system.tickets.get("cli_test")))
+      )
+      assert.isBelow(Duration.toMillis(thousand), 10_000)
+      assert.strictEqual((yield* counted.failures("Away")) - before, 1024)
+      assert.strictEqual(yield* counted.up, 0)
+      assert.deepStrictEqual(told(lines), { away: 1, back: 0, all: 1 })
+      yield* server.start
+      yield* works(system)
+      yield* workAll(system)
+      assert.strictEqual(yield* counted.up, 1)
+      assert.deepStrictEqual(told(lines), { away: 1, back: 1, all: 2 })
+    }))
+
+  test("killed and started again, twice, each is told and counted once", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const system = yield* start(connect(server.port), { pollInterval: "50 millis" })
+      const seen = yield* Queue.unbounded<string>()
+      // As a service does, which comes back after a while.
+      yield* Effect.forkScoped(
+        Effect.retry(
+          Stream.runForEach(
+            system.tickets.changes("cli_test"),
+            ({ value }) => Queue.offer(seen, Redacted.value(value))
+          ),
+          { schedule: undefined, while: () => Effect.as(Effect.sleep("20 millis"), true) }
+        )
+      )
+      yield* workAll(system)
+      yield* until(
+        Effect.promise(() => server.client.pubsub("CHANNELS")),
+        (channels) => channels.length === 1
+      )
+      const losses = Effect.all([counted.losses("commands"), counted.losses("messages")])
+      for (const round of [1, 2]) {
+        const before = yield* losses
+        yield* server.kill
+        yield* until(counted.up, (up) => up === 0)
+        yield* failAll(system)
+        yield* Effect.sleep(timeout)
+        const [thousand] = yield* Effect.timed(
+          Effect.forEach(Arr.range(1, 1000), () => failing(system.tickets.get("cli_test")))
+        )
+        assert.isBelow(Duration.toMillis(thousand), 10_000)
+        yield* server.start
+        yield* works(system)
+        assert.isTrue(Option.isNone(yield* system.tickets.get("cli_test")), "it has forgotten all")
+        yield* Queue.takeAll(seen)
+        const ticket = yield* ticketOf(`after ${round}`)
+        assert.isTrue(yield* system.tickets.put("cli_test", ticket))
+        assert.strictEqual(yield* Effect.timeout(Queue.take(seen), "5 seconds"), `after ${round}`)
+        assert.deepStrictEqual(yield* losses, [before[0] + 1, before[1] + 1])
+        assert.deepStrictEqual(told(lines), { away: round, back: round, all: 2 * round })
+      }
+    }))
+
+  test("restarted while commands are under way, the connection is lost once", () =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const proxy = yield* Proxy.make(server.port)
+      const system = yield* start(connect(proxy.port, { timeout: "1 second" }))
+      yield* works(system)
+      const before = yield* counted.losses("commands")
+      yield* proxy.go(Proxy.silent)
+      const pending = yield* Effect.fork(Effect.either(system.tickets.get("cli_test")))
+      yield* Effect.sleep("50 millis")
+      yield* proxy.go(Proxy.open)
+      yield* proxy.cut
+      const result = yield* pending
+      assert.isTrue(Either.isLeft(result))
+      yield* works(system)
+      // Longer than a command may take: nothing that was left of the old connection ends the new one.
+      yield* Effect.sleep("1200 millis")
+      assert.strictEqual((yield* counted.losses("commands")) - before, 1)
+    }))
+
+  test("frozen, operations end in time, then at once, and all works when it goes on", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const system = yield* start(connect(server.port))
+      yield* works(system)
+      const before = yield* Effect.all([counted.failures("Timeout"), counted.failures("Away")])
+      yield* server.freeze
+      const first = yield* failAll(system, timeout - 50)
+      assert.isTrue(first.some(({ description }) => description.includes("did not answer within 300ms")))
+      yield* Effect.sleep(timeout)
+      for (const operation of operations(system)) assert.isBelow((yield* failing(operation)).millis, 100)
+      const after = yield* Effect.all([counted.failures("Timeout"), counted.failures("Away")])
+      assert.strictEqual(after[0] + after[1] - before[0] - before[1], 24)
+      assert.isAtLeast(after[0] - before[0], 1)
+      yield* Effect.sleep("1 second")
+      yield* server.thaw
+      yield* works(system)
+      yield* workAll(system)
+      assert.deepStrictEqual(told(lines), { away: 1, back: 1, all: 2 })
+    }))
+
+  test("slow, or answers in pieces, it is used as long as it answers in time", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const proxy = yield* Proxy.make(server.port)
+      const system = yield* start(connect(proxy.port, { timeout: "1 second" }))
+      yield* works(system)
+      for (const way of [proxy.slow("30 millis"), Proxy.byteByByte, Proxy.open]) {
+        yield* proxy.go(way)
+        yield* workAll(system)
+      }
+      assert.deepStrictEqual(lines, [])
+    }))
+
+  const ways: Record<string, Proxy.Way> = {
+    "refuses each connection": Proxy.refused,
+    "answers nothing": Proxy.silent,
+    "hears nothing": Proxy.deaf,
+    "breaks the connection at each command": Proxy.reset,
+    "answers by halves": Proxy.half,
+    "speaks HTTP": Proxy.garbage("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"),
+    "sends bytes that mean nothing": Proxy.garbage("\0\u{1}\u{7f}ÿ\r\n\0"),
+    "announces more than it sends": Proxy.garbage("$1000000\r\nx"),
+    "sends a length below zero": Proxy.garbage("*-7\r\n$-9\r\nx\r\n"),
+    "says only errors": Proxy.garbage("-ERR the server is \r mad\r\n"),
+    "has no memory for anything": Proxy.garbage("-OOM command not allowed when used memory > 'maxmemory'.\r\n"),
+    "is still loading": Proxy.garbage("-LOADING Redis is loading the dataset in memory\r\n"),
+    "says too much": Proxy.garbage(":1\r\n:2\r\n+OK\r\n*0\r\n")
+  }
+  /** Where nothing can have worked. */
+  const mute = new Set<Proxy.Way>([Proxy.refused, Proxy.silent, Proxy.deaf, Proxy.reset])
+  for (const [name, way] of Object.entries(ways)) {
+    test(`something that ${name}, each operation ends in time, and all works when Redis is back`, (lines) =>
+      Effect.gen(function*() {
+        const server = yield* RedisServer.make()
+        const proxy = yield* Proxy.make(server.port)
+        const system = yield* start(connect(proxy.port))
+        yield* works(system)
+        yield* proxy.go(way)
+        if (way === Proxy.refused) yield* proxy.cut
+        for (const round of [1, 2]) {
+          const results = yield* Effect.forEach(operations(system), (operation) => timed(operation), {
+            concurrency: "unbounded"
+          })
+          for (const { millis, result } of results) {
+            assert.isBelow(millis, timeout + slack)
+            if (mute.has(way)) assert.isTrue(Either.isLeft(result), `round ${round}`)
+          }
+        }
+        yield* proxy.cut
+        yield* Effect.sleep("100 millis")
+        yield* proxy.go(Proxy.open)
+        yield* works(system)
+        assert.isAtMost(told(lines).away, 2, "one by the fault, one by the cut")
+        assert.strictEqual(told(lines).back, told(lines).away)
+      }))
+  }
+
+  test("cut off for messages only, no ticket is missed, and nobody is told", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const writer = yield* start(connect(server.port))
+      const reader = yield* start(connect(server.port), { pollInterval: "1 hour" })
+      const seen = yield* Queue.unbounded<string>()
+      yield* Effect.forkScoped(
+        Stream.runForEach(reader.tickets.changes("cli_test"), ({ value }) => Queue.offer(seen, Redacted.value(value)))
+      )
+      const subscribers = Effect.promise(async () => (await server.client.pubsub("CHANNELS")).length)
+      const before = yield* counted.losses("messages")
+      for (const round of Arr.range(1, 5)) {
+        yield* until(subscribers, (count) => count === 1)
+        yield* Effect.promise(() => server.client.call("CLIENT", "KILL", "TYPE", "pubsub"))
+        const ticket = yield* ticketOf(`t-${round}`)
+        assert.isTrue(yield* writer.tickets.put("cli_test", ticket))
+        assert.strictEqual(yield* Effect.timeout(Queue.take(seen), "3 seconds"), `t-${round}`)
+      }
+      assert.strictEqual((yield* counted.losses("messages")) - before, 5)
+      assert.deepStrictEqual(lines, [])
+    }))
+
+  test("gone for messages only, tickets are found by looking for them", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const writer = yield* start(connect(server.port))
+      yield* Effect.promise(() => server.client.call("ACL", "SETUSER", "default", "-subscribe"))
+      const reader = yield* start(connect(server.port), { pollInterval: "100 millis" })
+      const seen = yield* Queue.unbounded<string>()
+      yield* Effect.forkScoped(
+        Stream.runForEach(reader.tickets.changes("cli_test"), ({ value }) => Queue.offer(seen, Redacted.value(value)))
+      )
+      yield* Effect.forkScoped(Stream.runDrain(reader.tokens.drops("cli_test")))
+      for (const round of Arr.range(1, 3)) {
+        const ticket = yield* ticketOf(`t-${round}`)
+        yield* writer.tickets.put("cli_test", ticket)
+        assert.strictEqual(yield* Effect.timeout(Queue.take(seen), "3 seconds"), `t-${round}`)
+      }
+      yield* until(Effect.sync(() => lines.length), (count) => count > 0)
+      yield* Effect.sleep("1200 millis")
+      assert.strictEqual(lines.filter((line) => line.includes("sends no messages (NOPERM")).length, 1)
+      assert.strictEqual(lines.length, 1)
+      yield* Effect.promise(() => server.client.call("ACL", "SETUSER", "default", "+subscribe"))
+      yield* until(
+        Effect.promise(async () => (await server.client.pubsub("CHANNELS")).length),
+        (count) => count === 2
+      )
+    }))
+
+  test("out of memory, the old ticket stays, and writing fails until there is memory", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make({ args: ["--maxmemory-policy", "noeviction"] })
+      const system = yield* start(connect(server.port))
+      const { tickets, tokens } = system
+      yield* tickets.put("cli_test", yield* ticketOf("old", 10))
+      yield* tokens.put(appKey, tokenOf("old"))
+      const before = yield* counted.failures("Refused")
+      yield* Effect.promise(() => server.client.config("SET", "maxmemory", "1"))
+      const fresh = yield* newTicket
+      const writes = [
+        tickets.put("cli_test", fresh),
+        tickets.claim("cli_test", "a", hour),
+        tickets.hold("cli_test", "a", hour),
+        tokens.put(appKey, tokenOf(secret.token)),
+        tokens.claim(appKey, hour)
+      ]
+      for (const write of writes) assert.include((yield* failing(write)).description, "OOM")
+      assert.strictEqual((yield* counted.failures("Refused")) - before, writes.length)
+      assert.strictEqual(valueOf(yield* tickets.get("cli_test")), "old")
+      assert.strictEqual(valueOf(yield* tokens.get(appKey)), "old")
+      yield* tokens.drop(appKey, tokenOf("old"))
+      assert.strictEqual(valueOf(yield* tokens.get(appKey)), undefined, "to forget needs no memory")
+      yield* Effect.promise(() => server.client.config("SET", "maxmemory", "0"))
+      for (const write of writes) yield* write
+      assert.strictEqual(valueOf(yield* tickets.get("cli_test")), secret.ticket)
+      assert.deepStrictEqual(told(lines), { away: 0, back: 0, all: 0 })
+    }))
+
+  test("out of memory, garbage in the ticket's place gives way when there is memory", () =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const { tickets } = yield* start(connect(server.port))
+      yield* Effect.promise(() => server.client.set("feishu:{cli_test}:ticket", "garbage"))
+      yield* Effect.promise(() => server.client.config("SET", "maxmemory", "1"))
+      // What gives way to the ticket may be room enough for it.
+      yield* Effect.either(tickets.put("cli_test", yield* ticketOf("first", 10)))
+      yield* Effect.promise(() => server.client.config("SET", "maxmemory", "0"))
+      assert.isTrue(yield* tickets.put("cli_test", yield* newTicket))
+      assert.strictEqual(valueOf(yield* tickets.get("cli_test")), secret.ticket)
+    }))
+
+  test("a replica for a while, writing fails, reading works, and the log is not flooded", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const nobody = yield* RedisServer.freePort
+      const system = yield* start(connect(server.port))
+      yield* workAll(system)
+      yield* Effect.promise(() => server.client.call("REPLICAOF", "127.0.0.1", nobody))
+      const first = yield* failing(system.tickets.claim("cli_test", "b", hour))
+      assert.include(first.description, "READONLY")
+      for (const n of Arr.range(1, 20)) {
+        yield* failing(system.tickets.claim("cli_test", `b-${n}`, hour))
+        yield* Effect.sleep("25 millis")
+        // As long as it leads to a replica the connection is made anew at each write.
+        yield* untilWorks(system.tickets.get("cli_test"))
+      }
+      yield* Effect.promise(() => server.client.call("REPLICAOF", "NO", "ONE"))
+      yield* untilWorks(system.tickets.claim("cli_test", "b", hour))
+      yield* workAll(system)
+      assert.isAtMost(told(lines).all, 2)
+    }))
+
+  test("a master that fails over, the new one is used within seconds", (lines) =>
+    Effect.gen(function*() {
+      const { master, replica, sentinels } = yield* Systems.makeSentinels()
+      const system = yield* start(Layer.orDie(RedisConnection.layerUrl({
+        url: Redacted.make(sentinels.map(({ port }) => `redis://127.0.0.1:${port}`).join(",")),
+        sentinelMaster: "the-master",
+        timeout: `${timeout} millis`
+      })))
+      const fresh = yield* newTicket
+      yield* untilWorks(system.tickets.put("cli_test", fresh))
+      yield* until(Effect.promise(() => replica.client.exists("feishu:{cli_test}:ticket")), (count) => count === 1)
+      yield* master.kill
+      yield* until(counted.up, (up) => up === 0)
+      yield* Effect.forEach(operations(system), (operation) => Effect.either(operation), { concurrency: "unbounded" })
+      const [took] = yield* Effect.timed(untilWorks(system.tickets.claim("cli_test", "after", hour)))
+      yield* Effect.logDebug(`failed over within ${Duration.format(took)}`)
+      assert.isBelow(Duration.toMillis(took), 8000)
+      assert.strictEqual(valueOf(yield* system.tickets.get("cli_test")), secret.ticket)
+      assert.strictEqual(yield* Effect.promise(() => replica.client.exists("feishu:{cli_test}:claim:after")), 1)
+      assert.deepStrictEqual(told(lines), { away: 1, back: 1, all: 2 })
+    }))
+
+  test("known to several sentinels, one that hangs is not waited for", () =>
+    Effect.gen(function*() {
+      const { sentinels } = yield* Systems.makeSentinels(2)
+      yield* sentinels[0]?.freeze ?? Effect.void
+      const system = yield* start(Layer.orDie(RedisConnection.layerUrl({
+        url: Redacted.make(sentinels.map(({ port }) => `redis://127.0.0.1:${port}`).join(",")),
+        sentinelMaster: "the-master",
+        timeout: `${timeout} millis`
+      })))
+      const works = yield* Effect.timeoutOption(untilWorks(system.tickets.get("cli_test")), "4 seconds")
+      yield* sentinels[0]?.thaw ?? Effect.void
+      assert.isTrue(Option.isSome(works))
+    }))
+
+  test("a cluster that goes away and comes back", (lines) =>
+    Effect.gen(function*() {
+      const nodes = yield* Systems.makeCluster
+      const system = yield* start(RedisConnection.layerCluster(
+        nodes.map(({ port }) => ({ host: "127.0.0.1", port })),
+        {},
+        { timeout: `${timeout} millis` }
+      ))
+      const spread = Effect.forEach(Arr.range(1, 10), (n) => system.tickets.hold(`cli_${n}`, "a", hour))
+      yield* untilWorks(spread)
+      yield* nodes[0]?.freeze ?? Effect.void
+      const frozen = yield* Effect.forEach(
+        Arr.range(1, 30),
+        (n) => timed(system.tickets.claim(`cli_${n}`, "b", hour)),
+        { concurrency: "unbounded" }
+      )
+      for (const { millis } of frozen) assert.isBelow(millis, timeout + slack)
+      assert.isTrue(frozen.some(({ result }) => Either.isRight(result)), "the other nodes work")
+      yield* nodes[0]?.thaw ?? Effect.void
+      yield* untilWorks(spread)
+      for (const node of nodes) yield* node.kill
+      yield* until(Effect.either(system.tickets.get("cli_1")), Either.isLeft)
+      for (const n of Arr.range(1, 20)) {
+        assert.isBelow((yield* timed(system.tickets.get(`cli_${n}`))).millis, timeout + slack)
+      }
+      yield* Effect.forEach(nodes, (node) => node.start, { concurrency: "unbounded" })
+      yield* untilWorks(spread)
+      assert.isAtMost(told(lines).away, 1)
+      assert.strictEqual(told(lines).back, told(lines).away)
+    }))
+
+  test("not ours to use: a wrong password is told once, and not shown", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      yield* Effect.promise(() => server.client.config("SET", "requirepass", "another"))
+      const system = yield* start(
+        RedisConnection.layer({ port: server.port, password }, { timeout: `${timeout} millis` })
+      )
+      yield* failAll(system)
+      yield* Effect.sleep(timeout)
+      for (const operation of operations(system)) assert.isBelow((yield* failing(operation)).millis, 100)
+      assert.include((yield* failing(system.tickets.get("cli_test"))).description, "WRONGPASS")
+      assert.deepStrictEqual(told(lines), { away: 1, back: 0, all: 1 })
+      yield* Effect.promise(() => server.client.config("SET", "requirepass", password))
+      yield* works(system)
+      yield* workAll(system)
+      assert.deepStrictEqual(told(lines), { away: 1, back: 1, all: 2 })
+
+      yield* Effect.promise(() => server.client.config("SET", "requirepass", "rotated"))
+      yield* workAll(system)
+      yield* Effect.promise(() => server.client.call("CLIENT", "KILL", "TYPE", "normal"))
+      yield* until(counted.up, (up) => up === 0)
+      yield* failAll(system)
+      yield* Effect.promise(() => server.client.config("SET", "requirepass", password))
+      yield* works(system)
+      assert.deepStrictEqual(told(lines), { away: 2, back: 2, all: 4 })
+    }))
+
+  test("without scripts for this user, what needs none works, and the rest fails with a typed error", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const system = yield* start(connect(server.port))
+      yield* works(system)
+      yield* Effect.promise(() => server.client.call("ACL", "SETUSER", "default", "-@scripting"))
+      const { tickets, tokens } = system
+      const fresh = yield* newTicket
+      for (const refused of [tickets.put("cli_test", fresh), tickets.claim("cli_test", "a", hour)]) {
+        assert.include((yield* failing(refused)).description, "refused a script: NOPERM")
+      }
+      assert.isTrue(Option.isNone(yield* tickets.get("cli_test")))
+      yield* tokens.put(appKey, tokenOf(secret.token))
+      assert.strictEqual(valueOf(yield* tokens.get(appKey)), secret.token)
+      yield* Effect.promise(() => server.client.call("ACL", "SETUSER", "default", "+@scripting"))
+      yield* workAll(system)
+      assert.deepStrictEqual(lines, [])
+    }))
+
+  test("without channels for this user, a ticket that is put is there, and one who puts it is not told otherwise", () =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const { tickets } = yield* start(connect(server.port))
+      yield* tickets.get("cli_test")
+      yield* Effect.promise(() => server.client.call("ACL", "SETUSER", "default", "resetchannels"))
+      const put = yield* Effect.either(tickets.put("cli_test", yield* newTicket))
+      const isThere = valueOf(yield* tickets.get("cli_test")) === secret.ticket
+      assert.strictEqual(Either.isRight(put), isThere)
+    }))
+
+  test("without its scripts, or its keys, from one moment to the next, all goes on", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const system = yield* start(connect(server.port))
+      for (const round of [1, 2]) {
+        yield* workAll(system)
+        yield* Effect.promise(() => server.client.script("FLUSH"))
+        yield* workAll(system)
+        yield* Effect.promise(() => server.client.flushall())
+        assert.isTrue(Option.isNone(yield* system.tickets.get("cli_test")), `round ${round}`)
+        assert.isTrue(Option.isNone(yield* system.tokens.get(appKey)), `round ${round}`)
+      }
+      yield* workAll(system)
+      assert.deepStrictEqual(lines, [])
+    }))
+})
+
+const keys = {
+  ticket: "feishu:{cli_test}:ticket",
+  ticketClaim: "feishu:{cli_test}:claim:a",
+  token: "feishu:{cli_test/hash/app}:token",
+  tokenClaim: "feishu:{cli_test/hash/app}:claim"
+}
+
+/** Puts something in the place of everything, that has no end. */
+type Meddle = (client: Redis, key: string) => Promise<unknown>
+
+const garbage: Record<string, Meddle> = {
+  "a text": (client, key) => client.set(key, "garbage"),
+  "an empty text": (client, key) => client.set(key, ""),
+  "a number": (client, key) => client.set(key, "17"),
+  "bytes": (client, key) => client.set(key, Buffer.from([0, 255, 254, 128, 10])),
+  "a token without an end": (client, key) => client.set(key, " \"x\""),
+  "a token with another end": (client, key) => client.set(key, "9e99 \"x\""),
+  "an empty token": (client, key) => client.set(key, "1700000000000 \"\""),
+  "a token that is no text": (client, key) => client.set(key, "1700000000000 {}"),
+  "a list": (client, key) => client.rpush(key, "a"),
+  "a set": (client, key) => client.sadd(key, "a"),
+  "a sorted set": (client, key) => client.zadd(key, 1, "a"),
+  "a stream": (client, key) => client.xadd(key, "*", "a", "b"),
+  "a hash of other fields": (client, key) => client.hset(key, { a: "b" }),
+  "a ticket without a time": (client, key) => client.hset(key, { ticket: "\"x\"", dropped: "0" }),
+  "a ticket without a value": (client, key) => client.hset(key, { sentAt: "9000000000000", dropped: "0" }),
+  "a ticket of which nobody knows whether it was dropped": (client, key) =>
+    client.hset(key, { sentAt: "9000000000000", ticket: "\"x\"" }),
+  "a ticket with an empty value": (client, key) =>
+    client.hset(key, { sentAt: "9000000000000", ticket: "\"\"", dropped: "0" }),
+  "a ticket that is no JSON": (client, key) =>
+    client.hset(key, { sentAt: "9000000000000", ticket: "\"x\"y\"", dropped: "0" }),
+  "a ticket from beyond all time": (client, key) =>
+    client.hset(key, { sentAt: "8640000000000001", ticket: "\"x\"", dropped: "0" }),
+  "a ticket from infinity": (client, key) => client.hset(key, { sentAt: "inf", ticket: "\"x\"", dropped: "0" }),
+  "a ticket from a time that is no number": (client, key) =>
+    client.hset(key, { sentAt: "0x7fffffffffff", ticket: "\"x\"", dropped: "0" }),
+  "a ticket from a time with many digits": (client, key) =>
+    client.hset(key, { sentAt: "9".repeat(400), ticket: "\"x\"", dropped: "0" })
+}
+
+describe("Garbage on Redis", () => {
+  const shared = (meddle: Meddle, system: System, client: Redis) =>
+    Effect.gen(function*() {
+      const { tickets, tokens } = system
+      yield* Effect.promise(async () => {
+        await client.flushall()
+        await Promise.all(Object.values(keys).map((key) => meddle(client, key)))
+      })
+      assert.isTrue(Option.isNone(yield* tickets.get("cli_test")))
+      assert.isTrue(Option.isNone(yield* tickets.get("cli_test")))
+      assert.isTrue(Option.isNone(yield* tokens.get(appKey)))
+      assert.isTrue(Option.isNone(yield* tokens.get(appKey)))
+      yield* tickets.drop("cli_test", yield* newTicket)
+      yield* tokens.drop(appKey, tokenOf(secret.token))
+      assert.isTrue(Option.isNone(yield* tickets.claim("cli_test", "a", hour)))
+      assert.isTrue(Option.isSome(yield* tickets.claim("cli_test", "a", hour)))
+      assert.isTrue(Option.isNone(yield* tokens.claim(appKey, hour)))
+      assert.isTrue(Option.isSome(yield* tokens.claim(appKey, hour)))
+      yield* tickets.release("cli_test", "a")
+      assert.isTrue(Option.isNone(yield* tickets.claim("cli_test", "a", hour)))
+      assert.isTrue(yield* tickets.put("cli_test", yield* newTicket))
+      assert.strictEqual(valueOf(yield* tickets.get("cli_test")), secret.ticket)
+      yield* tokens.put(appKey, tokenOf(secret.token))
+      assert.strictEqual(valueOf(yield* tokens.get(appKey)), secret.token)
+      for (const key of Object.values(keys)) {
+        assert.isAbove(yield* Effect.promise(() => client.pttl(key)), 0, "it has an end again")
+      }
+    })
+
+  test("counts as absent, is told of once for each key, and gives way", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const broken: Array<string> = []
+      for (const [name, meddle] of Object.entries(garbage)) {
+        const before = lines.length
+        const system = yield* start(connect(server.port, { timeout: "2 seconds" }))
+        const exit = yield* Effect.exit(shared(meddle, system, server.client))
+        if (Exit.isFailure(exit)) broken.push(`${name}: ${Cause.pretty(exit.cause).split("\n")[0]}`)
+        yield* system.stop
+        const news = lines.slice(before)
+        // Where none of a ticket's fields is there, there is no ticket.
+        const ofTicket = name === "a hash of other fields" ? 0 : 1
+        const told = [keys.ticket, keys.token].map((key) => news.filter((line) => line.includes(key)).length)
+        if (told[0] !== ofTicket || told[1] !== 1) broken.push(`${name}: told ${told.join(" and ")} times`)
+      }
+      assert.deepStrictEqual(broken, [])
+    }))
+
+  const anyText = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 20 }),
+    fc.string({ unit: fc.constantFrom(..."0123456789-+.e \"{}[]\\:,x"), maxLength: 20 }),
+    fc.integer().map(String),
+    fc.constantFrom("1700000000000", "\"t\"", "0", "1", "-8640000000000000", "1700000000000 \"t\"", "null")
+  )
+
+  test("of any kind never breaks an operation", () =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const system = yield* start(connect(server.port, { timeout: "5 seconds" }))
+      const { tickets, tokens } = system
+      const runPromise = Runtime.runPromise(yield* Effect.runtime())
+      const run = (
+        [text, fields, isHash]: readonly [string, { sentAt: string; ticket: string; dropped: string }, boolean]
+      ) =>
+        Effect.gen(function*() {
+          yield* Effect.promise(async () => {
+            await server.client.flushall()
+            await Promise.all(
+              Object.values(keys).map((key) => isHash ? server.client.hset(key, fields) : server.client.set(key, text))
+            )
+          })
+          const there = yield* tickets.get("cli_test")
+          yield* tokens.get(appKey)
+          // Whatever can be read as a ticket is one, and nothing else stands in the way of another.
+          const fresh = yield* newTicket
+          const isKept = yield* tickets.put("cli_test", fresh)
+          const got = yield* tickets.get("cli_test")
+          if (Option.isNone(there) && fields.dropped !== "1") assert.isTrue(isKept)
+          if (isKept) assert.strictEqual(valueOf(got), secret.ticket)
+          yield* tokens.put(appKey, tokenOf(secret.token))
+          assert.strictEqual(valueOf(yield* tokens.get(appKey)), secret.token)
+          assert.isTrue(Option.isNone(yield* tickets.claim("cli_test", "a", hour)))
+          assert.isTrue(Option.isNone(yield* tokens.claim(appKey, hour)))
+        })
+      yield* Effect.promise(() =>
+        fc.assert(
+          fc.asyncProperty(
+            anyText,
+            fc.record({ sentAt: anyText, ticket: anyText, dropped: anyText }),
+            fc.boolean(),
+            (text, fields, isHash) => runPromise(run([text, fields, isHash]))
+          ),
+          { numRuns: 200 }
+        )
+      )
+    }))
+})
+
+describe("The end of the layer", () => {
+  const quick = (system: System) =>
+    Effect.map(Effect.timed(system.stop), ([took]) => assert.isBelow(Duration.toMillis(took), 200))
+
+  const watched = (system: System) =>
+    Effect.zipRight(
+      Effect.forkScoped(Effect.ignore(Stream.runDrain(system.tickets.changes("cli_test")))),
+      Effect.sleep("50 millis")
+    )
+
+  test("comes at once, whatever state the connection is in", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const proxy = yield* Proxy.make(server.port)
+      const [fresh, used, frozen, cut] = yield* Effect.all([
+        start(connect(server.port)),
+        start(connect(server.port)),
+        start(connect(server.port, { timeout: "1 minute" })),
+        start(connect(proxy.port))
+      ])
+      yield* quick(fresh)
+      yield* works(used)
+      yield* watched(used)
+      yield* quick(used)
+      yield* works(cut)
+      yield* watched(cut)
+      yield* proxy.go(Proxy.refused)
+      yield* proxy.cut
+      yield* Effect.sleep("100 millis")
+      yield* quick(cut)
+      yield* works(frozen)
+      yield* watched(frozen)
+      yield* server.freeze
+      const waiting = yield* Effect.fork(Effect.either(frozen.tickets.get("cli_test")))
+      const connecting = yield* start(connect(server.port, { timeout: "1 minute" }))
+      const also = yield* Effect.fork(Effect.either(connecting.tickets.get("cli_test")))
+      yield* Effect.sleep("100 millis")
+      yield* quick(connecting)
+      yield* quick(frozen)
+      assert.isTrue(Either.isLeft(
+        yield* Effect.timeoutFail(waiting, {
+          duration: "1 second",
+          onTimeout: () => "an operation outlives its connection"
+        })
+      ))
+      yield* Fiber.interruptFork(also)
+      yield* server.thaw
+      yield* server.kill
+      const down = yield* start(connect(server.port))
+      yield* Effect.sleep("100 millis")
+      yield* quick(down)
+      const sentinelless = yield* start(Layer.orDie(RedisConnection.layerUrl({
+        url: Redacted.make(`redis://127.0.0.1:${server.port}`),
+        sentinelMaster: "the-master"
+      })))
+      yield* Effect.sleep("100 millis")
+      yield* quick(sentinelless)
+      const clusterless = yield* start(RedisConnection.layerCluster([{ host: "127.0.0.1", port: server.port }]))
+      yield* Effect.sleep("100 millis")
+      yield* quick(clusterless)
+      const before = lines.length
+      yield* Effect.sleep("300 millis")
+      assert.strictEqual(lines.length, before, "nothing is told after the end")
+    }))
+
+  const example = fileURLToPath(new URL("process.ts", import.meta.url))
+
+  /** A process that uses a Redis, ends the layer, and has nothing else to do. */
+  const run = (...args: ReadonlyArray<string>) =>
+    Effect.async<{ readonly code: number | null; readonly output: string }>((resume) => {
+      const child = spawn(process.execPath, ["--import", "tsx", example, ...args], {
+        cwd: fileURLToPath(new URL("../../..", import.meta.url)),
+        stdio: ["ignore", "pipe", "pipe"]
+      })
+      let output = ""
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (bytes: Buffer) => {
+          output += bytes.toString()
+        })
+      }
+      child.on("close", (code) => resume(Effect.succeed({ code, output })))
+      return Effect.sync(() => child.kill("SIGKILL"))
+    })
+
+  test("leaves nothing behind that keeps the process", () =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const frozen = yield* RedisServer.make()
+      yield* frozen.freeze
+      const nobody = yield* RedisServer.freePort
+      const none = String(nobody)
+      const [there, away] = yield* Effect.all([
+        run("plain", String(server.port)),
+        run(
+          "plain",
+          none,
+          "plain",
+          String(frozen.port),
+          "sentinel",
+          none,
+          "cluster",
+          none,
+          "sentinel",
+          String(frozen.port)
+        )
+      ], { concurrency: "unbounded" }).pipe(
+        Effect.timeoutFail({ duration: "20 seconds", onTimeout: () => "a process does not end" })
+      )
+      yield* frozen.thaw
+      for (const [{ code, output }, used] of [[there, "Right"], [away, "Left, Left, Left, Left, Left"]] as const) {
+        assert.strictEqual(code, 0, output)
+        assert.include(output, `${used}: `)
+        assert.isBelow(Number(/outlived its layer by (\d+) ms/.exec(output)?.[1] ?? Number.NaN), 5000, output)
+      }
+    }))
+})
+
+describe("A command that was given up", () => {
+  test("is not carried out by a Redis that comes back", () =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const { tickets } = yield* start(connect(server.port))
+      yield* untilWorks(tickets.get("cli_test"))
+      yield* server.freeze
+      yield* Effect.forEach(Arr.range(1, 20), (n) => failing(tickets.claim("cli_test", `a${n}`, hour)), {
+        concurrency: "unbounded"
+      })
+      yield* server.kill
+      yield* Effect.forEach(Arr.range(1, 20), (n) => failing(tickets.claim("cli_test", `a${n}`, hour)), {
+        concurrency: "unbounded"
+      })
+      yield* server.start
+      yield* untilWorks(tickets.get("cli_test"))
+      yield* Effect.sleep("300 millis")
+      assert.deepStrictEqual(yield* Effect.promise(() => server.client.keys("*")), [])
+      const seen = yield* Effect.promise(() => server.client.info("commandstats"))
+      assert.notInclude(seen, "cmdstat_evalsha")
+    }))
+
+  test("to a Redis that was frozen, it holds its name no longer than it would have", () =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const { tickets } = yield* start(connect(server.port))
+      yield* tickets.release("cli_test", "a")
+      yield* server.freeze
+      yield* failing(tickets.claim("cli_test", "a", Duration.seconds(1)))
+      // The first may be in Redis's hands, those after it are not sent.
+      yield* Effect.sleep(timeout)
+      for (const n of Arr.range(1, 10)) yield* failing(tickets.claim("cli_test", `b${n}`, hour))
+      yield* server.thaw
+      yield* untilWorks(tickets.get("cli_test"))
+      assert.notInclude((yield* Effect.promise(() => server.client.keys("*"))).join(), "claim:b")
+      yield* until(tickets.claim("cli_test", "a", hour), Option.isNone)
+    }))
+})
+
+describe("A client that the program has", () => {
+  test("is left alone", () =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const theirs = yield* Effect.acquireRelease(
+        Effect.sync(() => new Redis({ port: server.port, keyPrefix: "theirs:" })),
+        (client) => Effect.sync(() => client.disconnect())
+      )
+      yield* Effect.promise(() => theirs.set("a", "b"))
+      const before = {
+        listeners: theirs.eventNames().map((name) => [String(name), theirs.listenerCount(name)]),
+        names: Object.getOwnPropertyNames(theirs).toSorted(),
+        options: { ...theirs.options },
+        id: yield* Effect.promise(() => theirs.client("ID"))
+      }
+      const system = yield* start(RedisConnection.layerClient(theirs, { timeout: `${timeout} millis` }))
+      yield* untilWorks(system.tickets.get("cli_test"))
+      yield* workAll(system)
+      assert.sameMembers(
+        (yield* Effect.promise(() => server.client.keys("*"))).map((key) => key.split("{")[0]),
+        ["theirs:a", "theirs:feishu:", "theirs:feishu:"].slice(0, 2)
+      )
+      yield* system.stop
+      assert.strictEqual(theirs.status, "ready")
+      assert.strictEqual(yield* Effect.promise(() => theirs.get("a")), "b")
+      assert.deepStrictEqual({
+        listeners: theirs.eventNames().map((name) => [String(name), theirs.listenerCount(name)]),
+        names: Object.getOwnPropertyNames(theirs).toSorted(),
+        options: { ...theirs.options },
+        id: yield* Effect.promise(() => theirs.client("ID"))
+      }, before)
+    }))
+})
+
+describe("The services on a Redis that goes away", () => {
+  const verificationToken = "the verification token"
+
+  const deliver = (type: "app_ticket" | "app_open", id: string) =>
+    Effect.gen(function*() {
+      const subscription = yield* EventSubscription.EventSubscription
+      const now = yield* Clock.currentTimeMillis
+      const event = type === "app_ticket"
+        ? { app_id: "cli_test", app_ticket: secret.ticket, type }
+        : { app_id: "cli_test", tenant_key: "tenant_1", type }
+      const body = JSON.stringify({
+        ts: (now / 1000).toFixed(3),
+        uuid: id,
+        token: verificationToken,
+        type: "event_callback",
+        event
+      })
+      const [took, { status }] = yield* Effect.timed(EventSubscription.answer(subscription, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: Effect.sync(() => new TextEncoder().encode(body))
+      }))
+      return { status, millis: Duration.toMillis(took) }
+    })
+
+  /** The whole loop: the emulator pushes to the subscription, both stores are on this Redis. */
+  const services = (port: number) =>
+    Layer.effectDiscard(Effect.gen(function*() {
+      const { updateApp } = yield* Emulator.Emulator
+      const url = EmulatorTest.requestUrl(yield* EventSubscription.EventSubscription)
+      yield* Effect.orDie(updateApp("cli_test", (app) => ({ ...app, requestUrl: url })))
+    })).pipe(
+      Layer.provideMerge(AccessToken.layer()),
+      Layer.provideMerge(
+        Layer.merge(AppTicket.layer(), EventSubscription.layer({ handlers: [EventHandler.all(() => Effect.void)] }))
+      ),
+      Layer.provideMerge(Systems.over(RedisConnection.layer({ port }))),
+      Layer.provideMerge(EmulatorTest.layer({
+        pushDelay: 0,
+        app: { verificationToken: Redacted.make(verificationToken), tenants: ["tenant_1", "tenant_2"] }
+      }))
+    )
+
+  test("the webhook answers 503 in time, memory keeps serving, and all is well when it is back", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      yield* Effect.gen(function*() {
+        const { tenant } = yield* AccessToken.AccessToken
+        const ticket = yield* AppTicket.get
+        const token = yield* tenant("tenant_1")
+        assert.strictEqual((yield* deliver("app_open", "before")).status, 200)
+        const before = lines.length
+        yield* server.kill
+        for (const n of Arr.range(1, 5)) {
+          for (const type of ["app_ticket", "app_open"] as const) {
+            const { millis, status } = yield* deliver(type, `meanwhile-${n}`)
+            assert.strictEqual(status, 503)
+            assert.isBelow(millis, 2000)
+          }
+        }
+        const [tickets, ticketsAgain] = yield* Effect.timed(Effect.replicateEffect(AppTicket.get, 1000))
+        const [tokens, tokensAgain] = yield* Effect.timed(Effect.replicateEffect(tenant("tenant_1"), 1000))
+        yield* Effect.logDebug(
+          `1000 from memory: tickets ${Duration.format(tickets)}, tokens ${Duration.format(tokens)}`
+        )
+        assert.isBelow(Duration.toMillis(tickets), 500)
+        assert.isBelow(Duration.toMillis(tokens), 500)
+        for (const again of ticketsAgain) assert.deepStrictEqual(again.value, ticket.value)
+        for (const again of tokensAgain) assert.deepStrictEqual(again.value, token.value)
+        const cold = yield* timed(tenant("tenant_2"))
+        assert.isTrue(Either.isRight(cold.result), "the platform is asked instead")
+        assert.isBelow(cold.millis, 3000)
+        assert.isAtMost(lines.length - before, 8, lines.join("\n"))
+        yield* server.start
+        yield* until(deliver("app_ticket", "after"), ({ status }) => status === 200)
+        assert.strictEqual((yield* deliver("app_open", "after")).status, 200)
+        assert.strictEqual((yield* deliver("app_open", "meanwhile-1")).status, 200, "it was not handled before")
+        assert.deepStrictEqual({ ...told(lines), all: 0 }, { away: 1, back: 1, all: 0 })
+      }).pipe(Effect.provide(services(server.port)))
+    }))
+
+  test("a process that starts without Redis gets what it needs when that is there", () =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make({ isStarted: false })
+      yield* Effect.gen(function*() {
+        const failed = yield* timed(AppTicket.get)
+        assert.isTrue(Either.isLeft(failed.result))
+        assert.isBelow(failed.millis, 2000)
+        yield* server.start
+        const { tenant } = yield* AccessToken.AccessToken
+        yield* untilWorks(tenant("tenant_1"))
+      }).pipe(Effect.provide(services(server.port)))
+    }))
+})
