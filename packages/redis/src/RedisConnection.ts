@@ -9,6 +9,7 @@ import type * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as MetricLabel from "effect/MetricLabel"
 import type * as Option from "effect/Option"
@@ -132,6 +133,9 @@ const ofCluster = (timeout: number, redisOptions: ClusterOptions["redisOptions"]
     }
   }) satisfies ClusterOptions
 
+/** As `ioredis` says that it has no connection, and may queue nothing. */
+const isUnsent = (error: unknown): boolean => error instanceof Error && error.message.includes("enableOfflineQueue")
+
 /**
  * Begins to connect, and does not wait for it: where Redis is away, its commands fail, and what needs none of them works.
  */
@@ -161,10 +165,11 @@ const make = (
 
     /** The time limit of a command is that of the client, which is spared the fibers that Effect's would take. */
     const sent = (command: string, answer: () => Promise<unknown>): Effect.Effect<unknown, RedisError> =>
-      Effect.zipRight(
-        link.ready,
-        Effect.tryPromise({ try: answer, catch: (error) => failed(error, command) })
-      ).pipe(
+      Effect.zipRight(link.ready, Effect.tryPromise({ try: answer, catch: identity })).pipe(
+        Effect.tapError((error) => Effect.sync(() => isUnsent(error) && link.lost())),
+        // Once more, by the next connection: it has not left this machine.
+        Effect.retry({ times: 1, while: isUnsent }),
+        Effect.mapError((error) => error instanceof RedisError ? error : failed(error, command)),
         Effect.tapError(({ reason }) =>
           Effect.sync(() => {
             RedisMetrics.failures.unsafeUpdate(1, [MetricLabel.make("reason", reason)])

@@ -19,6 +19,8 @@ export interface Link {
   readonly start: () => void
   /** Makes another: on this one an answer is overdue. */
   readonly renew: () => void
+  /** It is about to be closed: nothing can be sent by it any more. */
+  readonly lost: () => void
   /** Waits for the connection, if it has been away for a moment only. */
   readonly ready: Effect.Effect<void, RedisError>
 }
@@ -72,6 +74,17 @@ export const make = (client: Client, options: {
     const start = () => {
       if (client.status === "wait" || client.status === "end") client.connect().catch(() => {})
     }
+    const lost = () => {
+      isRenewing = false
+      if (isReady) {
+        isReady = false
+        since = now()
+        RedisMetrics.losses.unsafeUpdate(1, labels)
+        options.onLost?.()
+      }
+      if (options.isTold) RedisMetrics.up.unsafeUpdate(0, [])
+      away()
+    }
     const listeners = {
       ready: () => {
         if (isTold) {
@@ -91,17 +104,7 @@ export const make = (client: Client, options: {
         // The sentinels may be away without a connection that could be lost.
         if (!isReady) away()
       },
-      close: () => {
-        isRenewing = false
-        if (isReady) {
-          isReady = false
-          since = now()
-          RedisMetrics.losses.unsafeUpdate(1, labels)
-          options.onLost?.()
-        }
-        if (options.isTold) RedisMetrics.up.unsafeUpdate(0, [])
-        away()
-      },
+      close: lost,
       end: () => {
         if (!isClosing) run(Effect.delay(Effect.sync(start), pause))
       }
@@ -123,6 +126,7 @@ export const make = (client: Client, options: {
       address,
       isReady: () => isReady,
       start,
+      lost,
       renew: () => {
         // A cluster has a connection to each node, which looks after itself.
         if (!isReady || isRenewing || client.isCluster) return
