@@ -8,11 +8,16 @@ import { fileURLToPath } from "node:url"
 
 const examples = fileURLToPath(new URL("..", import.meta.url))
 
+/** By program: each is built once. */
+const built = new Map<string, Promise<unknown>>()
+
 /** The arguments for `node` that run this program, a path from the folder of the examples. */
 export const bundled = (program: string): Effect.Effect<string> =>
   Effect.as(
-    Effect.promise(() =>
-      build({
+    Effect.promise(() => {
+      const known = built.get(program)
+      if (known !== undefined) return known
+      const made = build({
         entryPoints: [examples + program],
         outdir: `${examples}build/bundled`,
         outbase: examples,
@@ -26,6 +31,8 @@ export const bundled = (program: string): Effect.Effect<string> =>
         sourcemap: "inline",
         logLevel: "silent"
       })
-    ),
+      built.set(program, made)
+      return made
+    }),
     `${examples}build/bundled/${program.replace(/\.ts$/, ".mjs")}`
   )

@@ -450,7 +450,7 @@ describe("RetryPolicy, any sequence of outcomes", () => {
         assert.isAtMost(run.attempts.length, policy.retries + 1)
         assert.isAtMost(run.total, policy.totalTimeout)
       }),
-    { fastCheck: { numRuns: 100 }, timeout: 60_000 }
+    { fastCheck: { numRuns: 50 }, timeout: 60_000 }
   )
 
   it.effect.prop(

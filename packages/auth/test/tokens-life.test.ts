@@ -33,6 +33,7 @@ import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import * as TicketStore from "../src/TicketStore.js"
 import * as TokenStore from "../src/TokenStore.js"
+import { pass, withQuickClock } from "./quickClock.js"
 
 const appId = "cli_test"
 
@@ -75,25 +76,28 @@ const counts = (calls: ReadonlyArray<Call>) => ({
 })
 
 /** Collects the calls, of which the journal keeps but the newest. */
-const collectCalls = Effect.gen(function*() {
-  const calls: Array<Call> = []
-  const { changes } = yield* Emulator.Emulator
-  yield* Effect.forkScoped(
-    Stream.runForEach(changes, (entry) => Effect.sync(() => void (isCall(entry) && calls.push(entry))))
-  )
-  yield* TestClock.adjust(0)
-  return {
-    calls,
-    /** Those that this makes. */
-    during: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-      Effect.gen(function*() {
-        const before = calls.length
-        yield* effect
-        yield* TestClock.adjust(0)
-        return calls.slice(before)
-      })
-  }
-})
+const collectCallsBy = (settle: Effect.Effect<void>) =>
+  Effect.gen(function*() {
+    const calls: Array<Call> = []
+    const { changes } = yield* Emulator.Emulator
+    yield* Effect.forkScoped(
+      Stream.runForEach(changes, (entry) => Effect.sync(() => void (isCall(entry) && calls.push(entry))))
+    )
+    yield* settle
+    return {
+      calls,
+      /** Those that this makes. */
+      during: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+        Effect.gen(function*() {
+          const before = calls.length
+          yield* effect
+          yield* settle
+          return calls.slice(before)
+        })
+    }
+  })
+
+const collectCalls = collectCallsBy(TestClock.adjust(0))
 
 /** One process of the service, as it starts: over the stores of those before. */
 const service = (appSecret: Redacted.Redacted) =>
@@ -180,7 +184,7 @@ describe("Three days of calls by 200 tenants", () => {
     () =>
       Effect.gen(function*() {
         const emulator = yield* Emulator.Emulator
-        const { calls, during } = yield* collectCalls
+        const { calls, during } = yield* collectCallsBy(pass(0))
         const due = yield* plan
         const newSecret = Redacted.make("the new app secret")
         let running = yield* begin(secrets.appSecret)
@@ -219,19 +223,19 @@ describe("Three days of calls by 200 tenants", () => {
           if (now === burst - 24) yield* Effect.provide(queryAll([early, late]), running.context)
           if (now === burst - 1) {
             // A token lives for 117 minutes to those who use it: they began 115 ago.
-            yield* TestClock.adjust(Duration.toMillis("2 minutes") - 1)
+            yield* pass(Duration.toMillis("2 minutes") - 1)
             yield* Fiber.join(calling)
             const before = yield* during(Effect.provide(queryAll(Arr.replicate(early, 500)), running.context))
             assert.strictEqual(before.filter(({ tenantKey }) => tenantKey === early).length, 501)
             assert.strictEqual(before.filter(to(paths.tenant)).length, 1)
-            yield* TestClock.adjust(1)
+            yield* pass(1)
             const after = yield* during(Effect.provide(queryAll(Arr.replicate(late, 500)), running.context))
             assert.strictEqual(after.filter(({ tenantKey }) => tenantKey === late).length, 501)
             assert.strictEqual(after.filter(to(paths.tenant)).length, 1)
             assert.isAtMost(before.concat(after).filter(to(paths.app)).length, 1)
-            yield* TestClock.adjust("3 minutes")
+            yield* pass("3 minutes")
           } else {
-            yield* TestClock.adjust(step)
+            yield* pass(step)
             yield* Fiber.join(calling)
           }
         }
@@ -316,9 +320,9 @@ describe("Three days of calls by 200 tenants", () => {
         assert.deepStrictEqual(calls.filter((call) => isIn(quiet, stepOf(call))), [])
       }).pipe(
         Effect.provide(platform([...tenants.map(({ key }) => key), early, late])),
-        withoutCallTimeouts,
         Effect.withTracerEnabled(false),
         Effect.scoped,
+        withQuickClock,
         Effect.provide(silent)
       ),
     120_000

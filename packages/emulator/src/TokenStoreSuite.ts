@@ -259,7 +259,7 @@ export const suite = <E>(name: string, store: Layer.Layer<TokenStore, E>, option
       {
         timeout: StoreSuite.timeout,
         fastCheck: {
-          numRuns: 150,
+          numRuns: 60,
           examples: strangeKeys
         }
       }
@@ -280,7 +280,7 @@ export const suite = <E>(name: string, store: Layer.Layer<TokenStore, E>, option
       {
         timeout: StoreSuite.timeout,
         fastCheck: {
-          numRuns: 150,
+          numRuns: 60,
           examples: [
             [appKey(""), token("x".repeat(4096), 8.64e15 - epoch)],
             [appKey(""), token("{\"token\":1}", -8.64e15 - epoch)],

@@ -39,7 +39,7 @@ import { counted, start, ticketOf, timed, until, untilWorks, valueOf } from "./s
 
 const timeout = 300
 /** What a busy machine may take besides. */
-const slack = 400
+const slack = 1500
 
 const password = "the-password"
 const secret = { ticket: "the-secret-ticket", token: "the-secret-token" }
@@ -130,12 +130,12 @@ describe("Where Redis is", () => {
       const server = yield* RedisServer.make({ isStarted: false })
       const before = yield* counted.failures("Away")
       const [took, system] = yield* Effect.timed(start(connect(server.port)))
-      assert.isBelow(Duration.toMillis(took), 200)
+      assert.isBelow(Duration.toMillis(took), 1500)
       yield* failAll(system)
       yield* Effect.sleep(timeout)
       for (const operation of operations(system)) {
         const { description, millis } = yield* failing(operation)
-        assert.isBelow(millis, 100, "at once, for it has been away for long")
+        assert.isBelow(millis, 250, "at once, for it has been away for long")
         assert.include(description, `Redis at 127.0.0.1:${server.port} is away`)
         assert.include(description, "ECONNREFUSED")
       }
@@ -226,7 +226,7 @@ describe("Where Redis is", () => {
       const first = yield* failAll(system, timeout - 50)
       assert.isTrue(first.some(({ description }) => description.includes("did not answer within 300ms")))
       yield* Effect.sleep(timeout)
-      for (const operation of operations(system)) assert.isBelow((yield* failing(operation)).millis, 100)
+      for (const operation of operations(system)) assert.isBelow((yield* failing(operation)).millis, 250)
       const after = yield* Effect.all([counted.failures("Timeout"), counted.failures("Away")])
       assert.strictEqual(after[0] + after[1] - before[0] - before[1], 24)
       assert.isAtLeast(after[0] - before[0], 1)
@@ -482,7 +482,7 @@ describe("Where Redis is", () => {
       )
       yield* failAll(system)
       yield* Effect.sleep(timeout)
-      for (const operation of operations(system)) assert.isBelow((yield* failing(operation)).millis, 100)
+      for (const operation of operations(system)) assert.isBelow((yield* failing(operation)).millis, 250)
       assert.include((yield* failing(system.tickets.get("cli_test"))).description, "WRONGPASS")
       assert.deepStrictEqual(told(lines), { away: 1, back: 0, all: 1 })
       yield* Effect.promise(() => server.client.config("SET", "requirepass", password))
@@ -688,7 +688,7 @@ describe("Garbage on Redis", () => {
 
 describe("The end of the layer", () => {
   const quick = (system: System) =>
-    Effect.map(Effect.timed(system.stop), ([took]) => assert.isBelow(Duration.toMillis(took), 200))
+    Effect.map(Effect.timed(system.stop), ([took]) => assert.isBelow(Duration.toMillis(took), 1500))
 
   const watched = (system: System) =>
     Effect.zipRight(
@@ -941,13 +941,13 @@ describe("The services on a Redis that goes away", () => {
         yield* Effect.logDebug(
           `1000 from memory: tickets ${Duration.format(tickets)}, tokens ${Duration.format(tokens)}`
         )
-        assert.isBelow(Duration.toMillis(tickets), 500)
-        assert.isBelow(Duration.toMillis(tokens), 500)
+        assert.isBelow(Duration.toMillis(tickets), 2000)
+        assert.isBelow(Duration.toMillis(tokens), 2000)
         for (const again of ticketsAgain) assert.deepStrictEqual(again.value, ticket.value)
         for (const again of tokensAgain) assert.deepStrictEqual(again.value, token.value)
         const cold = yield* timed(tenant("tenant_2"))
         assert.isTrue(Either.isRight(cold.result), "the platform is asked instead")
-        assert.isBelow(cold.millis, 3000)
+        assert.isBelow(cold.millis, 5000)
         assert.isAtMost(lines.length - before, 8, lines.join("\n"))
         yield* server.start
         yield* until(deliver("app_ticket", "after"), ({ status }) => status === 200)
@@ -963,7 +963,7 @@ describe("The services on a Redis that goes away", () => {
       yield* Effect.gen(function*() {
         const failed = yield* timed(AppTicket.get)
         assert.isTrue(Either.isLeft(failed.result))
-        assert.isBelow(failed.millis, 2000)
+        assert.isBelow(failed.millis, 3000)
         yield* server.start
         const { tenant } = yield* AccessToken.AccessToken
         yield* untilWorks(tenant("tenant_1"))

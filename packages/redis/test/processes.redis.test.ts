@@ -258,14 +258,18 @@ describe.concurrent("processes that are killed", () => {
 
       const sent = (yield* pushes("app_ticket")).filter(({ attempt }) => attempt === 1)
       assert.strictEqual(sent.length, 5)
-      const newest = yield* Effect.forEach(yield* pages("/newest"), ticketOf)
-      assert.isTrue(isSame(newest.map(({ hash }) => hash)))
       const [last = 0, before = 0] = sent.map(({ at }) => at).toSorted((a, b) => b - a)
-      for (const { sentAt } of newest) assert.isTrue(before < sentAt && sentAt <= last, `${before} ${sentAt} ${last}`)
+      const newest = Effect.flatMap(pages("/newest"), Effect.forEach(ticketOf))
+      // Its first delivery may have met with one that was being killed: the next comes 15 s later.
+      const haveTheLast = Effect.map(newest, (all) =>
+        isSame(all.map(({ hash }) => hash)) && all.every(({ sentAt }) => before < sentAt && sentAt <= last))
+      yield* until("all have the last ticket", haveTheLast, "30 seconds")
       yield* pages("/ticket")
       assert.strictEqual((yield* calls(paths.resend)).length, 1)
 
-      for (const tenant of tenants) assert.isTrue(isSame(yield* pages(`/token?tenant=${tenant}`)), tenant)
+      for (const tenant of tenants) {
+        assert.isTrue(isSame(yield* pages(`/token?tenant=${tenant}`)), tenant)
+      }
       assert.isAtMost((yield* calls(paths.tenantToken)).length, tenants.length + 2)
       assert.isAtMost((yield* calls(paths.appToken)).length, 1 + 2)
     }), 90_000)
@@ -422,7 +426,7 @@ describe.concurrent("processes that are killed", () => {
       yield* Effect.sleep("100 millis")
       ends.push(yield* at(2).terminate)
       yield* Effect.logDebug(`ended after ${ends.map(Duration.format).join(", ")}`)
-      for (const took of ends) assert.isBelow(Duration.toMillis(took), 1000)
+      for (const took of ends) assert.isBelow(Duration.toMillis(took), 3000)
       for (const { output } of yield* servers) {
         const text = yield* output
         for (const secret of Object.values(secrets)) assert.notInclude(text, secret)

@@ -152,7 +152,7 @@ describe("A URL of Redis", () => {
           for (const part of [password, written, encodeURIComponent(password)]) assert.notInclude(text, part)
         }
       }),
-    { fastCheck: { numRuns: 300 } }
+    { fastCheck: { numRuns: 100 } }
   )
 })
 
