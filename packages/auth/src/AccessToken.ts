@@ -66,7 +66,11 @@ export type AccessTokenError = AppTicket.TicketError
 export interface Service {
   /** The app access token. */
   readonly app: Effect.Effect<Token, AccessTokenError>
-  /** That tenant's access token. A self-built app has one tenant, its own, and so one token, whatever the key. */
+  /**
+   * That tenant's access token. A self-built app has one tenant, its own, and so one token, whatever the key.
+   *
+   * Where another process that shares the `TokenStore` gets it, this one waits for it, up to 40 s, and then gets it itself.
+   */
   readonly tenant: (tenantKey: string) => Effect.Effect<Token, AccessTokenError>
   /**
    * Never hands out this token again: the platform has refused it (`ApiError` of kind `TokenInvalid`). A newer one, which
@@ -169,6 +173,8 @@ interface Place {
   failures: number
   /** The values that were invalidated last, should the store still have one of them. */
   refused: ReadonlyArray<string>
+  /** What another process has found to be invalid since the fetch under way began. */
+  dropped: ReadonlyArray<string>
   /** The number of its last use. */
   used: number
 }
@@ -258,6 +264,7 @@ const makeWith = (
       pending: undefined,
       failures: 0,
       refused: [],
+      dropped: [],
       used: 0
     })
     const tenants = new Map<string, Place>()
@@ -334,8 +341,10 @@ const makeWith = (
       return Effect.gen(function*() {
         const since = yield* monotonicMillis
         for (let look = firstLook;; look = Math.min(look * 2, lastLook)) {
-          const taken = yield* orElse(Option.none<Duration.Duration>())(store.claim(key, leaseFor))
-          if (Option.isNone(taken)) {
+          const taken = yield* Effect.option(store.claim(key, leaseFor))
+          // Nobody can say whose turn it is.
+          if (Option.isNone(taken)) return yield* own
+          if (Option.isNone(taken.value)) {
             return yield* Effect.ensuring(
               // It may have come between the last look and the claim.
               Effect.flatMap(shared, (got) => got ? Effect.succeed(got) : Effect.raceFirst(own, renewLease)),
@@ -343,7 +352,7 @@ const makeWith = (
             )
           }
           if ((yield* monotonicMillis) - since > patience) return yield* own
-          yield* Effect.sleep(Duration.min(taken.value, Duration.millis(look)))
+          yield* Effect.sleep(Duration.min(taken.value.value, Duration.millis(look)))
           const got = yield* shared
           if (got !== undefined) return got
         }
@@ -395,9 +404,7 @@ const makeWith = (
       const deferred = Deferred.unsafeMake<Token, AccessTokenError>(FiberId.none)
       place.pending = deferred
       fetches++
-      const { refused } = place
-      /** Another process has found it to be invalid before all of them had it. */
-      const isRefusedSince = (value: string) => place.refused.includes(value) && !refused.includes(value)
+      place.dropped = []
       const fetched = Effect.flatMap(
         fromStore(place),
         (held) => held === undefined ? fromPlatform(place) : Effect.succeed(held)
@@ -406,7 +413,7 @@ const makeWith = (
         place.pending = undefined
         fetches--
         if (Exit.isSuccess(exit)) {
-          if (!isRefusedSince(Redacted.value(exit.value.token.value))) hold(place, exit.value)
+          if (!place.dropped.includes(Redacted.value(exit.value.token.value))) hold(place, exit.value)
           place.failures = 0
           makeRoom()
         } else if (place.held === undefined) {
@@ -475,17 +482,13 @@ const makeWith = (
     const appPlace = placeOf(Option.none())
     const app = Effect.clockWith((clock) => tokenOf(appPlace, clock))
 
-    const refuse = (place: Place, value: Redacted.Redacted) => {
-      if (place.held !== undefined && isSame(place.held.token, { value })) hold(place, undefined)
-      place.refused = [...place.refused.slice(-3), Redacted.value(value)]
-    }
-
     const invalidate = (place: Place, token: Token) =>
       Effect.suspend(() => {
         const isHeld = place.held !== undefined && isSame(place.held.token, token)
         if (!isHeld && place.refused.includes(Redacted.value(token.value))) return Effect.void
+        if (isHeld) hold(place, undefined)
+        place.refused = [...place.refused.slice(-3), Redacted.value(token.value)]
         // Another process may hand it out still, also where there is a newer one here.
-        refuse(place, token.value)
         return orElse(undefined)(store.drop(keyOf(place), token))
       })
 
@@ -523,7 +526,10 @@ const makeWith = (
         onSome: (tenantKey) => tenants.get(calls.placeOf(tenantKey))
       })
       // One's own comes back, too, maybe after the platform has given the same token again.
-      if (place !== undefined && !place.refused.includes(Redacted.value(value))) refuse(place, value)
+      if (place === undefined || place.refused.includes(Redacted.value(value))) return
+      if (place.held !== undefined && isSame(place.held.token, { value })) hold(place, undefined)
+      // What the store has of it from now on is another process's, to which the platform has given it again.
+      if (place.pending !== undefined) place.dropped = [...place.dropped, Redacted.value(value)]
     }
     run(
       Stream.runForEach(store.drops(appId), (dropped) => Effect.sync(() => refuseDropped(dropped))).pipe(

@@ -316,7 +316,9 @@ export const make = (
       if (askedAt === undefined) {
         heldBackUntil = (yield* monotonicMillis) + Duration.toMillis(left)
         yield* Effect.logInfo(
-          `the platform was asked lately: the next resend follows in ${inSeconds(Duration.toMillis(left))}`
+          `the platform was asked lately: its push is awaited, and the next resend follows in ${
+            inSeconds(Duration.toMillis(left))
+          }`
         )
       }
       yield* Effect.sleep(left)

@@ -89,7 +89,7 @@ export interface Service {
   ) => Effect.Effect<Option.Option<Duration.Duration>, TicketStoreError>
   /** The name is held for so long from now, whoever has it. */
   readonly hold: (appId: string, name: string, duration: Duration.Duration) => Effect.Effect<void, TicketStoreError>
-  /** The name is free. */
+  /** The name is free. It may stay with another process that has it by now. */
   readonly release: (appId: string, name: string) => Effect.Effect<void, TicketStoreError>
 }
 

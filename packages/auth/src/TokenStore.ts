@@ -104,7 +104,7 @@ export interface Service {
   ) => Effect.Effect<Option.Option<Duration.Duration>, TokenStoreError>
   /** To get this token is yours for so long from now. */
   readonly hold: (key: Key, duration: Duration.Duration) => Effect.Effect<void, TokenStoreError>
-  /** To get this token is anybody's. */
+  /** To get this token is anybody's. It may stay with another process that has claimed it by now. */
   readonly release: (key: Key) => Effect.Effect<void, TokenStoreError>
 }
 

@@ -639,6 +639,20 @@ describe("a token that one process has invalidated", () => {
       assert.strictEqual(tenant.seen.length, 2)
     }).pipe(test))
 
+  it.effect("and which the platform gives again to one costs the others no call", () =>
+    Effect.gen(function*() {
+      const store = yield* TokenStore.makeMemory()
+      const { client, tenant } = platform({ tenant: [issued("tenant", "the-same")] })
+      const processes = yield* startThree({ store, client })
+      const [one] = processes
+      yield* valuesNow(processes)
+      yield* one.invalidate(yield* one.tenant("a"))
+      yield* settle
+      assert.strictEqual(valueOf(yield* one.tenant("a")), "the-same")
+      assert.deepStrictEqual(yield* valuesNow(processes), Arr.replicate("the-same", 3))
+      assert.strictEqual(tenant.seen.length, 2)
+    }).pipe(test))
+
   it.effect("of another secret, another app, an unknown tenant or an older time changes nothing", () =>
     Effect.gen(function*() {
       const { counts, keyOf, memory, store } = yield* observed

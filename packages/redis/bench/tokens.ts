@@ -2,7 +2,7 @@
  * What the tokens of many tenants cost on Redis: how many bytes each takes there, and how long it takes to have one from
  * memory and from Redis.
  *
- *     npx tsx packages/redis/bench/tokens.ts
+ *     npx tsx --tsconfig packages/redis/bench/tsconfig.json packages/redis/bench/tokens.ts
  *
  * It starts a Redis of its own. What is printed of times are medians of rounds in turns, beside the bare client's.
  */

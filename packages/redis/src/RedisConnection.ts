@@ -5,19 +5,18 @@
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
-import type * as ConfigError from "effect/ConfigError"
+import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as MetricLabel from "effect/MetricLabel"
-import type * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
 import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from "ioredis"
-import { createHash } from "node:crypto"
+import type { Connection } from "./internal/connection.js"
 import * as Link from "./internal/link.js"
 import * as Messages from "./internal/messages.js"
 import { fromUrl } from "./internal/url.js"
@@ -26,52 +25,14 @@ import { RedisError, type RedisUrlError } from "./RedisError.js"
 import * as RedisMetrics from "./RedisMetrics.js"
 
 /**
- * A script that reads and writes one key, in one atomic step. Its arguments are its `ARGV`.
+ * What it does is between it and the stores of this package.
  *
- * @since 0.1.0
- * @category models
- */
-export interface Script {
-  readonly lua: string
-  /** By which Redis knows it. */
-  readonly sha: string
-}
-
-/**
- * @since 0.1.0
- * @category constructors
- */
-export const script = (lua: string): Script => ({ lua, sha: createHash("sha1").update(lua).digest("hex") })
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Service {
-  /** Sends a command about one key. */
-  readonly send: (
-    command: string,
-    key: string,
-    ...args: ReadonlyArray<string | number>
-  ) => Effect.Effect<unknown, RedisError>
-  /** Runs a script on one key. */
-  readonly run: (
-    script: Script,
-    key: string,
-    ...args: ReadonlyArray<string | number>
-  ) => Effect.Effect<unknown, RedisError>
-  /**
-   * The messages of a channel. None: they come from now on, and some may have been missed before. It does not fail: while
-   * there is no connection no message comes.
-   */
-  readonly messages: (channel: string) => Stream.Stream<Option.Option<string>>
-}
-
-/**
  * @since 0.1.0
  * @category tags
  */
-export class RedisConnection extends Context.Tag("@effect-feishu/redis/RedisConnection")<RedisConnection, Service>() {}
+export class RedisConnection
+  extends Context.Tag("@effect-feishu/redis/RedisConnection")<RedisConnection, Connection>()
+{}
 
 /**
  * @since 0.1.0
@@ -79,23 +40,28 @@ export class RedisConnection extends Context.Tag("@effect-feishu/redis/RedisConn
  */
 export interface Settings {
   /**
-   * No command takes longer: it fails then. Where Redis has been away for that long, it fails at once. The platform waits
-   * 3 s for the answer to a delivery. Default: 1 s.
+   * An answer of Redis's that takes longer is not waited for, and neither is a connection that has been lost; where Redis
+   * has been away for that long, a command fails at once. The platform waits 3 s for the answer to a delivery. Default:
+   * 1 s.
    */
   readonly timeout?: Duration.DurationInput | undefined
 }
 
 /**
  * A command that has been given up must not be carried out later, as it would be from a queue: a claim would then be made
- * for nobody.
+ * for nobody. In a cluster it may be, for a client of a cluster has a queue for each node that cannot be turned off: hence
+ * the short time for a connection.
  */
 const ofConnection = (timeout: number) =>
   ({
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     autoResubscribe: false,
+    enableAutoPipelining: false,
     commandTimeout: timeout,
+    connectTimeout: Math.max(timeout, 2000),
     disconnectTimeout: 100,
+    keepAlive: 15_000,
     stringNumbers: false
   }) satisfies RedisOptions
 
@@ -104,7 +70,8 @@ const onceInAWhile = () => {
   let last = -Infinity
   return ({ message }: Error) => {
     const now = performance.now()
-    if (!message.startsWith("READONLY") || now - last < 5000) return false
+    // Within a sentence, where a script of Redis 6.2 met with it.
+    if (!message.includes("READONLY") || now - last < 5000) return false
     last = now
     return 1
   }
@@ -114,6 +81,7 @@ const ofRedis = (timeout: number) =>
   ({
     ...ofConnection(timeout),
     sentinelCommandTimeout: timeout,
+    retryStrategy: (times: number) => Math.min(times * 50, 2000),
     lazyConnect: true,
     enableOfflineQueue: false,
     reconnectOnError: onceInAWhile()
@@ -123,6 +91,7 @@ const ofCluster = (timeout: number, redisOptions: ClusterOptions["redisOptions"]
   ({
     lazyConnect: true,
     enableOfflineQueue: false,
+    enableAutoPipelining: false,
     // A replica may not have yet what was just written.
     scaleReads: "master",
     redisOptions: {
@@ -142,7 +111,7 @@ const isUnsent = (error: unknown): boolean => error instanceof Error && error.me
 const make = (
   open: (timeout: number) => Link.Client,
   settings: Settings | undefined
-): Effect.Effect<Service, never, Scope.Scope> =>
+): Effect.Effect<Connection, never, Scope.Scope> =>
   Effect.gen(function*() {
     const timeout = Duration.decode(settings?.timeout ?? "1 second")
     const opened = () => open(Duration.toMillis(timeout))
@@ -192,8 +161,9 @@ const make = (
   })
 
 /**
- * On one Redis or Valkey, or a master that sentinels know, by the options of `ioredis`. Those that say what becomes of a
- * command without a connection are set by this library.
+ * On one Redis or Valkey, or a master that sentinels know, by the options of `ioredis`. Set by this
+ * library are those that say what becomes of a connection that is lost and of a command meanwhile: `retryStrategy`,
+ * `reconnectOnError`, `commandTimeout`, `connectTimeout`, `disconnectTimeout`, `keepAlive`, the queues, pipelining.
  *
  * The connection is made in the background, again and again where it fails, and ends with the layer's scope.
  *
@@ -204,7 +174,7 @@ export const layer = (options: RedisOptions, settings?: Settings): Layer.Layer<R
   Layer.scoped(RedisConnection, make((timeout) => new Redis({ ...options, ...ofRedis(timeout) }), settings))
 
 /**
- * On a cluster, by its first nodes and the options of `ioredis`: see `layer`.
+ * On a cluster, by its first nodes and the options of `ioredis`: see `layer`. It reads from masters only.
  *
  * @since 0.1.0
  * @category layers
@@ -286,7 +256,13 @@ export const config: Config.Config<UrlOptions> = Config.all({
   // Not `Config.redacted`, which masks even the sentence that says that the variable is missing.
   url: Config.map(Config.string("FEISHU_REDIS_URL"), Redacted.make),
   sentinelMaster: optional("FEISHU_REDIS_SENTINEL_MASTER"),
-  isCluster: Config.withDefault(Config.boolean("FEISHU_REDIS_CLUSTER"), false)
+  isCluster: Config.mapOrFail(
+    optional("FEISHU_REDIS_CLUSTER"),
+    (value) =>
+      value === undefined || value === "true" || value === "false"
+        ? Either.right(value === "true")
+        : Either.left(ConfigError.InvalidData(["FEISHU_REDIS_CLUSTER"], "must be true or false"))
+  )
 })
 
 /**

@@ -16,6 +16,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import * as Claims from "./internal/claims.js"
+import { script } from "./internal/connection.js"
 import { keyOf } from "./internal/keys.js"
 import { orUnreadable } from "./internal/unreadable.js"
 import * as RedisConnection from "./RedisConnection.js"
@@ -46,7 +47,7 @@ const atLeast = Duration.toMillis("1 minute")
  * instead must not be newer than all tickets. Nothing is deleted before the new ticket is written, unless it is of another
  * type: where Redis is out of memory, the old one stays. A message that may not be sent is missed, and the ticket is not.
  */
-const put = RedisConnection.script(`
+const put = script(`
 local known = redis.pcall('HMGET', KEYS[1], 'sentAt', 'ticket', 'sum')
 if known.err then
   redis.call('DEL', KEYS[1])
@@ -61,7 +62,7 @@ redis.pcall('PUBLISH', ARGV[4], '')
 return 1
 `)
 
-const drop = RedisConnection.script(`
+const drop = script(`
 if redis.pcall('HGET', KEYS[1], 'ticket') == ARGV[1] then redis.call('HSET', KEYS[1], 'dropped', '1') end
 `)
 
@@ -98,7 +99,7 @@ export const make = (
 ): Effect.Effect<TicketStore.Service, never, RedisConnection.RedisConnection> =>
   Effect.gen(function*() {
     const connection = yield* RedisConnection.RedisConnection
-    const claims = Claims.make(connection)
+    const claims = yield* Claims.make(connection)
     const prefix = options?.prefix ?? "feishu:"
     const readable = orUnreadable("TicketStore")
 

@@ -14,6 +14,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Claims from "./internal/claims.js"
+import { script } from "./internal/connection.js"
 import { keyOf } from "./internal/keys.js"
 import { orUnreadable } from "./internal/unreadable.js"
 import * as RedisConnection from "./RedisConnection.js"
@@ -47,7 +48,7 @@ const decodeEntry = (entry: unknown) => {
 }
 
 /** All are told, also where Redis has another token or none: a process may have it in its memory. */
-const drop = RedisConnection.script(`
+const drop = script(`
 local known = redis.pcall('GET', KEYS[1])
 if type(known) == 'string' and string.match(known, '^%-?%d+ (.*)$') == ARGV[1] then redis.call('DEL', KEYS[1]) end
 redis.pcall('PUBLISH', ARGV[2], ARGV[3])
@@ -72,7 +73,7 @@ const encodeDropped = Schema.encodeSync(DroppedMessage)
 export const make = (options?: Options): Effect.Effect<TokenStore.Service, never, RedisConnection.RedisConnection> =>
   Effect.gen(function*() {
     const connection = yield* RedisConnection.RedisConnection
-    const claims = Claims.make(connection)
+    const claims = yield* Claims.make(connection)
     const prefix = options?.prefix ?? "feishu:"
     const readable = orUnreadable("TokenStore")
 

@@ -12,6 +12,7 @@ import { assert, describe, it } from "@effect/vitest"
 import {
   Array as Arr,
   Cause,
+  Chunk,
   Clock,
   DateTime,
   Duration,
@@ -587,6 +588,75 @@ const garbage: Record<string, Meddle> = {
   "a ticket from a time with many digits": (client, key) =>
     client.hset(key, { sentAt: "9".repeat(400), ticket: "\"x\"", dropped: "0" })
 }
+
+describe("A connection", () => {
+  test("that has gone without a word is found out, and another takes its place", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const proxy = yield* Proxy.make(server.port)
+      const system = yield* start(connect(proxy.port, { timeout: "200 millis" }))
+      const other = yield* start(connect(server.port))
+      const dropped = yield* Queue.unbounded<string>()
+      yield* Effect.forkScoped(
+        Stream.runForEach(system.tokens.drops("cli_test"), ({ value }) => Queue.offer(dropped, Redacted.value(value)))
+      )
+      const drop = (value: string) =>
+        until(
+          Effect.zipRight(other.tokens.drop(appKey, tokenOf(value)), Queue.takeAll(dropped)),
+          Chunk.some((seen) => seen === value)
+        )
+      yield* drop("before")
+      yield* proxy.forget
+      yield* drop("after")
+      assert.isAtMost(lines.length, 2, "neither is worth more than a line")
+    }))
+
+  test("to a database that there is not is none", (lines) =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const { tickets } = yield* start(
+        RedisConnection.layer({ port: server.port, db: 99 }, { timeout: `${timeout} millis` })
+      )
+      const { description } = yield* failing(Effect.flatMap(newTicket, (ticket) => tickets.put("cli_test", ticket)))
+      assert.include(description, "DB index is out of range")
+      yield* Effect.sleep(timeout)
+      assert.strictEqual(told(lines).away, 1)
+      assert.strictEqual(yield* Effect.promise(() => server.client.dbsize()), 0)
+    }))
+
+  test("whose layer ends is not lost", () =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const before = yield* counted.losses("commands")
+      const system = yield* start(connect(server.port))
+      yield* works(system)
+      yield* system.stop
+      yield* Effect.sleep("200 millis")
+      assert.strictEqual(yield* counted.losses("commands"), before)
+    }))
+})
+
+describe("A claim", () => {
+  test("of another is not released, and one's own is", () =>
+    Effect.gen(function*() {
+      const server = yield* RedisServer.make()
+      const one = yield* start(connect(server.port))
+      const other = yield* start(connect(server.port))
+      const isFree = (system: System, name: string) =>
+        Effect.map(system.tickets.claim("cli_test", name, hour), Option.isNone)
+      yield* one.tickets.claim("cli_test", "slow", Duration.millis(50))
+      yield* until(isFree(other, "slow"), (free) => free)
+      yield* one.tickets.release("cli_test", "slow")
+      assert.isFalse(yield* isFree(one, "slow"), "it is the other's by now")
+      yield* other.tickets.release("cli_test", "slow")
+      assert.isTrue(yield* isFree(one, "slow"))
+
+      yield* one.tokens.claim(appKey, Duration.millis(50))
+      yield* until(Effect.map(other.tokens.claim(appKey, hour), Option.isNone), (free) => free)
+      yield* one.tokens.release(appKey)
+      assert.isTrue(Option.isSome(yield* one.tokens.claim(appKey, hour)))
+    }))
+})
 
 describe("Garbage on Redis", () => {
   const shared = (meddle: Meddle, system: System, client: Redis) =>

@@ -41,6 +41,7 @@ export const make = (port: number) =>
   Effect.gen(function*() {
     let way = open
     const sockets = new Set<Socket>()
+    const forgotten = new WeakSet<Socket>()
     const runFork = Runtime.runFork(yield* Effect.runtime())
     const made = createServer({ noDelay: true }, (client) => {
       if (way.isRefused === true) {
@@ -56,8 +57,16 @@ export const make = (port: number) =>
           other.destroy()
         })
       }
-      client.on("data", (bytes) => way.ask === undefined ? redis.write(bytes) : way.ask(bytes, redis))
-      redis.on("data", (bytes) => way.answer === undefined ? client.write(bytes) : way.answer(bytes, client))
+      client.on("data", (bytes) => {
+        if (forgotten.has(client)) return
+        if (way.ask === undefined) redis.write(bytes)
+        else way.ask(bytes, redis)
+      })
+      redis.on("data", (bytes) => {
+        if (forgotten.has(client)) return
+        if (way.answer === undefined) client.write(bytes)
+        else way.answer(bytes, client)
+      })
     })
     const server = yield* Effect.acquireRelease(
       Effect.async<typeof made>((resume) => {
@@ -74,6 +83,10 @@ export const make = (port: number) =>
       port: typeof address === "object" && address !== null ? address.port : 0,
       /** From now on, on the connections that there are, too. */
       go: (next: Way) => Effect.sync(() => void (way = next)),
+      /** Nothing goes through the connections that there are any more, and nobody is told of it. */
+      forget: Effect.sync(() => {
+        for (const socket of sockets) forgotten.add(socket)
+      }),
       /** Breaks the connections that there are. */
       cut: Effect.sync(() => {
         for (const socket of sockets) socket.destroy()

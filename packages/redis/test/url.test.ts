@@ -179,7 +179,7 @@ describe("RedisConnection.layerConfig", () => {
       const empty = yield* read({
         FEISHU_REDIS_URL: url,
         FEISHU_REDIS_SENTINEL_MASTER: "",
-        FEISHU_REDIS_CLUSTER: "false"
+        FEISHU_REDIS_CLUSTER: ""
       })
       assert.deepStrictEqual({ ...empty, url: undefined }, {
         url: undefined,

@@ -62,9 +62,11 @@ const make = (store: object) => {
       if (now - outage.last < settled || failing.get(name) !== outage) return Effect.void
       failing.delete(name)
       const [operation = "", ...appId] = name.split(" ")
-      const lasted = Duration.format(Duration.seconds(Math.round((outage.last - outage.since) / 1000)))
+      const lasted = Duration.format(Duration.seconds(Math.round((now - outage.since) / 1000)))
       return Effect.logInfo(
-        `the store's ${operation} for ${appId.join(" ")} works again: it failed ${outage.failures} times in ${lasted}`
+        `the store's ${operation} for ${
+          appId.join(" ")
+        } works again after ${lasted}; failures meanwhile: ${outage.failures}`
       )
     })
 

@@ -44,6 +44,9 @@ export const make = (client: Client, options: {
     const timeoutMillis = Duration.toMillis(options.timeout)
     const address = addressOf(client)
     const labels = [MetricLabel.make("connection", options.name)]
+    const unsaid = !client.isCluster && (client as Redis).options.tls !== undefined
+      ? " (there is no TLS connection to it yet)"
+      : ""
     let isReady = false
     let isClosing = false
     let isRenewing = false
@@ -79,25 +82,37 @@ export const make = (client: Client, options: {
       if (isReady) {
         isReady = false
         since = now()
-        RedisMetrics.losses.unsafeUpdate(1, labels)
+        if (!isClosing) RedisMetrics.losses.unsafeUpdate(1, labels)
         options.onLost?.()
       }
       if (options.isTold) RedisMetrics.up.unsafeUpdate(0, [])
       away()
     }
+    const isThere = () => {
+      if (client.status !== "ready") return
+      if (isTold) {
+        const lasted = Duration.format(Duration.seconds(Math.round((now() - since) / 1000)))
+        tell(Effect.logInfo(`Redis at ${address} is back after ${lasted}`))
+      }
+      isReady = true
+      isTold = false
+      lastError = undefined
+      if (options.isTold) RedisMetrics.up.unsafeUpdate(1, [])
+      for (const resume of waiting) resume()
+      waiting.clear()
+      options.onReady?.()
+    }
     const listeners = {
       ready: () => {
-        if (isTold) {
-          const lasted = Duration.format(Duration.seconds(Math.round((now() - since) / 1000)))
-          tell(Effect.logInfo(`Redis at ${address} is back after ${lasted}`))
-        }
-        isReady = true
-        isTold = false
-        lastError = undefined
-        if (options.isTold) RedisMetrics.up.unsafeUpdate(1, [])
-        for (const resume of waiting) resume()
-        waiting.clear()
-        options.onReady?.()
+        const db = client.isCluster ? 0 : (client as Redis).options.db ?? 0
+        // The client itself goes on with database 0 where this one does not exist.
+        const chosen = db === 0 ? undefined : (client as Redis).select(db)
+        if (chosen === undefined) return isThere()
+        chosen.then(isThere, (error: unknown) => {
+          lastError = textOf(error)
+          away()
+          run(Effect.delay(Effect.sync(() => client.disconnect(true)), pause))
+        })
       },
       error: (error: unknown) => {
         lastError = textOf(error)
@@ -139,7 +154,7 @@ export const make = (client: Client, options: {
         const failure = () =>
           new RedisError({
             reason: "Away",
-            description: `Redis at ${address} is away${lastError === undefined ? "" : ` (${lastError})`}`
+            description: `Redis at ${address} is away${lastError === undefined ? unsaid : ` (${lastError})`}`
           })
         if (left <= 0) return failure()
         return Effect.async<void>((resume) => {

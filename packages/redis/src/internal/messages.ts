@@ -1,4 +1,5 @@
 /** The messages of the channels that somebody listens to, whatever becomes of the connection. */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
@@ -26,6 +27,8 @@ export const make = (
     /** There may be something to subscribe to. */
     const wake = yield* Queue.sliding<void>(1)
     let isTold = false
+    /** For a sign of life: the connection may have gone without a word, and else nothing is sent by it. */
+    const askEvery = Duration.times(options.timeout, 15)
 
     const link = yield* Link.make(client, {
       ...options,
@@ -38,14 +41,28 @@ export const make = (
       hub.unsafeOffer({ channel, message: Option.some(message) })
     })
 
+    const ask = Effect.suspend(() =>
+      // A cluster's client looks after its connections by itself.
+      !link.isReady() || client.isCluster ? Effect.void : Effect.catchAll(
+        Effect.tryPromise(() => client.ping()),
+        () => Effect.sync(link.renew)
+      )
+    )
+
     const subscribe = (channel: string) =>
       Effect.tryPromise({ try: () => client.subscribe(channel), catch: textOf }).pipe(
+        Effect.tapError(() => ask),
         Effect.matchEffect({
           onSuccess: () =>
             Effect.sync(() => {
               isTold = false
-              subscribed.add(channel)
-              hub.unsafeOffer({ channel, message: Option.none() })
+              if (wanted.has(channel)) {
+                subscribed.add(channel)
+                hub.unsafeOffer({ channel, message: Option.none() })
+              } else {
+                // Nobody listens any more.
+                client.unsubscribe(channel).catch(() => {})
+              }
             }),
           onFailure: (problem) => {
             if (isTold || !link.isReady()) return Effect.void
@@ -59,7 +76,8 @@ export const make = (
     yield* Effect.gen(function*() {
       for (;;) {
         const isAgain = link.isReady() && missing().length > 0
-        yield* isAgain ? Effect.timeoutOption(Queue.take(wake), pause) : Queue.take(wake)
+        const woken = yield* Effect.timeoutOption(Queue.take(wake), isAgain ? pause : askEvery)
+        if (Option.isNone(woken) && !isAgain) yield* ask
         if (missing().length > 0) link.start()
         if (link.isReady()) yield* Effect.forEach(missing(), subscribe, { discard: true })
       }
