@@ -61,6 +61,8 @@ const redis = (port: number) =>
 const service = ({ baseUrl, port }: { readonly baseUrl: string; readonly port: number }) =>
   Effect.gen(function*() {
     const tokens = yield* AccessToken.AccessToken
+    // Until all have started, which takes them as long as ever, and then all at once.
+    yield* Effect.sleep("15 minutes")
     for (;;) {
       for (const tenant of tenants) {
         yield* Effect.fork(tokens.tenant(tenant).pipe(Effect.tapError((error) => Effect.logError(error.message))))
