@@ -2,114 +2,117 @@
 import { Emulator } from "@effect-feishu/emulator"
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
-import { assert, layer } from "@effect/vitest"
+import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { bundled } from "./bundled.js"
 import { app, get, pushed, secrets, start } from "./programs.js"
 
 const Live = Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: [] }))
 
-layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (it) => {
-  it.effect.each<[string, [string, ...Array<string>]]>([
-    ["server.ts", ["server.ts"]],
-    ["events.ts", ["events.ts"]],
-    ["node-http.ts", ["node-http.ts"]],
-    ["express.ts", ["express.ts"]],
-    ["koa.ts", ["koa.ts"]],
-    ["fastify.ts", ["fastify.ts"]],
-    ["hono.ts", ["test/serve.ts", "../hono.mjs"]]
-  ])("%s takes what the platform pushes", ([name, program]) =>
-    Effect.gen(function*() {
-      const emulator = yield* Emulator.Emulator
-      const appId = `cli_${name}`
-      yield* emulator.setApp(app(appId))
-      if (name === "hono.ts") yield* bundled(name)
-      const { output, printed, started } = yield* start(program, {
-        FEISHU_APP_ID: appId,
-        FEISHU_BASE_URL: emulator.baseUrl,
-        ...secrets,
-        PORT: "0",
-        TICKET_DIRECTORY: yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
-      })
-      const [, port] = yield* printed(/Listening on http:\/\/\S+:(\d+)\b/)
-      const origin = `http://127.0.0.1:${port}`
-      const url = `${origin}/webhook/event`
-
-      // It may take 1 s, and no machine is to be too slow for that three times.
-      yield* Effect.retry(emulator.setRequestUrl(appId, url), { times: 2 })
-      yield* emulator.pushTicket(appId)
-      const payload = { object: { name: "飞书" } }
-      const eventId = yield* emulator.push(appId, { type: "contact.user.created_v3", payload })
-      const acknowledged = (eventType: string) =>
-        pushed((push) => push.appId === appId && push.eventType === eventType && push.outcome !== "timed out")
-      for (const eventType of ["app_ticket", "contact.user.created_v3"]) {
-        assert.deepInclude(yield* acknowledged(eventType), { outcome: "acknowledged", status: 200 })
-      }
-      if (name !== "server.ts") yield* printed(new RegExp(`^A user was created: .*event ${eventId}\\.$`, "m"))
-
-      // No framework answers in its place.
-      const refused = yield* get(url)
-      assert.deepStrictEqual([refused.status, refused.headers.get("allow")], [405, "POST"])
-      const refusals: ReadonlyArray<[number, string, string]> = [
-        [415, "text/plain", "a text"],
-        [400, "application/json", "{"],
-        [401, "application/json", "{}"],
-        [413, "application/json", " ".repeat(1_000_001)]
-      ]
-      for (const [status, contentType, body] of refusals) {
-        const response = yield* get(url, { method: "POST", headers: { "content-type": contentType }, body })
-        assert.deepStrictEqual([response.status, yield* Effect.promise(() => response.text())], [status, ""])
-      }
-
-      if (name === "events.ts") yield* printed(/A user was created: 飞书/)
-      if (name === "server.ts") {
-        const page = yield* get(`${origin}/ticket`)
-        assert.strictEqual(page.status, 200)
-        assert.match(yield* Effect.promise(() => page.text()), /^sent at \d{4}-\d\d-\d\dT[\d:.]+Z$/)
-      }
-      if (name === "express.ts" || name === "fastify.ts") {
-        const headers = { "content-type": "application/json" }
-        const echo = yield* get(`${origin}/echo`, { method: "POST", headers, body: "{\"a\":1}" })
-        assert.deepStrictEqual(yield* Effect.promise(() => echo.json()), { a: 1 })
-      }
-
-      yield* started.kill("SIGINT")
-      assert.include([0, 130], Number(yield* Effect.timeout(started.exitCode, "20 seconds")))
-      const text = yield* output
-      for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
-    }).pipe(Effect.scoped), { timeout: 120_000 })
-
-  it.effect.each<[string]>([["tenant.ts"], ["official-sdk.ts"]])(
-    "%s shows who a tenant is",
-    ([name]) =>
+// Each has an app of its own.
+describe.concurrent("servers", () => {
+  layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (it) => {
+    it.effect.each<[string, [string, ...Array<string>]]>([
+      ["server.ts", ["server.ts"]],
+      ["events.ts", ["events.ts"]],
+      ["node-http.ts", ["node-http.ts"]],
+      ["express.ts", ["express.ts"]],
+      ["koa.ts", ["koa.ts"]],
+      ["fastify.ts", ["fastify.ts"]],
+      ["hono.ts", ["test/serve.ts", "../hono.mjs"]]
+    ])("%s takes what the platform pushes", ([name, program]) =>
       Effect.gen(function*() {
         const emulator = yield* Emulator.Emulator
         const appId = `cli_${name}`
         yield* emulator.setApp(app(appId))
-        const { output, printed } = yield* start([name], {
+        if (name === "hono.ts") yield* bundled(name)
+        const { output, printed, started } = yield* start(program, {
           FEISHU_APP_ID: appId,
           FEISHU_BASE_URL: emulator.baseUrl,
           ...secrets,
-          PORT: "0"
+          PORT: "0",
+          TICKET_DIRECTORY: yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
         })
         const [, port] = yield* printed(/Listening on http:\/\/\S+:(\d+)\b/)
         const origin = `http://127.0.0.1:${port}`
-        yield* Effect.retry(emulator.setRequestUrl(appId, `${origin}/webhook/event`), { times: 2 })
-        if (name === "official-sdk.ts") {
-          // It does not wait for one.
-          yield* emulator.pushTicket(appId)
-          yield* pushed((push) => push.appId === appId && push.outcome === "acknowledged")
+        const url = `${origin}/webhook/event`
+
+        // It may take 1 s, and no machine is to be too slow for that three times.
+        yield* Effect.retry(emulator.setRequestUrl(appId, url), { times: 5 })
+        yield* emulator.pushTicket(appId)
+        const payload = { object: { name: "飞书" } }
+        const eventId = yield* emulator.push(appId, { type: "contact.user.created_v3", payload })
+        const acknowledged = (eventType: string) =>
+          pushed((push) => push.appId === appId && push.eventType === eventType && push.outcome !== "timed out")
+        for (const eventType of ["app_ticket", "contact.user.created_v3"]) {
+          assert.deepInclude(yield* acknowledged(eventType), { outcome: "acknowledged", status: 200 })
         }
-        const page = yield* get(`${origin}/tenants/tenant_1`)
-        assert.deepStrictEqual([page.status, yield* Effect.promise(() => page.text())], [200, "tenant_1 (FTENANT_1)"])
-        if (name === "tenant.ts") {
-          const none = yield* get(`${origin}/tenants/tenant_2`)
-          assert.strictEqual(none.status, 404)
-          assert.include(yield* Effect.promise(() => none.text()), "the tenant has installed it")
+        if (name !== "server.ts") yield* printed(new RegExp(`^A user was created: .*event ${eventId}\\.$`, "m"))
+
+        // No framework answers in its place.
+        const refused = yield* get(url)
+        assert.deepStrictEqual([refused.status, refused.headers.get("allow")], [405, "POST"])
+        const refusals: ReadonlyArray<[number, string, string]> = [
+          [415, "text/plain", "a text"],
+          [400, "application/json", "{"],
+          [401, "application/json", "{}"],
+          [413, "application/json", " ".repeat(1_000_001)]
+        ]
+        for (const [status, contentType, body] of refusals) {
+          const response = yield* get(url, { method: "POST", headers: { "content-type": contentType }, body })
+          assert.deepStrictEqual([response.status, yield* Effect.promise(() => response.text())], [status, ""])
         }
+
+        if (name === "events.ts") yield* printed(/A user was created: 飞书/)
+        if (name === "server.ts") {
+          const page = yield* get(`${origin}/ticket`)
+          assert.strictEqual(page.status, 200)
+          assert.match(yield* Effect.promise(() => page.text()), /^sent at \d{4}-\d\d-\d\dT[\d:.]+Z$/)
+        }
+        if (name === "express.ts" || name === "fastify.ts") {
+          const headers = { "content-type": "application/json" }
+          const echo = yield* get(`${origin}/echo`, { method: "POST", headers, body: "{\"a\":1}" })
+          assert.deepStrictEqual(yield* Effect.promise(() => echo.json()), { a: 1 })
+        }
+
+        yield* started.kill("SIGINT")
+        assert.include([0, 130], Number(yield* Effect.timeout(started.exitCode, "20 seconds")))
         const text = yield* output
         for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
-      }).pipe(Effect.scoped),
-    { timeout: 120_000 }
-  )
+      }).pipe(Effect.scoped), { timeout: 120_000 })
+
+    it.effect.each<[string]>([["tenant.ts"], ["official-sdk.ts"]])(
+      "%s shows who a tenant is",
+      ([name]) =>
+        Effect.gen(function*() {
+          const emulator = yield* Emulator.Emulator
+          const appId = `cli_${name}`
+          yield* emulator.setApp(app(appId))
+          const { output, printed } = yield* start([name], {
+            FEISHU_APP_ID: appId,
+            FEISHU_BASE_URL: emulator.baseUrl,
+            ...secrets,
+            PORT: "0"
+          })
+          const [, port] = yield* printed(/Listening on http:\/\/\S+:(\d+)\b/)
+          const origin = `http://127.0.0.1:${port}`
+          yield* Effect.retry(emulator.setRequestUrl(appId, `${origin}/webhook/event`), { times: 5 })
+          if (name === "official-sdk.ts") {
+            // It does not wait for one.
+            yield* emulator.pushTicket(appId)
+            yield* pushed((push) => push.appId === appId && push.outcome === "acknowledged")
+          }
+          const page = yield* get(`${origin}/tenants/tenant_1`)
+          assert.deepStrictEqual([page.status, yield* Effect.promise(() => page.text())], [200, "tenant_1 (FTENANT_1)"])
+          if (name === "tenant.ts") {
+            const none = yield* get(`${origin}/tenants/tenant_2`)
+            assert.strictEqual(none.status, 404)
+            assert.include(yield* Effect.promise(() => none.text()), "the tenant has installed it")
+          }
+          const text = yield* output
+          for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
+        }).pipe(Effect.scoped),
+      { timeout: 120_000 }
+    )
+  })
 })
