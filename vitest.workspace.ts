@@ -22,11 +22,12 @@ if (!hasRedis) {
   )
 }
 
-const project = (name: string, root: string) => ({
+const project = (name: string, root: string, globalSetup: ReadonlyArray<string> = []) => ({
   resolve,
   test: {
     name,
     root,
+    globalSetup: [...globalSetup],
     include: ["test/**/*.test.ts"],
     exclude: hasRedis ? [] : [needsRedis],
     testTimeout: 30_000
@@ -37,5 +38,6 @@ export default defineWorkspace([
   project("auth", "packages/auth"),
   project("emulator", "packages/emulator"),
   project("redis", "packages/redis"),
+  project("cli", "packages/cli", ["test/bundle.ts"]),
   project("examples", "examples")
 ])

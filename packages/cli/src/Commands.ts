@@ -1,0 +1,311 @@
+/**
+ * What can be typed: commands, options, and what `--help` says of them. What a command does is loaded when it runs.
+ */
+import type * as CliApp from "@effect/cli/CliApp"
+import * as CliConfig from "@effect/cli/CliConfig"
+import * as Command from "@effect/cli/Command"
+import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as Console from "effect/Console"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HashSet from "effect/HashSet"
+import type { Failed } from "./ExitCode.js"
+import * as Help from "./Help.js"
+import type { Output } from "./Output.js"
+
+declare const __VERSION__: string
+
+const invalid = (text: string) => Effect.fail(ValidationError.invalidValue(HelpDoc.p(text)))
+
+const units = { ms: "millis", s: "seconds", m: "minutes", min: "minutes", h: "hours" } as const
+
+/** `30s`, `1.5m`, `500ms`. */
+const duration = (name: string) =>
+  Options.text(name).pipe(
+    Options.withPseudoName("duration"),
+    Options.mapEffect((text) => {
+      const [, number, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m|min|h)$/.exec(text) ?? []
+      return number === undefined
+        ? invalid(`--${name} is a number with its unit, for example 30s, 2m or 500ms`)
+        : Effect.succeed(Duration.decode(`${Number(number)} ${units[unit as keyof typeof units]}`))
+    })
+  )
+
+const port = (number: number) =>
+  Options.integer("port").pipe(
+    Options.mapEffect((port) =>
+      port >= 0 && port <= 65535 ? Effect.succeed(port) : invalid("--port is a number from 0 to 65535")
+    ),
+    Options.withDefault(number)
+  )
+
+const json = Options.boolean("json").pipe(
+  Options.withDescription("One JSON document on standard output, and nothing else there.")
+)
+
+const reveal = (what: string) =>
+  Options.boolean("reveal").pipe(Options.withDescription(`Show ${what} itself, which is a secret.`))
+
+/** Which app, on which platform. */
+const app = {
+  envFile: Options.file("env-file", { exists: "yes" }).pipe(
+    Options.withDescription("Take variables that are not in the environment from this file of NAME=value lines."),
+    Options.optional
+  ),
+  appId: Options.text("app-id").pipe(
+    Options.withDescription("In place of FEISHU_APP_ID."),
+    Options.optional
+  ),
+  appSecretFile: Options.file("app-secret-file", { exists: "yes" }).pipe(
+    Options.withDescription("A file that holds the app secret, in place of FEISHU_APP_SECRET."),
+    Options.optional
+  ),
+  baseUrl: Options.text("base-url").pipe(
+    Options.withPseudoName("url"),
+    Options.withDescription("Where the platform is, in place of FEISHU_BASE_URL: an emulator, a private deployment."),
+    Options.optional
+  ),
+  domain: Options.choice("domain", ["feishu", "lark"]).pipe(
+    Options.withDescription("In place of FEISHU_DOMAIN. Default: feishu."),
+    Options.optional
+  )
+}
+
+const store = Options.text("store").pipe(
+  Options.withPseudoName("file:path|redis[://…]|memory"),
+  Options.withDescription(
+    "Where the ticket is kept: file:PATH, a folder; redis, which is FEISHU_REDIS_URL; redis://HOST:PORT/0, without a "
+      + "password, for others could see it; or memory. Default: a folder of yours, the same for all commands."
+  ),
+  Options.optional
+)
+
+const wait = (what: string) =>
+  duration("wait").pipe(
+    Options.withDescription(what),
+    Options.optional
+  )
+
+type Handler<A> = (options: A) => Effect.Effect<void, Failed, Output | CliApp.CliApp.Environment>
+
+/** Runs what is loaded only now. */
+const load = <A>(module: () => Promise<{ readonly run: Handler<A> }>) => (options: A) =>
+  Effect.flatMap(Effect.promise(module), ({ run }) => run(options))
+
+const resendOptions = {
+  ...app,
+  retryFor: duration("retry-for").pipe(
+    Options.withDescription("Try again for so long, as often as it takes. Default: 5 times within 30s."),
+    Options.optional
+  ),
+  noRetry: Options.boolean("no-retry").pipe(Options.withDescription("One attempt only.")),
+  json
+}
+
+const serveOptions = {
+  ...app,
+  port: port(3000).pipe(Options.withDescription("0 is any free one. Default: 3000.")),
+  host: Options.text("host").pipe(
+    Options.withDescription("The address to listen on. Default: every address of this machine."),
+    Options.optional
+  ),
+  path: Options.text("path").pipe(
+    Options.withDescription("The path of the request URL. Default: /webhook/event."),
+    Options.withDefault("/webhook/event")
+  ),
+  store,
+  events: Options.boolean("events").pipe(Options.withDescription("Show every other event, too, a line each.")),
+  reveal: reveal("each ticket"),
+  json
+}
+
+const ticketOptions = {
+  ...app,
+  store,
+  wait: wait("Where there is none, ask the platform for one, and wait so long for it to come into the store."),
+  reveal: reveal("the ticket"),
+  json
+}
+
+const tokenOptions = {
+  ...app,
+  tenant: Options.text("tenant").pipe(
+    Options.withPseudoName("key"),
+    Options.withDescription("The tenant whose token it is. Default: the app's own token."),
+    Options.optional
+  ),
+  store,
+  wait: wait("Where there is no ticket, ask the platform for one, and wait so long for it to come into the store."),
+  reveal: reveal("the token"),
+  json
+}
+
+const doctorOptions = {
+  ...app,
+  requestUrl: Options.text("request-url").pipe(
+    Options.withPseudoName("url"),
+    Options.withDescription("The app's request URL, as saved in the developer console, to be checked, too."),
+    Options.optional
+  ),
+  tenant: Options.text("tenant").pipe(
+    Options.withPseudoName("key"),
+    Options.withDescription("A tenant that has installed the app, to check its token, too."),
+    Options.optional
+  ),
+  store,
+  wait: wait("How long to wait for the ticket that was asked for. Default: 150s; the platform may take 120s."),
+  json
+}
+
+const verifyOptions = {
+  envFile: app.envFile,
+  appId: app.appId,
+  body: Options.text("body").pipe(
+    Options.withPseudoName("file"),
+    Options.withDescription("The body of the delivery, byte for byte as it arrived; - for standard input.")
+  ),
+  timestamp: Options.text("timestamp").pipe(
+    Options.withDescription("Its header X-Lark-Request-Timestamp."),
+    Options.optional
+  ),
+  nonce: Options.text("nonce").pipe(
+    Options.withDescription("Its header X-Lark-Request-Nonce."),
+    Options.optional
+  ),
+  signature: Options.text("signature").pipe(
+    Options.withDescription("Its header X-Lark-Signature."),
+    Options.optional
+  ),
+  reveal: reveal("a ticket that it holds"),
+  json
+}
+
+const emulatorOptions = {
+  envFile: app.envFile,
+  appId: Options.text("app-id").pipe(
+    Options.withDescription("The app that it knows. Default: FEISHU_APP_ID, or else cli_emulated."),
+    Options.optional
+  ),
+  appSecretFile: app.appSecretFile,
+  port: port(4000).pipe(Options.withDescription("0 is any free one. Default: 4000.")),
+  requestUrl: Options.text("request-url").pipe(
+    Options.withPseudoName("url"),
+    Options.withDescription("Where it pushes to. It is saved once it answers the handshake, however long that takes."),
+    Options.optional
+  ),
+  tenant: Options.text("tenant").pipe(
+    Options.withPseudoName("key"),
+    Options.withDescription("A tenant that has installed the app; may be given several times. Default: tenant_1."),
+    Options.repeated
+  ),
+  realistic: Options.boolean("realistic").pipe(
+    Options.withDescription(
+      "Push a ticket 1 s to 2 min after it was asked for, as the platform does, not after 200 ms."
+    )
+  ),
+  json
+}
+
+/** What a command is loaded with. */
+type Values<Config extends Command.Command.Config> = Command.Command.ParseConfig<Config>
+export type Resend = Values<typeof resendOptions>
+export type Serve = Values<typeof serveOptions>
+export type Ticket = Values<typeof ticketOptions>
+export type Token = Values<typeof tokenOptions>
+export type Doctor = Values<typeof doctorOptions>
+export type Verify = Values<typeof verifyOptions>
+export type Emulator = Values<typeof emulatorOptions>
+
+const subcommands = [
+  Command.make("resend", resendOptions, load(() => import("./commands/Resend.js"))).pipe(
+    Command.withDescription(
+      "Ask the platform to push an app ticket now, and try again while it makes sense."
+    )
+  ),
+  Command.make("serve", serveOptions, load(() => import("./commands/Serve.js"))).pipe(
+    Command.withDescription(
+      "Be the app's request URL: show and keep each ticket, ask for one when there is none; health on /healthz, metrics for "
+        + "Prometheus on /metrics."
+    )
+  ),
+  Command.make("ticket", ticketOptions, load(() => import("./commands/Ticket.js"))).pipe(
+    Command.withDescription(
+      "Show the app ticket that is kept: how old it is, how long it lives, where it is."
+    )
+  ),
+  Command.make("token", tokenOptions, load(() => import("./commands/Token.js"))).pipe(
+    Command.withDescription(
+      "Get an access token with the ticket that is kept, and show how long it lives and where it is from."
+    )
+  ),
+  Command.make("doctor", doctorOptions, load(() => import("./commands/Doctor.js"))).pipe(
+    Command.withDescription(
+      "Check each link from the configuration to a tenant's token, and say what to do about one that is broken."
+    )
+  ),
+  Command.make("verify", verifyOptions, load(() => import("./commands/Verify.js"))).pipe(
+    Command.withDescription(
+      "Tell whether a delivery to a request URL is genuine, and what it holds."
+    )
+  ),
+  Command.make("emulator", emulatorOptions, load(() => import("./commands/Emulator.js"))).pipe(
+    Command.withDescription(
+      "Be the platform, for an app in any language: tickets, tokens, events, and a journal of all that happens."
+    )
+  )
+] as const
+
+/** What follows the options in a command's help. */
+const examples: Record<string, ReadonlyArray<string>> = {
+  resend: ["resend", "resend --retry-for 5m --json"],
+  serve: ["serve --port 3000 --path /webhook/event --events", "serve --store redis --env-file .env"],
+  ticket: ["ticket", "ticket --wait 150s --reveal"],
+  token: ["token", "token --tenant 736588c9260f175d --json"],
+  doctor: ["doctor", "doctor --request-url https://example.com/webhook/event --tenant 736588c9260f175d"],
+  verify: [
+    "verify --body delivery.json --timestamp 1502199207 --nonce 5f2d1a --signature 8a54…",
+    "verify --body - < challenge.json"
+  ],
+  emulator: [
+    "emulator",
+    "emulator --port 4000 --app-id cli_mine --request-url http://127.0.0.1:3000/webhook/event --realistic"
+  ]
+}
+
+const config = CliConfig.make({ showBuiltIns: false })
+
+const root = Command.make("feishu-ticket").pipe(
+  Command.withDescription(
+    "See whether a Feishu / Lark store app's credentials, request URL and ticket work, and have a platform to develop "
+      + "against."
+  ),
+  Command.withSubcommands(subcommands)
+)
+
+const described = subcommands.map(({ descriptor }: { readonly descriptor: CommandDescriptor.Command<unknown> }) => ({
+  name: HashSet.toValues(CommandDescriptor.getNames(descriptor)).join(),
+  help: CommandDescriptor.getHelp(descriptor, config)
+}))
+
+/** The help of the command that is named, or of all. */
+const help = (named: string | undefined): string => {
+  const command = described.find(({ name }) => name === named)
+  return command === undefined
+    ? Help.ofAll({ description: Command.getHelp(root, config), commands: described })
+    : Help.ofCommand({ ...command, examples: examples[command.name] ?? [] })
+}
+
+/**
+ * Runs what the arguments say. It fails after having said why.
+ */
+export const run = (args: ReadonlyArray<string>) => {
+  const words = args.slice(2)
+  // Rendered here, for `@effect/cli` gives each option seven lines, and the list of commands one line of 300 columns.
+  if (words.length === 0 || words.some((word) => word === "--help" || word === "-h")) {
+    return Console.log(help(words.find((word) => word in examples)))
+  }
+  return Command.run(root, { name: "feishu-ticket", version: __VERSION__, executable: "feishu-ticket" })(args)
+}

@@ -1,0 +1,90 @@
+/**
+ * Why a command failed: which exit code that is, and what it says of itself.
+ */
+import type { TicketTimeout } from "@effect-feishu/auth/AppTicket"
+import type { EventRefused } from "@effect-feishu/auth/EventSubscription"
+import type { FeishuError } from "@effect-feishu/auth/FeishuError"
+import type { TicketStoreError } from "@effect-feishu/auth/TicketStore"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import { type ExitCode, Failed } from "./ExitCode.js"
+import * as Output from "./Output.js"
+
+/** The command line, a variable or a file is wrong. */
+export class UsageError extends Data.TaggedError("UsageError")<{ readonly message: string }> {}
+
+/** There is no ticket that is valid. */
+export class NoTicket extends Data.TaggedError("NoTicket")<{ readonly message: string }> {}
+
+export type Failure = UsageError | NoTicket | FeishuError | TicketTimeout | TicketStoreError | EventRefused
+
+export const exitCodeOf = (failure: Failure): ExitCode => {
+  switch (failure._tag) {
+    case "EventRefused":
+      return 1
+    case "UsageError":
+      return 2
+    case "NetworkError":
+      return failure.reason === "Unavailable" ? 5 : 3
+    case "TicketStoreError":
+      return 3
+    case "ApiError":
+      return failure.isRetryable ? 5 : 4
+    case "NoTicket":
+    case "TicketTimeout":
+      return 6
+  }
+}
+
+/** For `--json`: what does not apply is left out. */
+export const toJson = (failure: Failure): object => {
+  const { _tag, message } = failure
+  switch (failure._tag) {
+    case "ApiError":
+      return {
+        _tag,
+        code: failure.code,
+        kind: failure.kind,
+        msg: failure.msg,
+        logId: failure.logId,
+        advice: failure.advice,
+        message
+      }
+    case "NetworkError":
+      return { _tag, reason: failure.reason, advice: failure.advice, message }
+    case "EventRefused":
+      return { _tag, reason: failure.reason, message: failure.description }
+    default:
+      return { _tag, message }
+  }
+}
+
+/** What a command has to say at its end. */
+export interface Result {
+  readonly json: object
+  readonly text: string
+}
+
+/** Says how it ended, as a line to read or as a document, and fails with the exit code where it failed. */
+export const report = <R, R2 = never>(
+  effect: Effect.Effect<Result, Failure, R>,
+  options: {
+    readonly json: boolean
+    /** What the document holds besides, however it ended. */
+    readonly more?: Effect.Effect<object, never, R2>
+  }
+): Effect.Effect<void, Failed, R | R2 | Output.Output> => {
+  const print = (document: object) =>
+    Effect.flatMap(options.more ?? Effect.succeed({}), (more) => Output.line(JSON.stringify({ ...document, ...more })))
+  return Effect.matchEffect(effect, {
+    onSuccess: ({ json, text }) => options.json ? print({ ok: true, ...json }) : Output.line(text),
+    onFailure: (failure) =>
+      Effect.zipRight(
+        options.json
+          ? print({ ok: false, error: toJson(failure) })
+          : Console.error(`\x1b[31m✗\x1b[0m ${Output.plain(failure.message)}`),
+        new Failed({ code: exitCodeOf(failure) })
+      )
+  })
+}

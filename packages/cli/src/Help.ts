@@ -1,0 +1,138 @@
+/**
+ * What `--help` shows: worth reading, and no wider than the terminal.
+ */
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import type { Span } from "@effect/cli/HelpDoc/Span"
+import { stripVTControlCharacters } from "node:util"
+import { meanings } from "./ExitCode.js"
+
+type Row = readonly [name: string, text: string]
+
+const bold = (text: string) => `\x1b[1m${text}\x1b[0m`
+
+const width = () => Math.min(process.stdout.columns ?? 100, 100)
+
+/** In lines of at most so many characters, but for a word that is longer. */
+const wrap = (text: string, columns: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let line = ""
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line)
+      line = word
+    } else line += line === "" ? word : ` ${word}`
+  }
+  return [...lines, line]
+}
+
+/** Beside its text where the name is short, and else above it. */
+const table = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
+  const longest = 24
+  const column = Math.max(...rows.map(([name]) => name.length).filter((length) => length <= longest))
+  return rows.flatMap(([name, text]) => {
+    const [first = "", ...others] = wrap(text, Math.max(width() - column - 4, 30))
+    const indented = others.map((line) => " ".repeat(column + 4) + line)
+    return name.length > longest
+      ? [`  ${bold(name)}`, " ".repeat(column + 4) + first, ...indented]
+      : [`  ${bold(name)}${" ".repeat(column - name.length + 2)}${first}`, ...indented]
+  })
+}
+
+const section = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<string> => ["", bold(title), ...lines]
+
+const commandLines = (commands: ReadonlyArray<string>) => commands.map((line) => `  $ feishu-ticket ${line}`)
+
+const textOf = (span: Span): string => stripVTControlCharacters(HelpDoc.toAnsiText(HelpDoc.p(span))).trim()
+
+const paragraphs = (doc: HelpDoc.HelpDoc): ReadonlyArray<string> => {
+  switch (doc._tag) {
+    case "Paragraph":
+      return [textOf(doc.value)]
+    case "Sequence":
+      return [...paragraphs(doc.left), ...paragraphs(doc.right)]
+    default:
+      return []
+  }
+}
+
+const descriptionOf = (doc: HelpDoc.HelpDoc): string => paragraphs(doc).join(" ")
+
+/** What `@effect/cli` adds to each description of one's own. */
+const isOwn = (text: string): boolean =>
+  !/^(A user-defined piece of text|A true or false value|An integer|An existing file|One of the following: |This (setting|option) )/
+    .test(text)
+
+const optionsOf = (doc: HelpDoc.HelpDoc): ReadonlyArray<Row> => {
+  switch (doc._tag) {
+    case "DescriptionList":
+      return doc.definitions.map(([name, text]) => [textOf(name), paragraphs(text).filter(isOwn).join(" ")])
+    case "Sequence":
+      return [...optionsOf(doc.left), ...optionsOf(doc.right)]
+    default:
+      return []
+  }
+}
+
+const usage = (name: string) => section("USAGE", [`  $ feishu-ticket ${name} [options]`])
+
+export const ofCommand = ({ examples, help, name }: {
+  readonly name: string
+  readonly help: HelpDoc.HelpDoc
+  readonly examples: ReadonlyArray<string>
+}): string =>
+  [
+    ...wrap(descriptionOf(help), width()),
+    ...usage(name),
+    ...section("OPTIONS", table(optionsOf(help))),
+    ...section(examples.length === 1 ? "EXAMPLE" : "EXAMPLES", commandLines(examples)),
+    "",
+    "Variables and exit codes: feishu-ticket --help"
+  ].join("\n")
+
+export const ofAll = ({ commands, description }: {
+  readonly description: HelpDoc.HelpDoc
+  readonly commands: ReadonlyArray<{ readonly name: string; readonly help: HelpDoc.HelpDoc }>
+}): string =>
+  [
+    ...wrap(descriptionOf(description), width()),
+    ...usage("COMMAND"),
+    ...section("COMMANDS", table(commands.map(({ help, name }) => [name, descriptionOf(help)]))),
+    ...section(
+      "OPTIONS",
+      table([
+        ["-h, --help", "Show this, or what a command takes: feishu-ticket COMMAND --help."],
+        ["--version", "Show the version."],
+        ["--completions", "Print completions for a shell: bash, zsh or fish."],
+        ["--log-level", "Of a command: how much of its log to show, for example debug or none."],
+        ["--wizard", "Of a command: ask for its options one after the other."]
+      ])
+    ),
+    ...section("VARIABLES", [
+      "  From the environment, or from a file named by --env-file. No secret is ever an argument.",
+      ...table([
+        ["FEISHU_APP_ID", "The app's id, cli_…, from the developer console."],
+        ["FEISHU_APP_SECRET", "Its secret, from the same page; or --app-secret-file."],
+        ["FEISHU_ENCRYPT_KEY", "As the app has it: it opens and proves the events."],
+        [
+          "FEISHU_VERIFICATION_TOKEN",
+          "As the app has it: it is in each event. One of the two is needed to take events."
+        ],
+        ["FEISHU_DOMAIN", "feishu (the default) or lark."],
+        ["FEISHU_BASE_URL", "In place of FEISHU_DOMAIN: any other platform's URL."],
+        ["FEISHU_APP_KIND", "store (the default) or self-built."],
+        ["FEISHU_REDIS_URL", "For --store redis. FEISHU_REDIS_SENTINEL_MASTER, FEISHU_REDIS_CLUSTER: its kind."]
+      ])
+    ]),
+    ...section("EXIT CODES", table(Object.entries(meanings))),
+    ...section("EXAMPLES", [
+      "  Does the app work, and if not, which link of the chain is broken?",
+      ...commandLines(["doctor --env-file .env"]),
+      "  A platform on this machine, and an app's request URL that works with it:",
+      ...commandLines([
+        "emulator --request-url http://127.0.0.1:3000/webhook/event",
+        "serve --base-url http://127.0.0.1:4000 --events"
+      ]),
+      "  Completions, for the shell that runs:",
+      "  $ source <(feishu-ticket --completions bash)"
+    ])
+  ].join("\n")

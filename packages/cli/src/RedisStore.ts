@@ -1,0 +1,32 @@
+/**
+ * The stores that services share on Redis. Loaded only where one is named.
+ */
+import type * as TicketStore from "@effect-feishu/auth/TicketStore"
+import type * as TokenStore from "@effect-feishu/auth/TokenStore"
+import * as RedisConnection from "@effect-feishu/redis/RedisConnection"
+import * as RedisTicketStore from "@effect-feishu/redis/RedisTicketStore"
+import * as RedisTokenStore from "@effect-feishu/redis/RedisTokenStore"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Configuration from "./Configuration.js"
+import { UsageError } from "./Failure.js"
+
+export const layer = (
+  url: Option.Option<string>,
+  variables: Configuration.Variables
+): Layer.Layer<TicketStore.TicketStore | TokenStore.TokenStore, UsageError> => {
+  const all = new Map([...variables, ...Option.toArray(Option.map(url, (url) => ["FEISHU_REDIS_URL", url] as const))])
+  const connection = Layer.unwrapEffect(
+    Effect.map(
+      Effect.withConfigProvider(RedisConnection.config, Configuration.provider(all)),
+      (options) => RedisConnection.layerUrl(options)
+    )
+  )
+  return Layer.merge(RedisTicketStore.layer(), RedisTokenStore.layer()).pipe(
+    Layer.provide(connection),
+    Layer.mapError((error) =>
+      new UsageError({ message: error._tag === "RedisUrlError" ? error.message : Configuration.describe(error) })
+    )
+  )
+}

@@ -1,0 +1,13 @@
+/**
+ * Times and spans of time, in words.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+
+/** To the second, and to the minute beyond an hour: `42s`, `3m 5s`, `2h 5m`. */
+export const span = (millis: number): string => {
+  const seconds = Math.round(Math.abs(millis) / 1000)
+  return Duration.format(Duration.seconds(seconds >= 3600 ? seconds - seconds % 60 : seconds))
+}
+
+export const moment = (time: DateTime.Utc): string => DateTime.formatIso(time).replace(/\.\d+Z$/, "Z")

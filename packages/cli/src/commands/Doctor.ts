@@ -1,0 +1,241 @@
+/**
+ * `feishu-ticket doctor`: each link of the chain from the configuration to a tenant's token, and what to do about one
+ * that is broken.
+ */
+import * as AccessToken from "@effect-feishu/auth/AccessToken"
+import * as AppTicket from "@effect-feishu/auth/AppTicket"
+import { FeishuApp, type Service as App } from "@effect-feishu/auth/FeishuApp"
+import * as OpenApi from "@effect-feishu/auth/OpenApi"
+import * as RetryPolicy from "@effect-feishu/auth/RetryPolicy"
+import { type Ticket, TicketStore } from "@effect-feishu/auth/TicketStore"
+import type { TokenStore } from "@effect-feishu/auth/TokenStore"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type * as Commands from "../Commands.js"
+import * as Configuration from "../Configuration.js"
+import { type ExitCode, Failed } from "../ExitCode.js"
+import * as Failure from "../Failure.js"
+import * as Output from "../Output.js"
+import * as Store from "../Store.js"
+import * as Tickets from "../Tickets.js"
+import * as Time from "../Time.js"
+import { Broken, broken, type Check, check, lineOf, skip, type Skipped } from "./doctor/Link.js"
+import * as Platform from "./doctor/Platform.js"
+import * as RequestUrl from "./doctor/RequestUrl.js"
+
+/** Somebody waits. */
+const policy = RetryPolicy.make({ retries: 3, totalTimeout: "15 seconds" })
+
+const configured = (options: Commands.Doctor) =>
+  Effect.gen(function*() {
+    const variables = yield* Configuration.variables(options)
+    const app = yield* Configuration.app(variables)
+    const location = yield* Store.parse(options.store, variables)
+    const url = Option.getOrUndefined(options.requestUrl)
+    if (url !== undefined && !/^https?:\/\/[^/]/i.test(url)) {
+      return yield* new Failure.UsageError({ message: "--request-url must be an http or https URL" })
+    }
+    const isInUse = yield* Store.isInUse(location, app.appId)
+    // What nobody has used is left as it is, not even made.
+    const store = yield* Layer.build(Store.layer(isInUse ? location : { _tag: "Memory" }, variables))
+    return { app, location, isInUse, store }
+  })
+
+const describe = ({ appId, baseUrl, encryptKey, kind, verificationToken }: App) => {
+  const proofs = [
+    ...(Option.isSome(encryptKey) ? ["an encrypt key"] : []),
+    ...(Option.isSome(verificationToken) ? ["a verification token"] : [])
+  ]
+  return `${kind} app ${appId} of ${baseUrl}, with ${
+    proofs.length > 0 ? proofs.join(" and ") : "nothing to prove events by"
+  }`
+}
+
+const sentAt = (ticket: Option.Option<Ticket>) =>
+  Option.match(ticket, { onNone: () => -Infinity, onSome: ({ sentAt }) => DateTime.toEpochMillis(sentAt) })
+
+/** The ticket that comes after this one. */
+const nextTicket = (appId: string, before: Option.Option<Ticket>, location: Store.Location, wait: Duration.Duration) =>
+  Effect.flatMap(TicketStore, (store) =>
+    store.changes(appId).pipe(
+      Stream.filter((ticket) => sentAt(Option.some(ticket)) > sentAt(before)),
+      Stream.runHead,
+      Effect.timeoutTo({ duration: wait, onSuccess: (ticket) => ticket, onTimeout: () => Option.none<Ticket>() }),
+      Effect.mapError(broken),
+      Effect.flatten,
+      Effect.timed,
+      Effect.catchTag("NoSuchElementException", () =>
+        new Broken({
+          detail: `the platform was asked for one, and none came into ${Store.describe(location)} within ${
+            Time.span(Duration.toMillis(wait))
+          }`,
+          advice:
+            "Check in the developer console that the app has a published version and that its request URL leads to a "
+            + "service which runs; in the log of the service that it has refused no delivery; and that it keeps its tickets "
+            + "where --store says.",
+          code: 6
+        })),
+      Effect.map(([waited]) =>
+        `the one that was asked for has come, after ${Time.span(Duration.toMillis(waited))} of waiting`
+      )
+    ))
+
+const links = [
+  "configuration",
+  "DNS",
+  "TLS",
+  "clock",
+  "credentials",
+  "app type",
+  "request URL",
+  "encryption key",
+  "ticket",
+  "app token",
+  "tenant token"
+] as const
+
+type LinkName = typeof links[number]
+
+/** What the platform says to a call that needs no more than the app's id and secret. */
+const firstAnswer = ({ kind }: App): Effect.Effect<
+  Platform.Answer,
+  never,
+  FeishuApp | TokenStore | HttpClient.HttpClient
+> =>
+  (kind === "store" ? AppTicket.resend : Effect.provide(AccessToken.app, Layer.orDie(AccessToken.layerSelfBuilt())))
+    .pipe(
+      Effect.provideService(RetryPolicy.RetryPolicy, policy),
+      // Nor does a self-built app's token need them.
+      Effect.catchTags({ TicketTimeout: Effect.die, TicketStoreError: Effect.die }),
+      Effect.match({ onFailure: (error) => error, onSuccess: () => undefined })
+    )
+
+/** Tokens with the ticket that there is by now. */
+const tokensOf = (app: App, location: Store.Location) =>
+  Effect.gen(function*() {
+    const layer = app.kind === "self-built"
+      ? AccessToken.layerSelfBuilt()
+      : Layer.provide(AccessToken.layer(), Tickets.layer(yield* Tickets.get(location, Option.none())))
+    return Context.get(yield* Layer.build(Layer.orDie(layer)), AccessToken.AccessToken)
+  }).pipe(Effect.mapError((failure) => failure._tag === "NoTicket" ? skip("it needs a ticket") : broken(failure)))
+
+const tokenLink = (token: Effect.Effect<AccessToken.Token, AccessToken.AccessTokenError>) =>
+  Effect.zipWith(
+    Effect.mapError(token, broken),
+    Clock.currentTimeMillis,
+    ({ expiresAt }, now) => `it is valid for ${Time.span(DateTime.toEpochMillis(expiresAt) - now)}`
+  )
+
+type Setup = Effect.Effect.Success<ReturnType<typeof configured>>
+
+export const run = (options: Commands.Doctor) =>
+  Effect.gen(function*() {
+    const output = yield* Output.Output
+    const checks: Array<Check> = []
+    let exitCode: ExitCode | undefined
+
+    const inspect = <R>(link: LinkName, effect: Effect.Effect<string, Broken | Skipped, R>) =>
+      Effect.gen(function*() {
+        const { code, result } = yield* check(link, output.waiting(`checking the ${link}`)(effect))
+        checks.push(result)
+        exitCode ??= code
+        if (!options.json) yield* output.line(lineOf(result, output.paint))
+      })
+
+    const isBroken = (link: LinkName) => checks.some((check) => check.link === link && check.status === "broken")
+
+    /** Only where none of these is broken. */
+    const given = <A, E, R>(needed: ReadonlyArray<LinkName>, effect: Effect.Effect<A, E, R>) => {
+      const missing = needed.find(isBroken)
+      return missing === undefined ? effect : skip(`it needs the ${missing}`)
+    }
+
+    const examine = ({ app, isInUse, location }: Setup) =>
+      Effect.gen(function*() {
+        yield* inspect("DNS", Platform.dns(app))
+        yield* inspect("TLS", given(["DNS"], Platform.tls(app)))
+        const network = ["DNS", "TLS"] as const
+        yield* inspect("clock", given(network, Platform.clock(app)))
+
+        const store = yield* TicketStore
+        const before = yield* Effect.orElseSucceed(store.get(app.appId), () => Option.none<Ticket>())
+        const answer = network.some(isBroken)
+          ? undefined
+          : yield* output.waiting("checking the credentials")(firstAnswer(app))
+        yield* inspect("credentials", given(network, Platform.credentials(answer)))
+        const platform = [...network, "credentials"] as const
+        yield* inspect("app type", given(platform, Platform.appType(app, answer)))
+
+        const url = Option.getOrUndefined(options.requestUrl)
+        const asked = url === undefined
+          ? undefined
+          : yield* Effect.either(output.waiting("checking the request URL")(RequestUrl.ask(app, url)))
+        const notAsked = skip("no --request-url was given")
+        yield* inspect(
+          "request URL",
+          asked === undefined ? notAsked : Effect.flatMap(asked, (answer) => RequestUrl.reached(app, answer))
+        )
+        yield* inspect(
+          "encryption key",
+          asked === undefined
+            ? notAsked
+            : given(["request URL"], Effect.flatMap(asked, (answer) => RequestUrl.encryptionKey(app, answer)))
+        )
+
+        yield* inspect(
+          "ticket",
+          app.kind !== "store"
+            ? skip("a self-built app gets none and needs none")
+            : !isInUse
+            ? skip(
+              "it is not known who receives it: say with --store where your service keeps it, or run feishu-ticket serve "
+                + "beside this"
+            )
+            : given(
+              [...platform, "app type"],
+              nextTicket(app.appId, before, location, Option.getOrElse(options.wait, () => Duration.seconds(150)))
+            )
+        )
+        const tokens = yield* Effect.either(tokensOf(app, location))
+        const isAnyTenant = app.kind === "self-built" && Option.isNone(options.tenant)
+        yield* inspect(
+          "app token",
+          given([...platform, "app type"], Effect.flatMap(tokens, ({ app }) => tokenLink(app)))
+        )
+        yield* inspect(
+          "tenant token",
+          Option.isNone(options.tenant) && !isAnyTenant
+            ? skip("no --tenant was given")
+            : given(
+              [...platform, "app type", "app token"],
+              Effect.flatMap(tokens, ({ tenant }) => tokenLink(tenant(Option.getOrElse(options.tenant, () => ""))))
+            )
+        )
+      }).pipe(Effect.provide(Layer.merge(Layer.succeed(FeishuApp, app), OpenApi.layerFetch)))
+
+    yield* Effect.gen(function*() {
+      const setup = yield* Effect.either(configured(options))
+      yield* inspect(
+        "configuration",
+        Either.mapBoth(setup, { onLeft: broken, onRight: ({ app }) => describe(app) })
+      )
+      if (Either.isRight(setup)) return yield* Effect.provide(examine(setup.right), setup.right.store)
+      for (const link of links.slice(1)) yield* inspect(link, skip("it needs the configuration"))
+    }).pipe(Effect.scoped)
+
+    const count = (status: Check["status"]) => checks.filter((check) => check.status === status).length
+    yield* output.line(
+      options.json
+        ? JSON.stringify({ ok: exitCode === undefined, checks })
+        : `\n${count("ok")} hold, ${count("broken")} broken, ${count("skipped")} skipped`
+    )
+    if (exitCode !== undefined) return yield* new Failed({ code: exitCode })
+  })

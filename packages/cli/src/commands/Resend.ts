@@ -1,0 +1,59 @@
+/**
+ * `feishu-ticket resend`: one resend, under the retry policy.
+ */
+import * as AppTicket from "@effect-feishu/auth/AppTicket"
+import * as OpenApi from "@effect-feishu/auth/OpenApi"
+import * as RetryPolicy from "@effect-feishu/auth/RetryPolicy"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Commands from "../Commands.js"
+import * as Configuration from "../Configuration.js"
+import * as Failure from "../Failure.js"
+import * as Output from "../Output.js"
+
+const policyOf = ({ noRetry, retryFor }: Commands.Resend): Effect.Effect<RetryPolicy.Policy, Failure.UsageError> =>
+  noRetry
+    ? Option.isSome(retryFor)
+      ? new Failure.UsageError({ message: "--no-retry and --retry-for contradict each other: give only one of them" })
+      : Effect.succeed(RetryPolicy.none)
+    : Effect.succeed(Option.match(retryFor, {
+      onNone: () => RetryPolicy.make(),
+      onSome: (totalTimeout) => RetryPolicy.make({ retries: Infinity, totalTimeout })
+    }))
+
+export const run = (options: Commands.Resend) =>
+  Effect.gen(function*() {
+    const since = yield* Clock.currentTimeMillis
+    const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - since)
+    const { paint, waiting } = yield* Output.Output
+    let attempts = 0
+    const counted = Effect.map(
+      HttpClient.HttpClient,
+      HttpClient.tapRequest(() => Effect.sync(() => void attempts++))
+    )
+    const resend = Effect.gen(function*() {
+      const policy = yield* policyOf(options)
+      yield* AppTicket.resend.pipe(
+        waiting("asking the platform for an app ticket"),
+        Effect.provideService(RetryPolicy.RetryPolicy, policy),
+        Effect.provideServiceEffect(HttpClient.HttpClient, counted)
+      )
+      const seconds = Duration.format(Duration.millis(yield* elapsed))
+      return {
+        json: {},
+        text: `${paint("green", "✓")} The platform accepted the resend at attempt ${attempts}, after ${seconds}. `
+          + "It pushes the ticket to the app's request URL, within 2 minutes."
+      }
+    })
+    yield* resend.pipe(
+      Effect.provide([Configuration.layer(options), OpenApi.layerFetch]),
+      (effect) =>
+        Failure.report(effect, {
+          json: options.json,
+          more: Effect.map(elapsed, (elapsedMs) => ({ attempts, elapsedMs }))
+        })
+    )
+  })

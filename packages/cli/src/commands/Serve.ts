@@ -1,0 +1,195 @@
+/**
+ * `feishu-ticket serve`: the app's request URL, which shows what arrives and keeps the ticket.
+ */
+import * as AppTicket from "@effect-feishu/auth/AppTicket"
+import * as EventHandler from "@effect-feishu/auth/EventHandler"
+import * as EventHttpApp from "@effect-feishu/auth/EventHttpApp"
+import * as EventSubscription from "@effect-feishu/auth/EventSubscription"
+import { FeishuApp } from "@effect-feishu/auth/FeishuApp"
+import type { FeishuEvent } from "@effect-feishu/auth/FeishuEvent"
+import * as FeishuMetrics from "@effect-feishu/auth/FeishuMetrics"
+import * as OpenApi from "@effect-feishu/auth/OpenApi"
+import type { Ticket } from "@effect-feishu/auth/TicketStore"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServer from "@effect/platform/HttpServer"
+import type { ServeError } from "@effect/platform/HttpServerError"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { createServer } from "node:http"
+import type * as Commands from "../Commands.js"
+import * as Configuration from "../Configuration.js"
+import * as Failure from "../Failure.js"
+import * as Output from "../Output.js"
+import * as Secrets from "../Secrets.js"
+import * as Store from "../Store.js"
+import * as Tickets from "../Tickets.js"
+import * as Time from "../Time.js"
+
+const pathOf = ({ path }: Commands.Serve): Effect.Effect<HttpLayerRouter.PathInput, Failure.UsageError> =>
+  !/^\/[^\s?#*:]*$/.test(path)
+    ? new Failure.UsageError({ message: "--path must begin with / and be a plain path, for example /webhook/event" })
+    : path === "/healthz" || path === "/metrics"
+    ? new Failure.UsageError({ message: `--path cannot be ${path}, which this server has itself` })
+    : Effect.succeed(path as HttpLayerRouter.PathInput)
+
+const cannotListen = (port: number, { cause }: ServeError) =>
+  new Failure.UsageError({
+    message: `port ${port} cannot be listened on: choose another with --port, or 0 for any free one (${
+      cause instanceof Error ? cause.message : String(cause)
+    })`
+  })
+
+/** On all addresses, for a tunnel or a container's port leads to one of them. */
+const layerServer = ({ host, port }: Commands.Serve) =>
+  Layer.unwrapScoped(Effect.sync(() => {
+    const server = createServer()
+    return Layer.scopedDiscard(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))).pipe(
+      // Built after the server, so gone before it: it would wait for whoever holds a connection.
+      Layer.provideMerge(
+        NodeHttpServer.layerServer(() => server, { port, host: Option.getOrUndefined(host) })
+      ),
+      Layer.mapError((error) => cannotListen(port, error))
+    )
+  }))
+
+/** Asks for a ticket whenever there is none, again and again. */
+const keep = (tickets: AppTicket.Service, onFailure: (failure: Failure.Failure) => Effect.Effect<void>) =>
+  Effect.gen(function*() {
+    const { waiting } = yield* Output.Output
+    return yield* waiting("waiting for the app ticket, which may take 2 minutes")(tickets.get).pipe(
+      Effect.as("1 minute" as const),
+      Effect.catchAll((failure) =>
+        Effect.as(
+          onFailure(failure),
+          failure._tag === "ApiError" && !failure.isRetryable ? "5 minutes" as const : "1 minute" as const
+        )
+      ),
+      Effect.flatMap(Effect.sleep),
+      Effect.forever
+    )
+  })
+
+export const run = (options: Commands.Serve) =>
+  Effect.gen(function*() {
+    const variables = yield* Configuration.variables(options)
+    const app = yield* Configuration.app(variables)
+    const path = yield* pathOf(options)
+    const location = yield* Store.parse(options.store, variables)
+    const output = yield* Output.Output
+    const say = (type: string, json: object, text: string) =>
+      output.line(options.json ? JSON.stringify({ type, ...json }) : text)
+    const label = (text: string) => output.paint("bold", text.padEnd(8))
+    let newest: Ticket | undefined
+
+    const showTicket = (ticket: Ticket) =>
+      Effect.gen(function*() {
+        newest = ticket
+        const expiresAt = Tickets.expiresAt(ticket)
+        const now = yield* Clock.currentTimeMillis
+        const left = DateTime.toEpochMillis(expiresAt) - now
+        const value = Secrets.show(ticket.value, options.reveal)
+        yield* say(
+          "ticket",
+          { ticket: value, sentAt: Time.moment(ticket.sentAt), expiresAt: Time.moment(expiresAt) },
+          `${label("ticket")} ${output.paint("green", value)}, sent at ${Time.moment(ticket.sentAt)}, `
+            + (left > 0 ? `valid for ${Time.span(left)}` : output.paint("yellow", `expired ${Time.span(left)} ago`))
+        )
+      })
+
+    const showEvent = ({ createdAt, id, payload, tenantKey, type }: FeishuEvent) =>
+      options.events
+        ? say(
+          "event",
+          { eventType: type, id, tenantKey: Option.getOrNull(tenantKey), createdAt: Time.moment(createdAt), payload },
+          `${label("event")} ${Output.plain(type)}, ${Output.plain(id)}${
+            Option.match(tenantKey, { onNone: () => "", onSome: (key) => `, tenant ${Output.plain(key)}` })
+          }, of ${Time.moment(createdAt)}`
+        )
+        : Effect.void
+
+    const health = HttpLayerRouter.add(
+      "GET",
+      "/healthz",
+      Effect.map(Clock.currentTimeMillis, (now) => {
+        if (app.kind === "self-built") return HttpServerResponse.unsafeJson({ ok: true })
+        const ticket = newest && {
+          ageSeconds: Math.round((now - DateTime.toEpochMillis(newest.sentAt)) / 1000),
+          expiresInSeconds: Math.round((DateTime.toEpochMillis(Tickets.expiresAt(newest)) - now) / 1000)
+        }
+        const ok = ticket !== undefined && ticket.expiresInSeconds > 0
+        return HttpServerResponse.unsafeJson({ ok, ticket: ticket ?? null }, { status: ok ? 200 : 503 })
+      })
+    )
+    const metrics = HttpLayerRouter.add(
+      "GET",
+      "/metrics",
+      Effect.gen(function*() {
+        const now = yield* Clock.currentTimeMillis
+        if (newest !== undefined) {
+          const age = (now - DateTime.toEpochMillis(newest.sentAt)) / 1000
+          yield* Metric.set(Metric.tagged(FeishuMetrics.ticketAge, "app_id", app.appId), age)
+        }
+        const { text } = yield* Effect.promise(() => import("../Metrics.js"))
+        return yield* text
+      }).pipe(
+        Effect.map((text) => HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" }))
+      )
+    )
+    const webhook = EventHttpApp.layer(path).pipe(
+      Layer.provide(EventSubscription.layer({ handlers: [EventHandler.all(showEvent)] })),
+      Layer.mapError(({ message }) =>
+        new Failure.UsageError({ message: `${message} (FEISHU_ENCRYPT_KEY, FEISHU_VERIFICATION_TOKEN)` })
+      )
+    )
+
+    yield* Effect.gen(function*() {
+      const address = yield* HttpServer.addressWith(Effect.succeed)
+      const port = address._tag === "TcpAddress" ? address.port : options.port
+      const url = `http://${Option.getOrElse(options.host, () => "localhost")}:${port}${path}`
+      yield* say(
+        "listening",
+        { url, appId: app.appId, store: Store.describe(location) },
+        [
+          `${label("app")} ${app.appId}, of ${app.baseUrl}`,
+          `${label("url")} ${
+            output.paint("cyan", url)
+          }: save the public address that leads here, with this path, as the `
+          + "request URL in the developer console",
+          `${label("store")} ${Store.describe(location)}`
+        ].join("\n")
+      )
+      if (app.kind === "self-built") return yield* Effect.never
+      const tickets = yield* AppTicket.make()
+      const show = Stream.runForEach(tickets.changes, showTicket).pipe(Effect.retry(Schedule.spaced("5 seconds")))
+      const told = (failure: Failure.Failure) =>
+        Effect.zipRight(
+          // All else is in the log already.
+          failure._tag === "TicketTimeout" ? Effect.logError(failure.message) : Effect.void,
+          options.json ? say("no ticket", { error: Failure.toJson(failure) }, "") : Effect.void
+        )
+      return yield* Effect.zipRight(Effect.all([show, keep(tickets, told)], { concurrency: "unbounded" }), Effect.never)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        HttpLayerRouter.serve(Layer.mergeAll(webhook, health, metrics), {
+          disableLogger: true,
+          disableListenLog: true
+        }).pipe(
+          Layer.provideMerge(layerServer(options)),
+          Layer.provideMerge(
+            Layer.mergeAll(Layer.succeed(FeishuApp, app), OpenApi.layerFetch, Store.layer(location, variables))
+          )
+        )
+      ),
+      Effect.catchTag("FeishuAppError", ({ message }) => new Failure.UsageError({ message }))
+    )
+    return { json: {}, text: "" }
+  }).pipe((effect) => Failure.report(effect, options))

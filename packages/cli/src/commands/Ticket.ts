@@ -1,0 +1,59 @@
+/**
+ * `feishu-ticket ticket`: the state of the ticket that is kept.
+ */
+import { FeishuApp } from "@effect-feishu/auth/FeishuApp"
+import * as OpenApi from "@effect-feishu/auth/OpenApi"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Commands from "../Commands.js"
+import * as Configuration from "../Configuration.js"
+import * as Failure from "../Failure.js"
+import * as Output from "../Output.js"
+import * as Secrets from "../Secrets.js"
+import * as Store from "../Store.js"
+import * as Tickets from "../Tickets.js"
+import * as Time from "../Time.js"
+
+export const run = (options: Commands.Ticket) =>
+  Effect.gen(function*() {
+    const variables = yield* Configuration.variables(options)
+    const app = yield* Configuration.app(variables)
+    if (app.kind === "self-built") {
+      return yield* new Failure.UsageError({
+        message: "a self-built app gets no ticket and needs none: try feishu-ticket token"
+      })
+    }
+    const location = yield* Store.parse(options.store, variables)
+    const ticket = yield* Tickets.get(location, options.wait).pipe(
+      Effect.provide(
+        Layer.mergeAll(Layer.succeed(FeishuApp, app), OpenApi.layerFetch, Store.layer(location, variables))
+      )
+    )
+    const now = yield* Clock.currentTimeMillis
+    const age = now - DateTime.toEpochMillis(ticket.sentAt)
+    const expiresAt = Tickets.expiresAt(ticket)
+    const left = DateTime.toEpochMillis(expiresAt) - now
+    const { paint } = yield* Output.Output
+    const value = Secrets.show(ticket.value, options.reveal)
+    return {
+      json: {
+        appId: app.appId,
+        ticket: value,
+        revealed: options.reveal,
+        sentAt: Time.moment(ticket.sentAt),
+        ageSeconds: Math.round(age / 1000),
+        expiresAt: Time.moment(expiresAt),
+        expiresInSeconds: Math.round(left / 1000),
+        source: Store.describe(location)
+      },
+      text: [
+        `${paint("bold", "ticket")}   ${value}${options.reveal ? "" : paint("dim", " (--reveal shows all of it)")}`,
+        `${paint("bold", "app")}      ${app.appId}`,
+        `${paint("bold", "sent")}     ${Time.moment(ticket.sentAt)}, ${Time.span(age)} ago`,
+        `${paint("bold", "expires")}  ${Time.moment(expiresAt)}, in ${Time.span(left)}`,
+        `${paint("bold", "source")}   ${Store.describe(location)}`
+      ].join("\n")
+    }
+  }).pipe((effect) => Failure.report(effect, options))

@@ -1,0 +1,76 @@
+/**
+ * `feishu-ticket token`: the state of an access token, the app's or a tenant's.
+ */
+import * as AccessToken from "@effect-feishu/auth/AccessToken"
+import { FeishuApp } from "@effect-feishu/auth/FeishuApp"
+import * as OpenApi from "@effect-feishu/auth/OpenApi"
+import { TokenStore } from "@effect-feishu/auth/TokenStore"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Commands from "../Commands.js"
+import * as Configuration from "../Configuration.js"
+import * as Failure from "../Failure.js"
+import * as Output from "../Output.js"
+import * as Secrets from "../Secrets.js"
+import * as Store from "../Store.js"
+import * as Tickets from "../Tickets.js"
+import * as Time from "../Time.js"
+
+export const run = (options: Commands.Token) =>
+  Effect.gen(function*() {
+    const variables = yield* Configuration.variables(options)
+    const app = yield* Configuration.app(variables)
+    const location = yield* Store.parse(options.store, variables)
+    const { paint, waiting } = yield* Output.Output
+    const { source, token } = yield* Effect.gen(function*() {
+      const store = yield* TokenStore
+      let isNew = false
+      const watched = {
+        ...store,
+        put: (...args: Parameters<typeof store.put>) =>
+          Effect.suspend(() => {
+            isNew = true
+            return store.put(...args)
+          })
+      }
+      const tokens = app.kind === "self-built"
+        ? AccessToken.layerSelfBuilt()
+        : Layer.provide(AccessToken.layer(), Tickets.layer(yield* Tickets.get(location, options.wait)))
+      const token = yield* Effect.flatMap(AccessToken.AccessToken, ({ app, tenant }) =>
+        Option.match(options.tenant, { onNone: () => app, onSome: tenant })).pipe(
+          waiting("asking the platform for the token"),
+          Effect.provide(Layer.fresh(tokens)),
+          Effect.provideService(TokenStore, watched)
+        )
+      return { token, source: isNew ? `the platform, ${app.baseUrl}` : Store.describe(location) }
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(Layer.succeed(FeishuApp, app), OpenApi.layerFetch, Store.layer(location, variables))
+      ),
+      Effect.catchTag("FeishuAppError", ({ message }) =>
+        new Failure.UsageError({ message }))
+    )
+    const left = DateTime.toEpochMillis(token.expiresAt) - (yield* Clock.currentTimeMillis)
+    const value = Secrets.show(token.value, options.reveal)
+    return {
+      json: {
+        appId: app.appId,
+        tenantKey: Option.getOrNull(token.tenantKey),
+        token: value,
+        revealed: options.reveal,
+        expiresAt: Time.moment(token.expiresAt),
+        expiresInSeconds: Math.round(left / 1000),
+        source
+      },
+      text: [
+        `${paint("bold", "token")}    ${value}${options.reveal ? "" : paint("dim", " (--reveal shows all of it)")}`,
+        `${paint("bold", "app")}      ${app.appId}`,
+        `${paint("bold", "tenant")}   ${Option.getOrElse(token.tenantKey, () => "none: it is the app's own")}`,
+        `${paint("bold", "expires")}  ${Time.moment(token.expiresAt)}, in ${Time.span(left)}`,
+        `${paint("bold", "source")}   ${source}`
+      ].join("\n")
+    }
+  }).pipe((effect) => Failure.report(effect, options))

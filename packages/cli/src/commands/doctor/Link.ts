@@ -1,0 +1,83 @@
+/**
+ * One link of the chain that `doctor` checks: it holds, it is broken, or it was not checked.
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import type { ExitCode } from "../../ExitCode.js"
+import { exitCodeOf, type Failure } from "../../Failure.js"
+import * as Output from "../../Output.js"
+
+/** What was seen, and what to do about it. */
+export class Broken extends Data.TaggedError("Broken")<{
+  readonly detail: string
+  readonly advice: string
+  readonly code: ExitCode
+}> {}
+
+/** Why it was not checked. */
+export class Skipped extends Data.TaggedError("Skipped")<{ readonly reason: string }> {}
+
+export const skip = (reason: string) => new Skipped({ reason })
+
+export const broken = (failure: Failure): Broken => {
+  const code = exitCodeOf(failure)
+  switch (failure._tag) {
+    case "ApiError": {
+      const { advice, msg } = failure
+      const logId = failure.logId === undefined ? "" : `, log id ${failure.logId}`
+      return new Broken({
+        detail: `refused with code ${failure.code}${msg === "" ? "" : `, ${msg}`}${logId}`,
+        advice,
+        code
+      })
+    }
+    case "NetworkError":
+      return new Broken({ detail: failure.description, advice: failure.advice, code })
+    default:
+      return new Broken({ detail: failure.message, advice: "", code })
+  }
+}
+
+/** As `--json` has it. */
+export interface Check {
+  readonly link: string
+  readonly status: "ok" | "broken" | "skipped"
+  readonly detail: string
+  readonly advice?: string
+}
+
+const signs = { ok: ["green", "✓"], broken: ["red", "✗"], skipped: ["dim", "-"] } as const
+
+const indent = 17
+
+/** As it is shown to a person. */
+export const lineOf = ({ advice, detail, link, status }: Check, paint: Output.Service["paint"]): string => {
+  const [colour, sign] = signs[status]
+  return [
+    `${paint(colour, sign)} ${link.padEnd(indent - 3)} ${
+      status === "skipped" ? paint("dim", `skipped: ${detail}`) : detail
+    }`,
+    ...(advice === undefined ? [] : [" ".repeat(indent) + advice])
+  ].join("\n")
+}
+
+/** Checks a link, and says what came of it, with the exit code where it is broken. */
+export const check = <R>(
+  link: string,
+  effect: Effect.Effect<string, Broken | Skipped, R>
+): Effect.Effect<{ readonly result: Check; readonly code?: ExitCode }, never, R> =>
+  Effect.match(effect, {
+    onSuccess: (detail) => ({ result: { link, status: "ok", detail: Output.plain(detail) } }),
+    onFailure: (failure) =>
+      failure._tag === "Skipped"
+        ? { result: { link, status: "skipped", detail: failure.reason } }
+        : {
+          result: {
+            link,
+            status: "broken",
+            detail: Output.plain(failure.detail),
+            ...(failure.advice === "" ? {} : { advice: Output.plain(failure.advice) })
+          },
+          code: failure.code
+        }
+  })

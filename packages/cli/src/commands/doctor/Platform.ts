@@ -1,0 +1,126 @@
+/**
+ * The links between this machine and the platform: DNS, TLS, the clocks, what the platform thinks of the app.
+ */
+import type { Service as App } from "@effect-feishu/auth/FeishuApp"
+import type { ApiError, FeishuError } from "@effect-feishu/auth/FeishuError"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { lookup } from "node:dns/promises"
+import { isIP } from "node:net"
+import * as Tls from "node:tls"
+import * as Time from "../../Time.js"
+import { Broken, broken, skip, type Skipped } from "./Link.js"
+
+type Link<R = never> = Effect.Effect<string, Broken | Skipped, R>
+
+const timeout = Duration.seconds(10)
+
+const hostOf = ({ baseUrl }: App) => {
+  const { hostname, port, protocol } = new URL(baseUrl)
+  // IPv6 stands in brackets in a URL, and nowhere else.
+  return { hostname: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 443 : Number(port), protocol }
+}
+
+export const dns = (app: App): Link => {
+  const { hostname } = hostOf(app)
+  return isIP(hostname) !== 0 ? skip(`${hostname} is an address`) : Effect.tryPromise({
+    try: () => lookup(hostname, { all: true }),
+    catch: () =>
+      new Broken({
+        detail: `${hostname} is not found`,
+        advice:
+          "Check this machine's DNS and network, and the host's name in FEISHU_BASE_URL or --base-url if one is set.",
+        code: 3
+      })
+  }).pipe(
+    Effect.map((found) => `${hostname} is ${found.slice(0, 3).map(({ address }) => address).join(", ")}`),
+    Effect.timeoutFail({
+      duration: timeout,
+      onTimeout: () =>
+        new Broken({ detail: "no answer within 10 s", advice: "Check this machine's DNS and network.", code: 3 })
+    })
+  )
+}
+
+export const tls = (app: App): Link => {
+  const { hostname, port, protocol } = hostOf(app)
+  return protocol === "http:" ?
+    skip("the platform's URL is http, on this machine") :
+    Effect.async<string, string>((resume) => {
+      const socket = Tls.connect({ host: hostname, port, ...(isIP(hostname) === 0 ? { servername: hostname } : {}) })
+      socket.on(
+        "secureConnect",
+        () =>
+          resume(
+            Effect.succeed(`the certificate of ${hostname} is valid until ${socket.getPeerCertificate().valid_to}`)
+          )
+      )
+      socket.on("error", ({ message }) => resume(Effect.fail(message)))
+      socket.on("close", () => resume(Effect.fail("the connection was closed")))
+      return Effect.sync(() => socket.destroy())
+    }).pipe(
+      Effect.timeoutFail({ duration: timeout, onTimeout: () => "no answer within 10 s" }),
+      Effect.mapError((seen) =>
+        new Broken({
+          detail: `no TLS with ${hostname}:${port}: ${seen}`,
+          advice:
+            "Check that no firewall is between this machine and the platform; behind a proxy that has a certificate of "
+            + "its own, name that in NODE_EXTRA_CA_CERTS.",
+          code: 3
+        })
+      )
+    )
+}
+
+/** By so much clocks may always differ. */
+const tolerance = Duration.toMillis("1 minute")
+
+export const clock = (app: App): Link<HttpClient.HttpClient> =>
+  Effect.gen(function*() {
+    const client = yield* HttpClient.HttpClient
+    const before = yield* Clock.currentTimeMillis
+    const { headers } = yield* client.execute(HttpClientRequest.head(app.baseUrl)).pipe(
+      Effect.timeout(timeout),
+      Effect.mapError(() => skip("the platform gave no answer to compare with"))
+    )
+    const now = (before + (yield* Clock.currentTimeMillis)) / 2
+    // It is cut to the second.
+    const its = Date.parse(headers["date"] ?? "") + 500
+    if (Number.isNaN(its)) return yield* skip("the platform does not say what time it is")
+    const skew = now - its
+    if (Math.abs(skew) < 2000) return "this machine's clock and the platform's agree"
+    const detail = `this machine's clock is ${Time.span(skew)} ${skew > 0 ? "ahead of" : "behind"} the platform's`
+    return Math.abs(skew) < tolerance ? detail : yield* new Broken({
+      detail,
+      advice:
+        "Set the clock, by NTP: what the platform signs is refused where it seems to come from the future, and a ticket "
+        + "seems to live longer or shorter than it does.",
+      code: 2
+    })
+  }).pipe(Effect.scoped)
+
+/** What the platform answered to a call with the app's id and secret; undefined for success. */
+export type Answer = FeishuError | undefined
+
+const isAboutApp = (answer: Answer): answer is ApiError =>
+  answer?._tag === "ApiError" && (answer.kind === "NotStoreApp" || answer.kind === "AppState")
+
+export const credentials = (answer: Answer): Link =>
+  answer === undefined || isAboutApp(answer)
+    ? Effect.succeed("the platform knows this app id with this secret")
+    : broken(answer)
+
+export const appType = ({ kind }: App, answer: Answer): Link => {
+  if (answer === undefined) return Effect.succeed(`it is a ${kind} app`)
+  if (!isAboutApp(answer)) return skip("it needs the credentials")
+  const { advice, code, detail } = broken(answer)
+  const hint = answer.kind === "NotStoreApp"
+    ? " If it is a self-built app, set FEISHU_APP_KIND=self-built."
+    : kind === "self-built"
+    ? " If it is a store app, leave FEISHU_APP_KIND out."
+    : ""
+  return new Broken({ advice: advice + hint, code, detail })
+}

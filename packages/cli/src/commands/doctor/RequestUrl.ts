@@ -1,0 +1,109 @@
+/**
+ * The links between the platform and the service at the app's request URL, tried by asking it for a challenge as the
+ * platform does.
+ */
+import type { Service as App } from "@effect-feishu/auth/FeishuApp"
+import * as EventCrypto from "@effect-feishu/emulator/EventCrypto"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Encoding from "effect/Encoding"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { Broken, skip, type Skipped } from "./Link.js"
+
+export interface Answer {
+  readonly elapsed: Duration.Duration
+  readonly status: number
+  /** Whether it is the challenge. */
+  readonly isRight: boolean
+}
+
+const bytes = (count: number) =>
+  Effect.map(Effect.replicateEffect(Random.nextIntBetween(0, 256), count), (numbers) => Uint8Array.from(numbers))
+
+const decodeChallenge = Schema.decodeOption(Schema.parseJson(Schema.Struct({ challenge: Schema.String })))
+
+const unreachable = (detail: string) =>
+  new Broken({
+    detail,
+    advice:
+      "Check that the service runs, that its address leads to it from outside (tunnel, proxy, firewall), and that the "
+      + "path is its webhook's.",
+    code: 3
+  })
+
+/** Long enough to see how much too late an answer is: the platform waits 1 s. */
+const patience = Duration.seconds(10)
+
+/** Its answer to a challenge with the app's key and token. */
+export const ask = (app: App, url: string): Effect.Effect<Answer, Broken | Skipped, HttpClient.HttpClient> =>
+  Effect.gen(function*() {
+    const challenge = Encoding.encodeHex(yield* bytes(16))
+    const token = Option.match(app.verificationToken, { onNone: () => "", onSome: Redacted.value })
+    const text = JSON.stringify({ challenge, token, type: "url_verification" })
+    const iv = yield* bytes(16)
+    const body = Option.match(app.encryptKey, {
+      onNone: () => text,
+      onSome: (key) => JSON.stringify({ encrypt: EventCrypto.encrypt({ encryptKey: Redacted.value(key), iv, text }) })
+    })
+    const client = yield* HttpClient.HttpClient
+    const [elapsed, { answer, status }] = yield* client.execute(
+      HttpClientRequest.post(url).pipe(HttpClientRequest.bodyText(body, "application/json; charset=utf-8"))
+    ).pipe(
+      Effect.flatMap((response) => Effect.map(response.text, (answer) => ({ answer, status: response.status }))),
+      Effect.mapError(({ cause, message }) =>
+        unreachable(
+          `it cannot be reached: ${
+            cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : message
+          }`
+        )
+      ),
+      Effect.timeoutFail({ duration: patience, onTimeout: () => unreachable("it gave no answer within 10 s") }),
+      Effect.timed
+    )
+    const isRight = status === 200 && Option.exists(decodeChallenge(answer), (json) => json.challenge === challenge)
+    return { elapsed, status, isRight }
+  }).pipe(Effect.scoped)
+
+export const reached = (app: App, { elapsed, isRight, status }: Answer): Effect.Effect<string, Broken> =>
+  isRight
+    ? Duration.lessThanOrEqualTo(elapsed, "1 second")
+      ? Effect.succeed(`it answered its challenge after ${Math.round(Duration.toMillis(elapsed))} ms`)
+      : new Broken({
+        detail: `it answered its challenge after ${Math.round(Duration.toMillis(elapsed))} ms`,
+        advice: "The platform waits 1 s: find out what the service, or something before it, does before it answers.",
+        code: 3
+      })
+    : status === 401
+    ? Option.isSome(app.encryptKey)
+      // What is wrong is the next link's to say.
+      ? Effect.succeed("it is reached, and refused its challenge with HTTP 401")
+      : new Broken({
+        detail: "it refused its challenge with HTTP 401",
+        advice:
+          "The service has another verification token, or an encrypt key, which this command does not have: give both "
+          + "what the developer console has.",
+        code: 2
+      })
+    : new Broken({
+      detail: `it answered with HTTP ${status}${status === 200 ? ", but not with its challenge" : ""}`,
+      advice: "Check the path, and that it is the service's webhook that answers, and not a proxy or a page.",
+      code: 3
+    })
+
+export const encryptionKey = (app: App, { isRight }: Answer): Effect.Effect<string, Broken | Skipped> =>
+  Option.isNone(app.encryptKey)
+    ? skip("FEISHU_ENCRYPT_KEY is not set")
+    : isRight
+    ? Effect.succeed("the service opens what is encrypted with FEISHU_ENCRYPT_KEY")
+    : new Broken({
+      detail: "the service refuses what is encrypted with FEISHU_ENCRYPT_KEY, or its FEISHU_VERIFICATION_TOKEN",
+      advice:
+        "Give this command and the service the encrypt key and the verification token of the developer console. If "
+        + "something before the service asks for a login, let POST requests to this path pass.",
+      code: 2
+    })

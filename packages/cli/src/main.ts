@@ -1,0 +1,69 @@
+/**
+ * The process: its arguments, its signals, its exit code.
+ */
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { stripVTControlCharacters } from "node:util"
+import * as Commands from "./Commands.js"
+import { Failed } from "./ExitCode.js"
+import * as Output from "./Output.js"
+
+// Tickets are secrets: what this process writes is its user's alone.
+process.umask(0o077)
+
+/** Whoever read from us has gone away, as `head` does: there is nobody to write for. */
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(141)
+    throw error
+  })
+}
+
+let signal: NodeJS.Signals | undefined
+for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => void (signal ??= name))
+
+const isJson = process.argv.includes("--json")
+
+/** With `--json` a failure is a document, too. The usual ones have been told of before. */
+const tell = (cause: Cause.Cause<Failed | ValidationError.ValidationError>) => {
+  const document = (_tag: string, message: string) =>
+    isJson ? Output.line(JSON.stringify({ ok: false, error: { _tag, message } })) : Effect.void
+  const error = Option.getOrUndefined(Cause.failureOption(cause))
+  if (error instanceof Failed) return Effect.void
+  if (error !== undefined) {
+    return document("UsageError", stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).trim())
+  }
+  return Cause.isInterruptedOnly(cause) ? Effect.void : Effect.zipRight(
+    Console.error(
+      `An error of feishu-ticket's own, please report it:\n${Cause.pretty(cause, { renderErrorCause: true })}`
+    ),
+    document("Defect", Cause.prettyErrors(cause).map(({ message }) => message).join("; "))
+  )
+}
+
+const exitCodeOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (signal !== undefined) return signal === "SIGINT" ? 130 : 143
+  if (Exit.isSuccess(exit)) return 0
+  const error = Option.getOrUndefined(Cause.failureOption(exit.cause))
+  return error instanceof Failed ? error.code : ValidationError.isValidationError(error) ? 2 : 70
+}
+
+Commands.run(process.argv).pipe(
+  Effect.tapErrorCause(tell),
+  Effect.provide(Layer.mergeAll(Output.layer, NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)),
+  NodeRuntime.runMain({
+    disableErrorReporting: true,
+    disablePrettyLogger: true,
+    teardown: (exit, onExit) => onExit(exitCodeOf(exit))
+  })
+)

@@ -1,0 +1,7 @@
+/** Before all tests of this package: what they run is the command as a user gets it. */
+import { execFileSync } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+export default () => {
+  execFileSync(process.execPath, [fileURLToPath(new URL("../bundle.mjs", import.meta.url))], { stdio: "inherit" })
+}
