@@ -285,13 +285,12 @@ const root = Command.make("feishu-ticket").pipe(
   Command.withSubcommands(subcommands)
 )
 
-const described = subcommands.map(({ descriptor }: { readonly descriptor: CommandDescriptor.Command<unknown> }) => ({
-  name: HashSet.toValues(CommandDescriptor.getNames(descriptor)).join(),
-  help: CommandDescriptor.getHelp(descriptor, config)
-}))
-
 /** The help of the command that is named, or of all. */
 const help = (named: string | undefined): string => {
+  const described = subcommands.map(({ descriptor }: { readonly descriptor: CommandDescriptor.Command<unknown> }) => ({
+    name: HashSet.toValues(CommandDescriptor.getNames(descriptor)).join(),
+    help: CommandDescriptor.getHelp(descriptor, config)
+  }))
   const command = described.find(({ name }) => name === named)
   return command === undefined
     ? Help.ofAll({ description: Command.getHelp(root, config), commands: described })

@@ -1,0 +1,67 @@
+/** What is loaded for what: the time to start is the time to load. */
+import { assert, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+interface Output {
+  readonly entryPoint?: string
+  readonly imports: ReadonlyArray<{ readonly path: string; readonly kind: string; readonly external?: boolean }>
+  readonly inputs: Readonly<Record<string, { readonly bytesInOutput: number }>>
+}
+
+const { outputs } = JSON.parse(readFileSync(fileURLToPath(new URL("../build/bundle.json", import.meta.url)), "utf8")) as {
+  readonly outputs: Readonly<Record<string, Output>>
+}
+
+/** All that is loaded with a module of the sources, before anything runs: files by their path, packages by their name. */
+const loadedWith = (source: string): ReadonlyArray<string> => {
+  const seen = new Set<string>()
+  const loaded = new Set<string>()
+  const visit = (file: string) => {
+    const output = outputs[file]
+    if (output === undefined || seen.has(file)) return
+    seen.add(file)
+    for (const [input, { bytesInOutput }] of Object.entries(output.inputs)) {
+      if (bytesInOutput > 0) loaded.add(input.replace(/^(\.\.\/)+/, ""))
+    }
+    for (const { external, kind, path } of output.imports) {
+      if (kind !== "import-statement") continue
+      if (external === true) loaded.add(path)
+      else visit(path)
+    }
+  }
+  const [file] = Object.entries(outputs).find(([_, { entryPoint }]) => entryPoint === `src/${source}`)
+    ?? assert.fail(`nothing is built from ${source}`)
+  visit(file)
+  return [...loaded]
+}
+
+const commands = ["Resend", "Serve", "Ticket", "Token", "Doctor", "Verify", "Emulator"]
+
+const assertNone = (loaded: ReadonlyArray<string>, unwanted: RegExp) =>
+  assert.deepStrictEqual(loaded.filter((path) => unwanted.test(path)), [])
+
+describe("what is loaded", () => {
+  it("for --version and --help is nothing of any command", () => {
+    const loaded = loadedWith("main.ts")
+    assert.include(loaded, "src/Commands.ts")
+    assertNone(loaded, /^src\/commands\/|^(auth|emulator|redis)\/|opentelemetry|ioredis|node:https?$/)
+  })
+
+  it.each(commands)("for %s is nothing of another command", (name) => {
+    const loaded = loadedWith(`commands/${name}.ts`)
+    assert.include(loaded, `src/commands/${name}.ts`)
+    assertNone(
+      loaded,
+      new RegExp(`^src/commands/(?!${name}\\.ts|${name.toLowerCase()}/)|opentelemetry|^redis/|ioredis`)
+    )
+  })
+
+  it("only for the commands that are servers is the emulator, or an HTTP server", () => {
+    for (const name of commands) {
+      const loaded = loadedWith(`commands/${name}.ts`)
+      if (name !== "Emulator") assertNone(loaded, /^emulator\/src\/Emulator/)
+      if (name !== "Serve" && name !== "Emulator") assertNone(loaded, /HttpServer\.js$|httpServer\.js$/)
+    }
+  })
+})
