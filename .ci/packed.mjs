@@ -2,7 +2,7 @@
  * Uses the packages as a user gets them: packed, unpacked into a new project, compiled against and run there.
  * The sources are out of its reach, so what is missing from a package or its `exports` shows here.
  */
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -20,11 +20,14 @@ try {
       run("npm", ["pack", "--json", "--silent", "--pack-destination", project], { cwd: join(root, "packages", name) })
     )
     const paths = files.map((file) => file.path)
-    for (const wanted of ["README.md", "LICENSE", "src/index.ts", "dist/index.js", "dist/index.d.ts"]) {
+    const own = name === "cli"
+      ? ["bin/feishu-ticket.js", "dist/main.js", "dist/THIRD-PARTY-LICENSES.txt"]
+      : ["src/index.ts", "dist/index.js", "dist/index.d.ts"]
+    for (const wanted of ["README.md", "LICENSE", ...own]) {
       if (!paths.includes(wanted)) throw new Error(`@effect-feishu/${name} lacks ${wanted}`)
     }
     for (const path of paths) {
-      if (!/^(dist|src)\/|^(README\.md|LICENSE|package\.json)$/.test(path)) throw new Error(`${name} holds ${path}`)
+      if (!/^(bin|dist|src)\/|^(README\.md|LICENSE|package\.json)$/.test(path)) throw new Error(`${name} holds ${path}`)
     }
     const target = join(modules, "@effect-feishu", name)
     mkdirSync(target, { recursive: true })
@@ -97,6 +100,27 @@ TokenStoreSuite.suite("in memory", TokenStore.layerMemory, { atOnce: 10 })
   const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FEISHU_")))
   const story = run(process.execPath, ["resend.js"], { env: environment })
   if (!story.includes("attempt 3 succeeded")) throw new Error(`the packed example tells another story:\n${story}`)
+
+  // The command has all that it needs in itself: none of what lies beside it here, and no Redis client until one is named.
+  const alone = join(project, "alone")
+  cpSync(join(modules, "@effect-feishu/cli"), alone, { recursive: true })
+  rmSync(modules, { recursive: true })
+  const command = (...args) => run(process.execPath, [join(alone, "bin/feishu-ticket.js"), ...args], { env: environment })
+  if (!command("--help").includes("doctor")) throw new Error("the packed command has no help")
+  for (const name of ["resend", "serve", "ticket", "token", "doctor", "verify", "emulator"]) {
+    // Loaded, it finds out that there is no app, or no body; the emulator would go on for ever.
+    const args = name === "emulator"
+      ? ["--port", "1", "--request-url", "nowhere"]
+      : name === "verify"
+      ? ["--body", join(project, "resend.js")]
+      : []
+    const { status, stderr, stdout } = spawnSync(
+      process.execPath,
+      [join(alone, "bin/feishu-ticket.js"), name, ...args, "--json"],
+      { env: environment, encoding: "utf8" }
+    )
+    if (status !== 2) throw new Error(`the packed command's ${name} ended with ${status}:\n${stdout}${stderr}`)
+  }
   process.stdout.write(`packed: ${packages.map((name) => `@effect-feishu/${name}`).join(", ")} compile and run\n`)
 } finally {
   rmSync(project, { recursive: true, force: true })

@@ -74,7 +74,9 @@ for (let run = 0; run <= runs; run++) {
     if (run > 0) times[name].push(taken)
   }
 }
-const ratios = ["modules", "smallest"].map((bare) => median(times.command.map((taken, run) => taken / times[bare][run])))
+const ratios = ["modules", "smallest"].map((bare) =>
+  median(times.command.map((taken, run) => taken / times[bare][run]))
+)
 process.stdout.write(
   `--version, median of ${runs} runs on Node ${process.version}\n`
     + `  the modules it needs, imported   ${median(times.modules).toFixed(0)} ms\n`

@@ -9,7 +9,9 @@ interface Output {
   readonly inputs: Readonly<Record<string, { readonly bytesInOutput: number }>>
 }
 
-const { outputs } = JSON.parse(readFileSync(fileURLToPath(new URL("../build/bundle.json", import.meta.url)), "utf8")) as {
+const { outputs } = JSON.parse(
+  readFileSync(fileURLToPath(new URL("../build/bundle.json", import.meta.url)), "utf8")
+) as {
   readonly outputs: Readonly<Record<string, Output>>
 }
 
