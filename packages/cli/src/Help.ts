@@ -10,7 +10,8 @@ type Row = readonly [name: string, text: string]
 
 const bold = (text: string) => `\x1b[1m${text}\x1b[0m`
 
-const width = () => Math.min(process.stdout.columns ?? 100, 100)
+/** Some terminals do not say how wide they are: 0. */
+const width = () => Math.min(process.stdout.columns || 100, 100)
 
 /** In lines of at most so many characters, but for a word that is longer. */
 const wrap = (text: string, columns: number): ReadonlyArray<string> => {
