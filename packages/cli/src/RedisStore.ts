@@ -16,6 +16,7 @@ export const layer = (
   url: Option.Option<string>,
   variables: Configuration.Variables
 ): Layer.Layer<TicketStore.TicketStore | TokenStore.TokenStore, UsageError> => {
+  const nameOfUrl = Option.isSome(url) ? "--store" : "FEISHU_REDIS_URL"
   const all = new Map([...variables, ...Option.toArray(Option.map(url, (url) => ["FEISHU_REDIS_URL", url] as const))])
   const connection = Layer.unwrapEffect(
     Effect.map(
@@ -26,7 +27,13 @@ export const layer = (
   return Layer.merge(RedisTicketStore.layer(), RedisTokenStore.layer()).pipe(
     Layer.provide(connection),
     Layer.mapError((error) =>
-      new UsageError({ message: error._tag === "RedisUrlError" ? error.message : Configuration.describe(error) })
+      new UsageError({
+        message: error._tag === "RedisUrlError"
+          ? `${error.field === "url" ? nameOfUrl : "FEISHU_REDIS_SENTINEL_MASTER"} ${error.problem}`
+          : all.has("FEISHU_REDIS_URL")
+          ? Configuration.describe(error)
+          : "FEISHU_REDIS_URL is not set, and --store redis needs it: redis://user:password@host:6379/0, for example"
+      })
     )
   )
 }

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { homedir } from "node:os"
-import { join, resolve } from "node:path"
+import { isAbsolute, join, resolve } from "node:path"
 import type { Variables } from "./Configuration.js"
 import { UsageError } from "./Failure.js"
 
@@ -27,8 +27,11 @@ export type Location =
 const wrong = (problem: string) => new UsageError({ message: `--store ${problem}` })
 
 /** The same for all commands: one that runs `serve` in one terminal has its ticket in another. */
-const defaultPath = (variables: Variables) =>
-  join(variables.get("XDG_STATE_HOME") ?? join(homedir(), ".local/state"), "feishu-ticket")
+const defaultPath = (variables: Variables) => {
+  const given = variables.get("XDG_STATE_HOME") ?? ""
+  // The XDG specification has a relative one ignored.
+  return join(isAbsolute(given) ? given : join(homedir(), ".local/state"), "feishu-ticket")
+}
 
 export const parse = (
   option: Option.Option<string>,
@@ -42,10 +45,11 @@ export const parse = (
     const path = text.slice("file:".length)
     return path === ""
       ? wrong("has no path: give the folder after file:")
-      : Effect.succeed({ _tag: "Files", path: resolve(path), isDefault: false })
+      // A shell leaves a ~ that does not begin the word as it is.
+      : Effect.succeed({ _tag: "Files", path: resolve(path.replace(/^~(?=\/|$)/, homedir())), isDefault: false })
   }
   if (/^rediss?:\/\//.test(text)) {
-    return /:\/\/[^/]*@/.test(text)
+    return text.includes("@")
       ? wrong(
         "holds a user name or a password, which others on this machine could see (ps): put the whole URL into "
           + "FEISHU_REDIS_URL, and give --store redis"
@@ -70,15 +74,33 @@ export const describe = (location: Location): string => {
   }
 }
 
-const files = (path: string) => {
-  const tickets = TicketStore.layerKeyValueStore({ pollInterval: "500 millis" })
-  return tickets.pipe(
-    Layer.provide(KeyValueStore.layerFileSystem(path)),
-    Layer.mapError(({ message }) => wrong(`file:${path} cannot be used: ${message}`)),
+const unusable = (path: string) => ({ message }: { readonly message: string }) =>
+  wrong(`file:${path} must be a folder that can be written to: choose another, or change whose it is (${message})`)
+
+const files = (path: string) =>
+  Layer.unwrapEffect(
+    Effect.map(
+      // Fails where it is a file.
+      Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeDirectory(path, { recursive: true })),
+      () => KeyValueStore.layerFileSystem(path)
+    )
+  ).pipe(
+    (keyValues) => Layer.provide(TicketStore.layerKeyValueStore({ pollInterval: "500 millis" }), keyValues),
+    Layer.mapError(unusable(path)),
     // A token on disk would be worth more to a thief than to its user, who gets the same one again from the platform.
     Layer.merge(TokenStore.layerMemory)
   )
-}
+
+/** Whether a ticket can be kept there: else that would show only when one comes. Of a Redis it shows by itself. */
+export const checkWritable = (location: Location): Effect.Effect<void, UsageError, FileSystem.FileSystem> =>
+  location._tag !== "Files"
+    ? Effect.void
+    : Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      yield* fs.makeDirectory(location.path, { recursive: true })
+      // Whoever may not, and whatever the reason: nothing tells but to do it.
+      yield* fs.makeTempDirectoryScoped({ directory: location.path, prefix: ".writable-" })
+    }).pipe(Effect.scoped, Effect.mapError(unusable(location.path)))
 
 /** The stores that it names. */
 export const layer = (

@@ -83,6 +83,7 @@ export const run = (options: Commands.Serve) =>
     const app = yield* Configuration.app(variables)
     const path = yield* pathOf(options)
     const location = yield* Store.parse(options.store, variables)
+    yield* Store.checkWritable(location)
     const output = yield* Output.Output
     const say = (type: string, json: object, text: string) =>
       output.line(options.json ? JSON.stringify({ type, ...json }) : text)
