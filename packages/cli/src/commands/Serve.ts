@@ -17,6 +17,7 @@ import type { ServeError } from "@effect/platform/HttpServerError"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
@@ -34,44 +35,54 @@ import * as Tickets from "../Tickets.js"
 import * as Time from "../Time.js"
 
 const pathOf = ({ path }: Commands.Serve): Effect.Effect<HttpLayerRouter.PathInput, Failure.UsageError> =>
-  !/^\/[^\s?#*:]*$/.test(path)
+  !/^\/[^\s?#*:%]*$/.test(path)
     ? new Failure.UsageError({ message: "--path must begin with / and be a plain path, for example /webhook/event" })
     : path === "/healthz" || path === "/metrics"
     ? new Failure.UsageError({ message: `--path cannot be ${path}, which this server has itself` })
     : Effect.succeed(path as HttpLayerRouter.PathInput)
 
-const cannotListen = (port: number, { cause }: ServeError) =>
-  new Failure.UsageError({
-    message: `port ${port} cannot be listened on: choose another with --port, or 0 for any free one (${
-      cause instanceof Error ? cause.message : String(cause)
-    })`
+const cannotListen = ({ host, port }: Commands.Serve, { cause }: ServeError) => {
+  const { code = "", message = String(cause) }: Partial<NodeJS.ErrnoException> = cause instanceof Error ? cause : {}
+  return new Failure.UsageError({
+    message: Option.isSome(host) && /^(ENOTFOUND|EAI_|EADDRNOTAVAIL|EINVAL)/.test(code)
+      ? `--host ${host.value} is no address of this machine: leave it out to listen on all that it has (${message})`
+      : `port ${port} cannot be listened on: choose another with --port, or 0 for any free one (${message})`
   })
+}
 
 /** On all addresses, for a tunnel or a container's port leads to one of them. */
-const layerServer = ({ host, port }: Commands.Serve) =>
+const layerServer = (options: Commands.Serve) =>
   Layer.unwrapScoped(Effect.sync(() => {
     const server = createServer()
     return Layer.scopedDiscard(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))).pipe(
       // Built after the server, so gone before it: it would wait for whoever holds a connection.
       Layer.provideMerge(
-        NodeHttpServer.layerServer(() => server, { port, host: Option.getOrUndefined(host) })
+        NodeHttpServer.layerServer(() => server, { port: options.port, host: Option.getOrUndefined(options.host) })
       ),
-      Layer.mapError((error) => cannotListen(port, error))
+      Layer.mapError((error) => cannotListen(options, error))
     )
   }))
+
+/** How long it waits after this failure before it asks for a ticket again. */
+const pauseAfter = (failure: Failure.Failure): Duration.Duration => {
+  switch (failure._tag) {
+    // The platform was asked in the meantime as often as it makes sense.
+    case "TicketTimeout":
+      return Duration.zero
+    case "TicketStoreError":
+      return Duration.seconds(10)
+    default:
+      return failure._tag === "ApiError" && !failure.isRetryable ? Duration.minutes(5) : Duration.minutes(1)
+  }
+}
 
 /** Asks for a ticket whenever there is none, again and again. */
 const keep = (tickets: AppTicket.Service, onFailure: (failure: Failure.Failure) => Effect.Effect<void>) =>
   Effect.gen(function*() {
     const { waiting } = yield* Output.Output
     return yield* waiting("waiting for the app ticket, which may take 2 minutes")(tickets.get).pipe(
-      Effect.as("1 minute" as const),
-      Effect.catchAll((failure) =>
-        Effect.as(
-          onFailure(failure),
-          failure._tag === "ApiError" && !failure.isRetryable ? "5 minutes" as const : "1 minute" as const
-        )
-      ),
+      Effect.as(Duration.minutes(1)),
+      Effect.catchAll((failure) => Effect.as(onFailure(failure), pauseAfter(failure))),
       Effect.flatMap(Effect.sleep),
       Effect.forever
     )
@@ -92,6 +103,8 @@ export const run = (options: Commands.Serve) =>
 
     const showTicket = (ticket: Ticket) =>
       Effect.gen(function*() {
+        // Where the store was away it comes once more.
+        if (newest !== undefined && DateTime.Equivalence(newest.sentAt, ticket.sentAt)) return
         newest = ticket
         const expiresAt = Tickets.expiresAt(ticket)
         const now = yield* Clock.currentTimeMillis
@@ -106,15 +119,27 @@ export const run = (options: Commands.Serve) =>
       })
 
     const showEvent = ({ createdAt, id, payload, tenantKey, type }: FeishuEvent) =>
-      options.events
-        ? say(
-          "event",
-          { eventType: type, id, tenantKey: Option.getOrNull(tenantKey), createdAt: Time.moment(createdAt), payload },
-          `${label("event")} ${Output.plain(type)}, ${Output.plain(id)}${
-            Option.match(tenantKey, { onNone: () => "", onSome: (key) => `, tenant ${Output.plain(key)}` })
-          }, of ${Time.moment(createdAt)}`
-        )
-        : Effect.void
+      say(
+        "event",
+        { eventType: type, id, tenantKey: Option.getOrNull(tenantKey), createdAt: Time.moment(createdAt), payload },
+        `${label("event")} ${Output.plain(type)}, ${Output.plain(id)}${
+          Option.match(tenantKey, { onNone: () => "", onSome: (key) => `, tenant ${Output.plain(key)}` })
+        }, of ${Time.moment(createdAt)}`
+      )
+
+    const showChallenge = say("challenge", {}, `${label("url")} was asked for its challenge, and has answered`)
+
+    const subscription = Layer.scoped(
+      EventSubscription.EventSubscription,
+      Effect.map(
+        // An event that is not shown is nobody's: it is not to be remembered as handled.
+        EventSubscription.make({ handlers: options.events ? [EventHandler.all(showEvent)] : [] }),
+        ({ receive }) => ({
+          receive: (delivery: EventSubscription.Delivery) =>
+            Effect.tap(receive(delivery), ({ outcome }) => outcome === "challenge" ? showChallenge : Effect.void)
+        })
+      )
+    )
 
     const health = HttpLayerRouter.add(
       "GET",
@@ -145,7 +170,7 @@ export const run = (options: Commands.Serve) =>
       )
     )
     const webhook = EventHttpApp.layer(path).pipe(
-      Layer.provide(EventSubscription.layer({ handlers: [EventHandler.all(showEvent)] })),
+      Layer.provide(subscription),
       Layer.mapError(({ message }) =>
         new Failure.UsageError({ message: `${message} (FEISHU_ENCRYPT_KEY, FEISHU_VERIFICATION_TOKEN)` })
       )
@@ -154,28 +179,35 @@ export const run = (options: Commands.Serve) =>
     yield* Effect.gen(function*() {
       const address = yield* HttpServer.addressWith(Effect.succeed)
       const port = address._tag === "TcpAddress" ? address.port : options.port
-      const url = `http://${Option.getOrElse(options.host, () => "localhost")}:${port}${path}`
+      const host = Option.getOrElse(options.host, () => "localhost")
+      const url = `http://${host.includes(":") ? `[${host}]` : host}:${port}${path}`
       yield* say(
         "listening",
         { url, appId: app.appId, store: Store.describe(location) },
         [
           `${label("app")} ${app.appId}, of ${app.baseUrl}`,
-          `${label("url")} ${
-            output.paint("cyan", url)
-          }: save the public address that leads here, with this path, as the `
-          + "request URL in the developer console",
+          `${label("url")} ${output.paint("cyan", url)}`,
+          `${" ".repeat(8)} Save the public address that leads here as the request URL in the developer console.`,
           `${label("store")} ${Store.describe(location)}`
         ].join("\n")
       )
       if (app.kind === "self-built") return yield* Effect.never
-      const tickets = yield* AppTicket.make()
+      // Whoever has corrected what was wrong, and begins anew, is not to wait for long.
+      const tickets = yield* AppTicket.make({ coolDown: "10 seconds" })
       const show = Stream.runForEach(tickets.changes, showTicket).pipe(Effect.retry(Schedule.spaced("5 seconds")))
       const told = (failure: Failure.Failure) =>
-        Effect.zipRight(
+        Effect.gen(function*() {
           // All else is in the log already.
-          failure._tag === "TicketTimeout" ? Effect.logError(failure.message) : Effect.void,
-          options.json ? say("no ticket", { error: Failure.toJson(failure) }, "") : Effect.void
-        )
+          if (failure._tag === "TicketTimeout") yield* Effect.logError(failure.message)
+          else if (failure._tag !== "TicketStoreError") {
+            yield* Effect.logInfo(
+              `asking again in ${
+                Duration.format(pauseAfter(failure))
+              }; a ticket that the platform pushes before is taken, too`
+            )
+          }
+          if (options.json) yield* say("no ticket", { error: Failure.toJson(failure) }, "")
+        })
       return yield* Effect.zipRight(Effect.all([show, keep(tickets, told)], { concurrency: "unbounded" }), Effect.never)
     }).pipe(
       Effect.scoped,
