@@ -10,4 +10,10 @@ export const span = (millis: number): string => {
   return Duration.format(Duration.seconds(seconds >= 3600 ? seconds - seconds % 60 : seconds))
 }
 
+/** To the millisecond, as the clock on the wall has it. */
+export const ofDay = (millis: number): string => {
+  const date = DateTime.toDate(DateTime.unsafeMake(millis))
+  return `${date.toTimeString().slice(0, 8)}.${String(date.getMilliseconds()).padStart(3, "0")}`
+}
+
 export const moment = (time: DateTime.Utc): string => DateTime.formatIso(time).replace(/\.\d+Z$/, "Z")

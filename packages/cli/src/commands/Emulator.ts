@@ -14,6 +14,7 @@ import type * as Commands from "../Commands.js"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
 import * as Output from "../Output.js"
+import * as Time from "../Time.js"
 
 /** Of letters and digits, as the platform's are. */
 const madeUp = Effect.map(
@@ -35,7 +36,8 @@ export const run = (options: Commands.Emulator) =>
     const app = yield* Configuration.app(
       new Map([["FEISHU_APP_ID", "cli_emulated"], ...variables, ...Object.entries(made)])
     )
-    if (Option.isSome(options.requestUrl) && !/^https?:\/\/[^/]/i.test(options.requestUrl.value)) {
+    const isUrl = (text: string) => /^https?:\/\//i.test(text) && URL.canParse(text)
+    if (Option.isSome(options.requestUrl) && !isUrl(options.requestUrl.value)) {
       return yield* new Failure.UsageError({ message: "--request-url must be an http or https URL" })
     }
     const output = yield* Output.Output
@@ -44,12 +46,10 @@ export const run = (options: Commands.Emulator) =>
 
     const show = (entry: Journal.Entry) => {
       const { _tag, at, ...rest } = entry
-      const time = DateTime.formatIso(DateTime.unsafeMake(at))
-      const dim = (text: string) => output.paint("dim", text)
       return say(
         _tag.toLowerCase(),
-        { at: time, ...rest },
-        `${dim(time.slice(11, 23))}  ${Output.plain(Journal.line(entry))}`
+        { at: DateTime.formatIso(DateTime.unsafeMake(at)), ...rest },
+        `${output.paint("dim", Time.ofDay(at))}  ${Output.plain(Journal.line(entry))}`
       )
     }
 
@@ -66,15 +66,14 @@ export const run = (options: Commands.Emulator) =>
       yield* say(
         "listening",
         { url: emulator.baseUrl, appId: app.appId, requestUrl: requestUrl ?? null, variables: settings },
+        // As a whole, a file for `--env-file`: in one, a line of words would swallow the next.
         [
-          `The platform listens on ${output.paint("cyan", emulator.baseUrl)}. Its app:`,
-          "",
+          `# The platform listens on ${output.paint("cyan", emulator.baseUrl)}. Its app:`,
           ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
           ...(given.length > 0 ? [`# ${given.join(", ")}: as in the environment`] : []),
-          "",
           requestUrl === undefined
-            ? "It pushes nothing, for it has no --request-url."
-            : `It pushes to ${requestUrl}, once that answers the handshake.`,
+            ? "# It pushes nothing, for it has no --request-url."
+            : `# It pushes to ${requestUrl}, and a ticket as soon as that answers the handshake.`,
           ""
         ].join("\n")
       )
@@ -87,7 +86,10 @@ export const run = (options: Commands.Emulator) =>
       })
       const handshake = requestUrl === undefined ? Effect.void : emulator.setRequestUrl(app.appId, requestUrl).pipe(
         Effect.retry(Schedule.spaced("1 second")),
-        output.waiting(`waiting for ${requestUrl} to answer the handshake`)
+        output.waiting(`waiting for ${requestUrl} to answer the handshake`),
+        // What it was asked for before is lost, and what an earlier run of it pushed is no ticket of this one's. Only a
+        // self-built app gets none.
+        Effect.zipRight(Effect.ignore(emulator.pushTicket(app.appId)))
       )
       return yield* Effect.zipRight(Effect.all([journal, handshake], { concurrency: "unbounded" }), Effect.never)
     })
