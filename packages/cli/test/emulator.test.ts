@@ -188,7 +188,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         { env: secrets }
       )
       const [, port] = yield* command.printed(/The platform listens on \S*http:\/\/127\.0\.0\.1:(\d+)/)
-      yield* command.printed(/waiting for http:\/\/127\.0\.0\.1:\d+\/ to answer the handshake, [2-9] s so far/)
+      yield* command.printed(/waiting for http:\/\/127\.0\.0\.1:\d+\/ to answer the handshake, ([2-9]|\d\d) s so far/)
       const baseUrl = `http://127.0.0.1:${port}`
       yield* post(baseUrl, "app_ticket/resend", { app_id: "cli_emulated", app_secret: "not it" })
       yield* command.printed(/app_ticket\/resend by cli_emulated: HTTP 200, code [1-9]/)
