@@ -30,7 +30,7 @@ export const serve = (
     const command = yield* (isTerminal ? startInTerminal : start)(["serve", "--port", "0", ...args], {
       env: { ...yield* variables(appId), ...env }
     })
-    const [url, port] = yield* command.printed(/http:\/\/localhost:(\d+)\/[^\s"\x1b]*/)
+    const [url, port] = yield* command.printed(/http:\/\/localhost:(\d+)\/[\w/]*/)
     return {
       ...command,
       url,

@@ -194,7 +194,7 @@ export const run = (options: Commands.Serve) =>
       if (app.kind === "self-built") return yield* Effect.never
       // Whoever has corrected what was wrong, and begins anew, is not to wait for long.
       const tickets = yield* AppTicket.make({ coolDown: "10 seconds" })
-      const show = Stream.runForEach(tickets.changes, showTicket).pipe(Effect.retry(Schedule.spaced("5 seconds")))
+      const show = Stream.runForEach(tickets.changes, showTicket).pipe(Effect.retry(Schedule.spaced("1 second")))
       const told = (failure: Failure.Failure) =>
         Effect.gen(function*() {
           // All else is in the log already.
