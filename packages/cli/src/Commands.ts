@@ -12,7 +12,9 @@ import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HashSet from "effect/HashSet"
+import * as CommandLine from "./CommandLine.js"
 import type { Failed } from "./ExitCode.js"
+import * as Failure from "./Failure.js"
 import * as Help from "./Help.js"
 import type { Output } from "./Output.js"
 
@@ -35,9 +37,12 @@ const duration = (name: string) =>
   )
 
 const port = (number: number) =>
-  Options.integer("port").pipe(
-    Options.mapEffect((port) =>
-      port >= 0 && port <= 65535 ? Effect.succeed(port) : invalid("--port is a number from 0 to 65535")
+  Options.text("port").pipe(
+    Options.withPseudoName("number"),
+    Options.mapEffect((text) =>
+      /^\d{1,5}$/.test(text) && Number(text) <= 65535
+        ? Effect.succeed(Number(text))
+        : invalid("--port is a number from 0 to 65535")
     ),
     Options.withDefault(number)
   )
@@ -46,12 +51,19 @@ const json = Options.boolean("json").pipe(
   Options.withDescription("One JSON document on standard output, and nothing else there.")
 )
 
+const jsonLines = Options.boolean("json").pipe(
+  Options.withDescription("JSON on standard output, a document in each line, and nothing else there.")
+)
+
 const reveal = (what: string) =>
-  Options.boolean("reveal").pipe(Options.withDescription(`Show ${what} itself, which is a secret.`))
+  Options.boolean("reveal").pipe(Options.withDescription(`Show ${what} in full: it is a secret.`))
+
+/** Not `Options.file`, which takes no pipe: not `<(pass show feishu)`, and not `-`. */
+const file = (name: string) => Options.withPseudoName(Options.text(name), "file")
 
 /** Which app, on which platform. */
 const app = {
-  envFile: Options.file("env-file", { exists: "yes" }).pipe(
+  envFile: file("env-file").pipe(
     Options.withDescription("Take variables that are not in the environment from this file of NAME=value lines."),
     Options.optional
   ),
@@ -59,7 +71,7 @@ const app = {
     Options.withDescription("In place of FEISHU_APP_ID."),
     Options.optional
   ),
-  appSecretFile: Options.file("app-secret-file", { exists: "yes" }).pipe(
+  appSecretFile: file("app-secret-file").pipe(
     Options.withDescription("A file that holds the app secret, in place of FEISHU_APP_SECRET."),
     Options.optional
   ),
@@ -119,7 +131,7 @@ const serveOptions = {
   store,
   events: Options.boolean("events").pipe(Options.withDescription("Show every other event, too, a line each.")),
   reveal: reveal("each ticket"),
-  json
+  json: jsonLines
 }
 
 const ticketOptions = {
@@ -163,8 +175,7 @@ const doctorOptions = {
 const verifyOptions = {
   envFile: app.envFile,
   appId: app.appId,
-  body: Options.text("body").pipe(
-    Options.withPseudoName("file"),
+  body: file("body").pipe(
     Options.withDescription("The body of the delivery, byte for byte as it arrived; - for standard input.")
   ),
   timestamp: Options.text("timestamp").pipe(
@@ -179,7 +190,7 @@ const verifyOptions = {
     Options.withDescription("Its header X-Lark-Signature."),
     Options.optional
   ),
-  reveal: reveal("a ticket that it holds"),
+  reveal: reveal("the ticket that it holds"),
   json
 }
 
@@ -206,7 +217,7 @@ const emulatorOptions = {
       "Push a ticket 1 s to 2 min after it was asked for, as the platform does, not after 200 ms."
     )
   ),
-  json
+  json: jsonLines
 }
 
 /** What a command is loaded with. */
@@ -297,6 +308,55 @@ const help = (named: string | undefined): string => {
     : Help.ofCommand({ ...command, examples: examples[command.name] ?? [] })
 }
 
+/** The script for a shell, with what `@effect/cli` gets wrong in it put right. */
+const completions = (shell: string | undefined): Effect.Effect<string, Failure.UsageError> => {
+  const { descriptor } = root
+  switch (shell) {
+    case "bash":
+      return Effect.map(CommandDescriptor.getBashCompletions(descriptor, "feishu-ticket"), (lines) =>
+        lines.join("\n")
+          // The command's own name is written in two ways, so no subcommand is ever found.
+          .replace("cmd=\"feishu-ticket\"", "cmd=\"feishu__ticket\"")
+          .replace(/^( +)feishu-ticket\)$/m, "$1feishu__ticket)")
+          // What can be chosen is parted by commas, which bash takes for one word.
+          .replace(/(?<=compgen -W ")[\w,]+(?=")/g, (words) => words.replaceAll(",", " ")))
+    case "zsh":
+      return Effect.map(
+        CommandDescriptor.getZshCompletions(descriptor, "feishu-ticket"),
+        (lines) => lines.join("\n").replace(/(?<=--(?:env-file|app-secret-file|body)\[[^\]]*\])(?=')/g, ":file:_files")
+      )
+    case "fish":
+      return Effect.map(
+        CommandDescriptor.getFishCompletions(descriptor, "feishu-ticket"),
+        (lines) => lines.join("\n").replace(/(?<=-l (?:env-file|app-secret-file|body) -r) -f/g, " -F")
+      )
+    default:
+      return new Failure.UsageError({ message: "--completions is bash, zsh or fish" })
+  }
+}
+
+/** The words for `@effect/cli`, which would only print what is wrong with them. */
+const check = (words: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    if (words.includes("--wizard")) {
+      if (process.stdin.isTTY) return words
+      return yield* new Failure.UsageError({ message: "--wizard asks its questions in a terminal, and there is none" })
+    }
+    const known = described.map(({ help, name }) => ({ name, options: Help.optionsOf(help).map(([option]) => option) }))
+    const { command, logLevel } = yield* Effect.mapError(
+      CommandLine.check(words, known),
+      (message) => new Failure.UsageError({ message })
+    )
+    yield* CommandDescriptor.parse(root.descriptor, ["feishu-ticket", ...command], CliConfig.defaultConfig).pipe(
+      Effect.mapError(({ error }) =>
+        new Failure.UsageError({
+          message: Help.plain(error).replace(/^Expected to find option: '(.*)'$/, `${command[0]} needs $1`)
+        })
+      )
+    )
+    return [...logLevel, ...command]
+  })
+
 /**
  * Runs what the arguments say. It fails after having said why.
  */
@@ -306,5 +366,23 @@ export const run = (args: ReadonlyArray<string>) => {
   if (words.length === 0 || words.some((word) => word === "--help" || word === "-h")) {
     return Console.log(help(words.find((word) => word in examples)))
   }
-  return Command.run(root, { name: "feishu-ticket", version: __VERSION__, executable: "feishu-ticket" })(args)
+  if (words.includes("--version")) return Console.log(__VERSION__)
+  const json = words.includes("--json")
+  const at = words.findIndex((word) => /^--completions(=|$)/.test(word))
+  if (at >= 0) {
+    const shell = words[at]?.split("=")[1] ?? words[at + 1]
+    return completions(shell).pipe(
+      Effect.flatMap(Console.log),
+      Effect.catchAll((error) => Failure.fail(error, { json }))
+    )
+  }
+  return check(words).pipe(
+    Effect.catchAll((error) => Failure.fail(error, { json })),
+    Effect.flatMap((words) =>
+      Command.run(root, { name: "feishu-ticket", version: __VERSION__, executable: "feishu-ticket" })([
+        ...args.slice(0, 2),
+        ...words
+      ])
+    )
+  )
 }

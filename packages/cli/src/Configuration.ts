@@ -2,6 +2,7 @@
  * Which app, on which platform: from the options, the environment and the file that `--env-file` names, in this order.
  */
 import * as FeishuApp from "@effect-feishu/auth/FeishuApp"
+import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as ConfigError from "effect/ConfigError"
 import * as ConfigProvider from "effect/ConfigProvider"
@@ -21,42 +22,59 @@ export interface Options {
 
 export type Variables = ReadonlyMap<string, string>
 
-const readFile = (path: string) =>
+/** Why it cannot be read, without its name: that may be a secret which was given for the name of its file. */
+const whyNot = (error: PlatformError): string => {
+  if (error._tag === "SystemError" && error.reason === "NotFound") return "there is no such file"
+  if (error._tag === "SystemError" && error.reason === "PermissionDenied") return "permission denied"
+  return error.message.includes("EISDIR") ? "it is a folder" : "it is not a file that can be read"
+}
+
+const readFile = (named: string, path: string) =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
-    Effect.mapError(({ message }) => new UsageError({ message: `${path} cannot be read: ${message}` }))
+    Effect.mapError((error) => new UsageError({ message: `${named} cannot be read: ${whyNot(error)}` }))
+  )
+
+const readSecret = (path: string) =>
+  readFile("the file of --app-secret-file", path).pipe(
+    // Editors end a file with a line break.
+    Effect.map((text) => text.replace(/\r?\n$/, "")),
+    Effect.filterOrFail(
+      (text) => text !== "",
+      () => new UsageError({ message: "the file of --app-secret-file is empty: put the app's secret into it" })
+    )
   )
 
 const given = (option: Option.Option<string> | undefined) => option ?? Option.none<string>()
+
+/** Both say where the platform is, so either of them puts both of a lesser source out of force. */
+const places = ["FEISHU_BASE_URL", "FEISHU_DOMAIN"] as const
 
 /** All variables there are. One that is empty counts as left out. */
 export const variables = (options: Options): Effect.Effect<Variables, UsageError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const variables = new Map<string, string>()
     const take = (record: Readonly<Record<string, string | undefined>>) => {
-      for (const [name, value] of Object.entries(record)) {
-        if (value !== undefined && value !== "") variables.set(name, value)
+      const entries = Object.entries(record).flatMap(([name, value]) => value ? [[name, value] as const] : [])
+      if (entries.some(([name]) => places.some((place) => place === name))) {
+        for (const place of places) variables.delete(place)
       }
+      for (const [name, value] of entries) variables.set(name, value)
     }
-    if (Option.isSome(options.envFile)) take(parseEnv(yield* readFile(options.envFile.value)))
+    if (Option.isSome(options.envFile)) {
+      take(parseEnv(yield* readFile(`--env-file ${options.envFile.value}`, options.envFile.value)))
+    }
     take(process.env)
     const baseUrl = given(options.baseUrl)
     const domain = given(options.domain)
+    const secretFile = given(options.appSecretFile)
     if (Option.isSome(baseUrl) && Option.isSome(domain)) {
       return yield* new UsageError({ message: "--base-url and --domain say the same: give only one of them" })
     }
-    if (Option.isSome(baseUrl) || Option.isSome(domain)) {
-      variables.delete("FEISHU_BASE_URL")
-      variables.delete("FEISHU_DOMAIN")
-    }
-    const secretFile = given(options.appSecretFile)
     take({
       FEISHU_APP_ID: Option.getOrUndefined(options.appId),
       FEISHU_BASE_URL: Option.getOrUndefined(baseUrl),
       FEISHU_DOMAIN: Option.getOrUndefined(domain),
-      // Editors end a file with a line break.
-      FEISHU_APP_SECRET: Option.isSome(secretFile)
-        ? (yield* readFile(secretFile.value)).replace(/\r?\n$/, "")
-        : undefined
+      FEISHU_APP_SECRET: Option.isSome(secretFile) ? yield* readSecret(secretFile.value) : undefined
     })
     return variables
   })
@@ -75,6 +93,16 @@ export const describe: (error: ConfigError.ConfigError) => string = ConfigError.
   sourceUnavailableCase: (_, path, message) => `${path.join(".")}: ${message}`,
   unsupportedCase: (_, path, message) => `${path.join(".")}: ${message}`
 })
+
+/** Where each field of the app comes from. */
+const sources: Record<FeishuApp.FeishuAppError["field"], string> = {
+  appId: "FEISHU_APP_ID (--app-id)",
+  appSecret: "FEISHU_APP_SECRET (--app-secret-file)",
+  kind: "FEISHU_APP_KIND",
+  baseUrl: "FEISHU_BASE_URL (--base-url)",
+  encryptKey: "FEISHU_ENCRYPT_KEY",
+  verificationToken: "FEISHU_VERIFICATION_TOKEN"
+}
 
 /** So that a `Config` reads these variables. */
 export const provider = (variables: Variables): ConfigProvider.ConfigProvider =>
@@ -95,7 +123,10 @@ export const app = (variables: Variables): Effect.Effect<FeishuApp.Service, Usag
     const options = yield* Effect.withConfigProvider(FeishuApp.config, provider(variables))
     return yield* FeishuApp.make(options)
   }).pipe(
-    Effect.catchTag("FeishuAppError", ({ message }) => new UsageError({ message })),
+    Effect.catchTag(
+      "FeishuAppError",
+      ({ field, problem }) => new UsageError({ message: `${sources[field]} ${problem}` })
+    ),
     Effect.mapError((error) => error instanceof UsageError ? error : new UsageError({ message: describe(error) }))
   )
 

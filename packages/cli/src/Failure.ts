@@ -66,25 +66,33 @@ export interface Result {
   readonly text: string
 }
 
-/** Says how it ended, as a line to read or as a document, and fails with the exit code where it failed. */
+interface ReportOptions<R> {
+  readonly json: boolean
+  /** What the document holds besides, however it ended. */
+  readonly more?: Effect.Effect<object, never, R>
+}
+
+const print = <R>(document: object, { more = Effect.succeed({}) }: ReportOptions<R>) =>
+  Effect.flatMap(more, (more) => Output.line(JSON.stringify({ ...document, ...more })))
+
+/** Says why it failed, as a line to read or as a document, and fails with the exit code. */
+export const fail = <R = never>(
+  failure: Failure,
+  options: ReportOptions<R>
+): Effect.Effect<never, Failed, R | Output.Output> =>
+  Effect.zipRight(
+    options.json
+      ? print({ ok: false, error: toJson(failure) }, options)
+      : Console.error(`\x1b[31m✗\x1b[0m ${Output.plain(failure.message)}`),
+    new Failed({ code: exitCodeOf(failure) })
+  )
+
+/** Says how it ended, likewise. */
 export const report = <R, R2 = never>(
   effect: Effect.Effect<Result, Failure, R>,
-  options: {
-    readonly json: boolean
-    /** What the document holds besides, however it ended. */
-    readonly more?: Effect.Effect<object, never, R2>
-  }
-): Effect.Effect<void, Failed, R | R2 | Output.Output> => {
-  const print = (document: object) =>
-    Effect.flatMap(options.more ?? Effect.succeed({}), (more) => Output.line(JSON.stringify({ ...document, ...more })))
-  return Effect.matchEffect(effect, {
-    onSuccess: ({ json, text }) => options.json ? print({ ok: true, ...json }) : Output.line(text),
-    onFailure: (failure) =>
-      Effect.zipRight(
-        options.json
-          ? print({ ok: false, error: toJson(failure) })
-          : Console.error(`\x1b[31m✗\x1b[0m ${Output.plain(failure.message)}`),
-        new Failed({ code: exitCodeOf(failure) })
-      )
+  options: ReportOptions<R2>
+): Effect.Effect<void, Failed, R | R2 | Output.Output> =>
+  Effect.matchEffect(effect, {
+    onSuccess: ({ json, text }) => options.json ? print({ ok: true, ...json }, options) : Output.line(text),
+    onFailure: (failure) => fail(failure, options)
   })
-}

@@ -26,12 +26,12 @@ const wrap = (text: string, columns: number): ReadonlyArray<string> => {
   return [...lines, line]
 }
 
-/** Beside its text where the name is short, and else above it. */
+/** Beside its text where the name is short and the terminal wide, and else above it. */
 const table = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
-  const longest = 24
-  const column = Math.max(...rows.map(([name]) => name.length).filter((length) => length <= longest))
+  const longest = width() < 60 ? 0 : 24
+  const column = Math.max(2, ...rows.map(([name]) => name.length).filter((length) => length <= longest))
   return rows.flatMap(([name, text]) => {
-    const [first = "", ...others] = wrap(text, Math.max(width() - column - 4, 30))
+    const [first = "", ...others] = wrap(text, Math.max(width() - column - 4, 1))
     const indented = others.map((line) => " ".repeat(column + 4) + line)
     return name.length > longest
       ? [`  ${bold(name)}`, " ".repeat(column + 4) + first, ...indented]
@@ -41,9 +41,13 @@ const table = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
 
 const section = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<string> => ["", bold(title), ...lines]
 
+const indented = (text: string) => wrap(text, width() - 2).map((line) => `  ${line}`)
+
 const commandLines = (commands: ReadonlyArray<string>) => commands.map((line) => `  $ feishu-ticket ${line}`)
 
-const textOf = (span: Span): string => stripVTControlCharacters(HelpDoc.toAnsiText(HelpDoc.p(span))).trim()
+export const plain = (doc: HelpDoc.HelpDoc): string => stripVTControlCharacters(HelpDoc.toAnsiText(doc)).trim()
+
+const textOf = (span: Span): string => plain(HelpDoc.p(span))
 
 const paragraphs = (doc: HelpDoc.HelpDoc): ReadonlyArray<string> => {
   switch (doc._tag) {
@@ -60,10 +64,11 @@ const descriptionOf = (doc: HelpDoc.HelpDoc): string => paragraphs(doc).join(" "
 
 /** What `@effect/cli` adds to each description of one's own. */
 const isOwn = (text: string): boolean =>
-  !/^(A user-defined piece of text|A true or false value|An integer|An existing file|One of the following: |This (setting|option) )/
+  !/^(A user-defined piece of text|A true or false value|An integer|One of the following: |This (setting|option) )/
     .test(text)
 
-const optionsOf = (doc: HelpDoc.HelpDoc): ReadonlyArray<Row> => {
+/** Each option with what it takes, and its description. */
+export const optionsOf = (doc: HelpDoc.HelpDoc): ReadonlyArray<Row> => {
   switch (doc._tag) {
     case "DescriptionList":
       return doc.definitions.map(([name, text]) => [textOf(name), paragraphs(text).filter(isOwn).join(" ")])
@@ -109,7 +114,7 @@ export const ofAll = ({ commands, description }: {
       ])
     ),
     ...section("VARIABLES", [
-      "  From the environment, or from a file named by --env-file. No secret is ever an argument.",
+      ...indented("From the environment, or from a file named by --env-file. No secret is ever an argument."),
       ...table([
         ["FEISHU_APP_ID", "The app's id, cli_…, from the developer console."],
         ["FEISHU_APP_SECRET", "Its secret, from the same page; or --app-secret-file."],
@@ -126,14 +131,14 @@ export const ofAll = ({ commands, description }: {
     ]),
     ...section("EXIT CODES", table(Object.entries(meanings))),
     ...section("EXAMPLES", [
-      "  Does the app work, and if not, which link of the chain is broken?",
+      ...indented("Does the app work, and if not, which link of the chain is broken?"),
       ...commandLines(["doctor --env-file .env"]),
-      "  A platform on this machine, and an app's request URL that works with it:",
+      ...indented("A platform on this machine, and an app's request URL that works with it:"),
       ...commandLines([
         "emulator --request-url http://127.0.0.1:3000/webhook/event",
         "serve --base-url http://127.0.0.1:4000 --events"
       ]),
-      "  Completions, for the shell that runs:",
+      ...indented("Completions, for the shell that runs:"),
       "  $ source <(feishu-ticket --completions bash)"
     ])
   ].join("\n")

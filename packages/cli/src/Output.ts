@@ -39,14 +39,19 @@ export const plain = (text: string): string =>
   // eslint-disable-next-line no-control-regex
   stripVTControlCharacters(text).replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "\ufffd")
 
+/** The controls that JSON leaves as they are, and that some terminals obey. */
+const escaped = (text: string): string =>
+  text.replace(/[\x7f-\x9f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`)
+
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"] as const
 
 const make = () => {
   const { stderr, stdout } = process
+  const canMove = stderr.isTTY && process.env["TERM"] !== "dumb"
   /** The line that moves, at the bottom of the terminal: whatever else is written goes above it. */
   let moving: string | undefined
   const draw = (text: string | undefined) => {
-    if (!stderr.isTTY) return
+    if (!canMove) return
     if (moving !== undefined) stderr.write("\r\x1b[2K")
     moving = text
     // One that is longer than the terminal is wide would not be wiped out whole. Some do not say how wide they are: 0.
@@ -63,7 +68,7 @@ const make = () => {
   }
   const out = writer(stdout)
   const err = writer(stderr)
-  const line = (text: string) => Effect.sync(() => out(text))
+  const line = (text: string) => Effect.sync(() => out(escaped(text)))
 
   const format = (args: ReadonlyArray<unknown>) =>
     // A paragraph of `@effect/cli` ends with a line break of its own.
@@ -101,7 +106,7 @@ const make = () => {
       ? (colour, text) => `\x1b[${colours[colour]}m${text}\x1b[0m`
       : (_, text) => text,
     waiting: (what) => (effect) =>
-      stderr.isTTY
+      canMove
         ? Effect.flatMap(Clock.currentTimeMillis, (since) => {
           let frame = 0
           const step = Effect.map(Clock.currentTimeMillis, (now) => {

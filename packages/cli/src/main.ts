@@ -1,36 +1,47 @@
 /**
  * The process: its arguments, its signals, its exit code.
  */
-import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import { Terminal } from "@effect/platform/Terminal"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { stripVTControlCharacters } from "node:util"
 import * as Commands from "./Commands.js"
 import { Failed } from "./ExitCode.js"
+import * as Help from "./Help.js"
 import * as Output from "./Output.js"
 
 // Tickets are secrets: what this process writes is its user's alone.
 process.umask(0o077)
 
-/** Whoever read from us has gone away, as `head` does: there is nobody to write for. */
-for (const stream of [process.stdout, process.stderr]) {
+for (const [name, stream] of [["output", process.stdout], ["error", process.stderr]] as const) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
+    // Whoever read from us has gone away, as `head` does: there is nobody to write for.
     if (error.code === "EPIPE") process.exit(141)
-    throw error
+    if (name === "output") process.stderr.write(`standard output cannot be written to: ${error.message}\n`)
+    process.exit(70)
   })
 }
 
 let signal: NodeJS.Signals | undefined
 for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => void (signal ??= name))
+
+/** The wizard reads each key by itself: Ctrl-C makes no signal there. */
+const terminal = Layer.scoped(
+  Terminal,
+  NodeTerminal.make(({ key: { ctrl, name } }) => {
+    const quits = ctrl && (name === "c" || name === "d")
+    if (quits) signal ??= "SIGINT"
+    return quits
+  })
+)
 
 const isJson = process.argv.includes("--json")
 
@@ -41,7 +52,7 @@ const tell = (cause: Cause.Cause<Failed | ValidationError.ValidationError>) => {
   const error = Option.getOrUndefined(Cause.failureOption(cause))
   if (error instanceof Failed) return Effect.void
   if (error !== undefined) {
-    return document("UsageError", stripVTControlCharacters(HelpDoc.toAnsiText(error.error)).trim())
+    return document("UsageError", Help.plain(error.error))
   }
   return Cause.isInterruptedOnly(cause) ? Effect.void : Effect.zipRight(
     Console.error(
@@ -60,7 +71,7 @@ const exitCodeOf = (exit: Exit.Exit<unknown, unknown>): number => {
 
 Commands.run(process.argv).pipe(
   Effect.tapErrorCause(tell),
-  Effect.provide(Layer.mergeAll(Output.layer, NodeFileSystem.layer, NodePath.layer, NodeTerminal.layer)),
+  Effect.provide(Layer.mergeAll(Output.layer, NodeFileSystem.layer, NodePath.layer, terminal)),
   NodeRuntime.runMain({
     disableErrorReporting: true,
     disablePrettyLogger: true,

@@ -14,15 +14,19 @@ import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
 import * as Output from "../Output.js"
 
-const policyOf = ({ noRetry, retryFor }: Commands.Resend): Effect.Effect<RetryPolicy.Policy, Failure.UsageError> =>
-  noRetry
-    ? Option.isSome(retryFor)
-      ? new Failure.UsageError({ message: "--no-retry and --retry-for contradict each other: give only one of them" })
-      : Effect.succeed(RetryPolicy.none)
-    : Effect.succeed(Option.match(retryFor, {
-      onNone: () => RetryPolicy.make(),
-      onSome: (totalTimeout) => RetryPolicy.make({ retries: Infinity, totalTimeout })
-    }))
+const policyOf = ({ noRetry, retryFor }: Commands.Resend): Effect.Effect<RetryPolicy.Policy, Failure.UsageError> => {
+  if (Option.isNone(retryFor)) return Effect.succeed(noRetry ? RetryPolicy.none : RetryPolicy.make())
+  if (noRetry) {
+    return new Failure.UsageError({
+      message: "--no-retry and --retry-for contradict each other: give only one of them"
+    })
+  }
+  return Duration.toMillis(retryFor.value) > 0
+    ? Effect.succeed(RetryPolicy.make({ retries: Infinity, totalTimeout: retryFor.value }))
+    : new Failure.UsageError({
+      message: "--retry-for leaves no time for an attempt: for a single one, give --no-retry"
+    })
+}
 
 export const run = (options: Commands.Resend) =>
   Effect.gen(function*() {
