@@ -49,8 +49,8 @@ const make = () => {
     if (!stderr.isTTY) return
     if (moving !== undefined) stderr.write("\r\x1b[2K")
     moving = text
-    // One that is longer than the terminal is wide would not be wiped out whole.
-    if (text !== undefined) stderr.write(text.slice(0, Math.max(stderr.columns - 1, 20)))
+    // One that is longer than the terminal is wide would not be wiped out whole. One that does not know its width says 0.
+    if (text !== undefined) stderr.write(text.slice(0, Math.max((stderr.columns || 80) - 1, 20)))
   }
   const writer = (stream: NodeJS.WriteStream) => {
     const isColoured = hasColours(stream)
