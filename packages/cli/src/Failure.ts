@@ -60,6 +60,9 @@ export const toJson = (failure: Failure): object => {
   }
 }
 
+const messageOf = (failure: Failure): string =>
+  failure._tag === "EventRefused" ? `not genuine: ${failure.description}` : failure.message
+
 /** What a command has to say at its end. */
 export interface Result {
   readonly json: object
@@ -83,7 +86,7 @@ export const fail = <R = never>(
   Effect.zipRight(
     options.json
       ? print({ ok: false, error: toJson(failure) }, options)
-      : Console.error(`\x1b[31m✗\x1b[0m ${Output.plain(failure.message)}`),
+      : Console.error(`\x1b[31m✗\x1b[0m ${Output.plain(messageOf(failure))}`),
     new Failed({ code: exitCodeOf(failure) })
   )
 

@@ -22,7 +22,8 @@ const lifetime = Duration.hours(3)
 
 export const expiresAt = (ticket: Ticket): DateTime.Utc => DateTime.addDuration(ticket.sentAt, lifetime)
 
-const advice = "`feishu-ticket serve` receives tickets; a service that receives them keeps them where --store says."
+const advice = "Ask for one with --wait 150s, while `feishu-ticket serve`, or a service that keeps its tickets where "
+  + "--store says, receives it."
 
 /** The ticket that is kept, if it is valid. */
 const kept = (location: Store.Location) =>
@@ -46,6 +47,10 @@ const kept = (location: Store.Location) =>
     return newest.value
   })
 
+/** One that comes: it asks the platform for it where nobody has lately. */
+const next = (waitFor: Duration.Duration) =>
+  Effect.scoped(Effect.flatMap(AppTicket.make({ waitFor }), ({ get }) => get))
+
 /** One that has come, or that comes within the time; and what there is to say where none does. */
 export const get = (
   location: Store.Location,
@@ -57,26 +62,39 @@ export const get = (
       Effect.catchTag(kept(location), "NoTicket", () =>
         Effect.gen(function*() {
           const { waiting } = yield* Output.Output
-          const tickets = yield* AppTicket.make({ waitFor })
-          return yield* waiting("waiting for the app ticket")(tickets.get)
-        }).pipe(
-          Effect.scoped,
-          Effect.catchTag("FeishuAppError", ({ message }) => new UsageError({ message }))
-        ))
+          return yield* waiting("waiting for the app ticket, which may take 2 minutes")(next(waitFor))
+        }).pipe(Effect.catchTag("FeishuAppError", ({ message }) => new UsageError({ message }))))
   })
 
-/** For an `AccessToken`: it takes the ticket that there is, and asks for none. */
-export const layer = (ticket: Ticket): Layer.Layer<AppTicket.AppTicket, never, FeishuApp | TicketStore> =>
+/**
+ * For an `AccessToken`: it takes the ticket that there is. Where the platform refuses that, it asks for another if
+ * somebody waits for it, and fails with a `TicketTimeout` if not.
+ */
+export const layer = (
+  ticket: Ticket,
+  wait: Option.Option<Duration.Duration>
+): Layer.Layer<
+  AppTicket.AppTicket,
+  never,
+  FeishuApp | TicketStore | HttpClient.HttpClient
+> =>
   Layer.effect(
     AppTicket.AppTicket,
     Effect.gen(function*() {
       const { appId } = yield* FeishuApp
       const store = yield* TicketStore
+      const context = yield* Effect.context<FeishuApp | TicketStore | HttpClient.HttpClient>()
       let current: Ticket | undefined = ticket
       const get = Effect.suspend(() =>
-        current === undefined
-          ? new AppTicket.TicketTimeout({ appId, waited: Duration.zero, nextResendIn: undefined })
-          : Effect.succeed(current)
+        current !== undefined ? Effect.succeed(current) : Option.match(wait, {
+          onNone: () => new AppTicket.TicketTimeout({ appId, waited: Duration.zero, nextResendIn: undefined }),
+          onSome: (waitFor) =>
+            next(waitFor).pipe(
+              // Only a store app comes here.
+              Effect.catchTag("FeishuAppError", Effect.die),
+              Effect.provide(context)
+            )
+        })
       )
       return {
         get,
@@ -90,3 +108,11 @@ export const layer = (ticket: Ticket): Layer.Layer<AppTicket.AppTicket, never, F
       }
     })
   )
+
+/** Where `layer` failed since nobody waits. */
+export const refused = (appId: string, location: Store.Location): NoTicket =>
+  new NoTicket({
+    message:
+      `The platform does not accept the ticket of ${appId} in ${Store.describe(location)} (code 10012), and it has `
+      + `been dropped there. ${advice}`
+  })

@@ -8,8 +8,8 @@ import { FeishuApp, type Service as App } from "@effect-feishu/auth/FeishuApp"
 import * as OpenApi from "@effect-feishu/auth/OpenApi"
 import * as RetryPolicy from "@effect-feishu/auth/RetryPolicy"
 import { type Ticket, TicketStore } from "@effect-feishu/auth/TicketStore"
-import type { TokenStore } from "@effect-feishu/auth/TokenStore"
-import type * as HttpClient from "@effect/platform/HttpClient"
+import * as TokenStore from "@effect-feishu/auth/TokenStore"
+import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
@@ -17,6 +17,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type * as Commands from "../Commands.js"
@@ -32,7 +34,10 @@ import * as Platform from "./doctor/Platform.js"
 import * as RequestUrl from "./doctor/RequestUrl.js"
 
 /** Somebody waits. */
-const policy = RetryPolicy.make({ retries: 3, totalTimeout: "15 seconds" })
+const policy = RetryPolicy.make({ retries: 3, attemptTimeout: "8 seconds", totalTimeout: "10 seconds" })
+
+/** What comes of its attempts is said once, in its link. */
+const quietly = Logger.withMinimumLogLevel(LogLevel.None)
 
 const configured = (options: Commands.Doctor) =>
   Effect.gen(function*() {
@@ -40,12 +45,18 @@ const configured = (options: Commands.Doctor) =>
     const app = yield* Configuration.app(variables)
     const location = yield* Store.parse(options.store, variables)
     const url = Option.getOrUndefined(options.requestUrl)
-    if (url !== undefined && !/^https?:\/\/[^/]/i.test(url)) {
+    if (url !== undefined && !(/^https?:\/\/[^/]/i.test(url) && URL.canParse(url))) {
       return yield* new Failure.UsageError({ message: "--request-url must be an http or https URL" })
     }
     const isInUse = yield* Store.isInUse(location, app.appId)
     // What nobody has used is left as it is, not even made.
-    const store = yield* Layer.build(Store.layer(isInUse ? location : { _tag: "Memory" }, variables))
+    const store = yield* Layer.build(
+      Layer.merge(
+        Store.layer(isInUse ? location : { _tag: "Memory" }, variables),
+        // A token that is kept there would say nothing about now.
+        TokenStore.layerMemory
+      )
+    )
     return { app, location, isInUse, store }
   })
 
@@ -104,32 +115,54 @@ const links = [
 
 type LinkName = typeof links[number]
 
-/** What the platform says to a call that needs no more than the app's id and secret. */
-const firstAnswer = ({ kind }: App): Effect.Effect<
-  Platform.Answer,
-  never,
-  FeishuApp | TokenStore | HttpClient.HttpClient
-> =>
-  (kind === "store" ? AppTicket.resend : Effect.provide(AccessToken.app, Layer.orDie(AccessToken.layerSelfBuilt())))
-    .pipe(
-      Effect.provideService(RetryPolicy.RetryPolicy, policy),
-      // Nor does a self-built app's token need them.
-      Effect.catchTags({ TicketTimeout: Effect.die, TicketStoreError: Effect.die }),
-      Effect.match({ onFailure: (error) => error, onSuccess: () => undefined })
+/** What the platform says to a call that needs no more than the app's id and secret, and what time it is there. */
+const firstAnswer = ({ kind }: App) =>
+  Effect.gen(function*() {
+    let dated: Platform.Dated | undefined
+    const watched = Effect.map(
+      HttpClient.HttpClient,
+      HttpClient.tap(({ headers }) =>
+        Effect.map(Clock.currentTimeMillis, (at) => {
+          dated = { at, date: headers["date"] }
+        })
+      )
     )
+    const answer = yield* (
+      kind === "store" ? AppTicket.resend : Effect.provide(AccessToken.app, Layer.orDie(AccessToken.layerSelfBuilt()))
+    ).pipe(
+      Effect.provideServiceEffect(HttpClient.HttpClient, watched),
+      quietly,
+      // A self-built app's token needs none.
+      Effect.catchTags({ TicketTimeout: Effect.die, TicketStoreError: Effect.die }),
+      Effect.match({ onFailure: (error) => error, onSuccess: (): Platform.Answer => undefined })
+    )
+    return { answer, dated }
+  })
 
 /** Tokens with the ticket that there is by now. */
 const tokensOf = (app: App, location: Store.Location) =>
   Effect.gen(function*() {
     const layer = app.kind === "self-built"
       ? AccessToken.layerSelfBuilt()
-      : Layer.provide(AccessToken.layer(), Tickets.layer(yield* Tickets.get(location, Option.none())))
-    return Context.get(yield* Layer.build(Layer.orDie(layer)), AccessToken.AccessToken)
+      : Layer.provide(
+        AccessToken.layer(),
+        Tickets.layer(yield* Tickets.get(location, Option.none()), Option.none())
+      )
+    return Context.get(yield* quietly(Layer.build(Layer.orDie(layer))), AccessToken.AccessToken)
   }).pipe(Effect.mapError((failure) => failure._tag === "NoTicket" ? skip("it needs a ticket") : broken(failure)))
 
 const tokenLink = (token: Effect.Effect<AccessToken.Token, AccessToken.AccessTokenError>) =>
   Effect.zipWith(
-    Effect.mapError(token, broken),
+    Effect.mapError(token, (error) =>
+      // Nobody waits for a ticket here.
+      error._tag === "TicketTimeout"
+        ? new Broken({
+          detail: "the platform does not accept the ticket (code 10012), and it has been dropped",
+          advice:
+            "Check that what keeps its tickets there is this app's service, on this platform; then run this again.",
+          code: 6
+        })
+        : broken(error)),
     Clock.currentTimeMillis,
     ({ expiresAt }, now) => `it is valid for ${Time.span(DateTime.toEpochMillis(expiresAt) - now)}`
   )
@@ -142,9 +175,13 @@ export const run = (options: Commands.Doctor) =>
     const checks: Array<Check> = []
     let exitCode: ExitCode | undefined
 
-    const inspect = <R>(link: LinkName, effect: Effect.Effect<string, Broken | Skipped, R>) =>
+    const inspect = <R>(
+      link: LinkName,
+      effect: Effect.Effect<string, Broken | Skipped, R>,
+      what = `checking the ${link}`
+    ) =>
       Effect.gen(function*() {
-        const { code, result } = yield* check(link, output.waiting(`checking the ${link}`)(effect))
+        const { code, result } = yield* check(link, output.waiting(what)(effect))
         checks.push(result)
         exitCode ??= code
         if (!options.json) yield* output.line(lineOf(result, output.paint))
@@ -163,13 +200,12 @@ export const run = (options: Commands.Doctor) =>
         yield* inspect("DNS", Platform.dns(app))
         yield* inspect("TLS", given(["DNS"], Platform.tls(app)))
         const network = ["DNS", "TLS"] as const
-        yield* inspect("clock", given(network, Platform.clock(app)))
-
         const store = yield* TicketStore
         const before = yield* Effect.orElseSucceed(store.get(app.appId), () => Option.none<Ticket>())
-        const answer = network.some(isBroken)
-          ? undefined
+        const { answer, dated } = network.some(isBroken)
+          ? { answer: undefined, dated: undefined }
           : yield* output.waiting("checking the credentials")(firstAnswer(app))
+        yield* inspect("clock", given(network, Platform.clock(dated)))
         yield* inspect("credentials", given(network, Platform.credentials(answer)))
         const platform = [...network, "credentials"] as const
         yield* inspect("app type", given(platform, Platform.appType(app, answer)))
@@ -187,7 +223,11 @@ export const run = (options: Commands.Doctor) =>
           "encryption key",
           asked === undefined
             ? notAsked
-            : given(["request URL"], Effect.flatMap(asked, (answer) => RequestUrl.encryptionKey(app, answer)))
+            : Effect.matchEffect(asked, {
+              onFailure: () => skip("it needs the request URL"),
+              // One that comes too late shows the key all the same.
+              onSuccess: (answer) => RequestUrl.encryptionKey(app, answer)
+            })
         )
 
         yield* inspect(
@@ -202,7 +242,8 @@ export const run = (options: Commands.Doctor) =>
             : given(
               [...platform, "app type"],
               nextTicket(app.appId, before, location, Option.getOrElse(options.wait, () => Duration.seconds(150)))
-            )
+            ),
+          "waiting for the app ticket, which may take 2 minutes"
         )
         const tokens = yield* Effect.either(tokensOf(app, location))
         const isAnyTenant = app.kind === "self-built" && Option.isNone(options.tenant)
@@ -219,7 +260,10 @@ export const run = (options: Commands.Doctor) =>
               Effect.flatMap(tokens, ({ tenant }) => tokenLink(tenant(Option.getOrElse(options.tenant, () => ""))))
             )
         )
-      }).pipe(Effect.provide(Layer.merge(Layer.succeed(FeishuApp, app), OpenApi.layerFetch)))
+      }).pipe(
+        Effect.provide(Layer.merge(Layer.succeed(FeishuApp, app), OpenApi.layerFetch)),
+        Effect.provideService(RetryPolicy.RetryPolicy, policy)
+      )
 
     yield* Effect.gen(function*() {
       const setup = yield* Effect.either(configured(options))

@@ -49,9 +49,11 @@ export const run = (options: Commands.Ticket) =>
         source: Store.describe(location)
       },
       text: [
-        `${paint("bold", "ticket")}   ${value}${options.reveal ? "" : paint("dim", " (--reveal shows all of it)")}`,
+        `${paint("bold", "ticket")}   ${Output.plain(value)}${
+          options.reveal ? "" : paint("dim", " (--reveal shows all of it)")
+        }`,
         `${paint("bold", "app")}      ${app.appId}`,
-        `${paint("bold", "sent")}     ${Time.moment(ticket.sentAt)}, ${Time.span(age)} ago`,
+        `${paint("bold", "sent")}     ${Time.moment(ticket.sentAt)}, ${Time.ago(age)}`,
         `${paint("bold", "expires")}  ${Time.moment(expiresAt)}, in ${Time.span(left)}`,
         `${paint("bold", "source")}   ${Store.describe(location)}`
       ].join("\n")

@@ -38,9 +38,17 @@ export const run = (options: Commands.Token) =>
       }
       const tokens = app.kind === "self-built"
         ? AccessToken.layerSelfBuilt()
-        : Layer.provide(AccessToken.layer(), Tickets.layer(yield* Tickets.get(location, options.wait)))
+        : Layer.provide(
+          AccessToken.layer(),
+          Tickets.layer(yield* Tickets.get(location, options.wait), options.wait)
+        )
       const token = yield* Effect.flatMap(AccessToken.AccessToken, ({ app, tenant }) =>
         Option.match(options.tenant, { onNone: () => app, onSome: tenant })).pipe(
+          Effect.catchIf(
+            (error) =>
+              error._tag === "TicketTimeout" && Option.isNone(options.wait),
+            () => Tickets.refused(app.appId, location)
+          ),
           waiting("asking the platform for the token"),
           Effect.provide(Layer.fresh(tokens)),
           Effect.provideService(TokenStore, watched)
@@ -50,8 +58,7 @@ export const run = (options: Commands.Token) =>
       Effect.provide(
         Layer.mergeAll(Layer.succeed(FeishuApp, app), OpenApi.layerFetch, Store.layer(location, variables))
       ),
-      Effect.catchTag("FeishuAppError", ({ message }) =>
-        new Failure.UsageError({ message }))
+      Effect.catchTag("FeishuAppError", ({ message }) => new Failure.UsageError({ message }))
     )
     const left = DateTime.toEpochMillis(token.expiresAt) - (yield* Clock.currentTimeMillis)
     const value = Secrets.show(token.value, options.reveal)
@@ -66,7 +73,9 @@ export const run = (options: Commands.Token) =>
         source
       },
       text: [
-        `${paint("bold", "token")}    ${value}${options.reveal ? "" : paint("dim", " (--reveal shows all of it)")}`,
+        `${paint("bold", "token")}    ${Output.plain(value)}${
+          options.reveal ? "" : paint("dim", " (--reveal shows all of it)")
+        }`,
         `${paint("bold", "app")}      ${app.appId}`,
         `${paint("bold", "tenant")}   ${Option.getOrElse(token.tenantKey, () => "none: it is the app's own")}`,
         `${paint("bold", "expires")}  ${Time.moment(token.expiresAt)}, in ${Time.span(left)}`,

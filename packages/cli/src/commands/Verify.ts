@@ -60,25 +60,60 @@ const headersOf = ({ nonce, signature, timestamp }: Commands.Verify) => {
 
 const jsonIn = (text: string) => Either.getOrUndefined(Either.try((): unknown => JSON.parse(text)))
 
+const encryptedIn = (json: unknown) =>
+  typeof json === "object" && json !== null && "encrypt" in json && typeof json.encrypt === "string"
+    ? json.encrypt
+    : undefined
+
 /** The app that the delivery itself names, unproven. */
-const namedIn = (body: Uint8Array, encryptKey: Option.Option<Redacted.Redacted>) =>
+const namedIn = (json: unknown, encryptKey: Option.Option<Redacted.Redacted>) =>
   Effect.gen(function*() {
-    const json = jsonIn(Buffer.from(body).toString("utf8")) as { readonly encrypt?: unknown } | undefined
-    const encrypted = json?.encrypt
-    if (typeof encrypted !== "string" || Option.isNone(encryptKey)) return json
+    const encrypted = encryptedIn(json)
+    if (encrypted === undefined || Option.isNone(encryptKey)) return json
     const { decrypt } = yield* EventCrypto.make(encryptKey.value)
     return jsonIn(yield* Effect.orElseSucceed(decrypt(encrypted), () => ""))
   }).pipe(Effect.map((json) => {
     const message = Either.getOrUndefined(FeishuEvent.decode(json))
-    return message?._tag === "Event" ? message.event.appId : undefined
+    const appId = message?._tag === "Event" ? message.event.appId : undefined
+    // No app's id is like that: whoever sent it knows of no app.
+    return appId === undefined || /[\s\p{Cc}\p{Cs}]/u.test(appId) ? undefined : appId
   }))
 
+/** What the library says to whoever runs a webhook, to whoever has a file and a command line. */
+const inOwnWords = (refusal: EventSubscription.EventRefused, isEncrypted: boolean) => {
+  const { description, reason } = refusal
+  const say = (description: string) => new EventSubscription.EventRefused({ reason, description })
+  switch (reason) {
+    case "Signature":
+      return say(
+        "the signature is wrong: FEISHU_ENCRYPT_KEY is another app's, a header is another delivery's, or the file is not "
+          + "byte for byte what arrived (a line break more at its end is enough)"
+      )
+    case "Unsigned":
+      return say(
+        isEncrypted
+          ? "nothing shows that the platform sent it: give its headers with --timestamp, --nonce and --signature"
+          : "it is not encrypted, and what the platform sends to an app with FEISHU_ENCRYPT_KEY is"
+      )
+    case "Decryption":
+      return say("it cannot be decrypted with FEISHU_ENCRYPT_KEY")
+    case "Token":
+      return say(
+        description.includes("no verification token") ? description : "its token is not FEISHU_VERIFICATION_TOKEN"
+      )
+    default:
+      return refusal
+  }
+}
+
 interface Seen {
+  readonly isSigned: boolean
   readonly json: object
   readonly lines: ReadonlyArray<readonly [label: string, text: string]>
 }
 
 const ofEvent = (event: FeishuEvent.FeishuEvent): Seen => ({
+  isSigned: true,
   json: {
     holds: "event",
     event: {
@@ -101,6 +136,7 @@ const ofEvent = (event: FeishuEvent.FeishuEvent): Seen => ({
 })
 
 const ofTicket = (ticket: TicketStore.Ticket, appId: string, reveal: boolean): Seen => ({
+  isSigned: true,
   json: {
     holds: "ticket",
     appId,
@@ -116,6 +152,7 @@ const ofTicket = (ticket: TicketStore.Ticket, appId: string, reveal: boolean): S
 })
 
 const ofChallenge = (challenge: string): Seen => ({
+  isSigned: false,
   json: { holds: "challenge", challenge },
   lines: [["holds", "a handshake: the request URL is being saved"], ["challenge", challenge]]
 })
@@ -126,11 +163,23 @@ export const run = (options: Commands.Verify) =>
     const headers = yield* headersOf(options)
     const body = yield* readBody(options.body)
     const encryptKey = Option.map(Option.fromNullable(variables.get("FEISHU_ENCRYPT_KEY")), Redacted.make)
+    const json = jsonIn(Buffer.from(body).toString("utf8"))
+    if (encryptedIn(json) !== undefined && Option.isNone(encryptKey)) {
+      return yield* new Failure.UsageError({
+        message: "the delivery is encrypted, and FEISHU_ENCRYPT_KEY is not set: it is in the developer console under "
+          + "\"Encryption Strategy\""
+      })
+    }
     const configured = variables.get("FEISHU_APP_ID")
-    const appId = configured ?? (yield* namedIn(body, encryptKey)) ?? "unknown"
+    const appId = configured ?? (yield* namedIn(json, encryptKey)) ?? "unknown"
+    const proving = ["FEISHU_ENCRYPT_KEY", "FEISHU_VERIFICATION_TOKEN"]
     const app = yield* Configuration.app(
       // The app's secret proves nothing here, so it need not be there.
-      new Map([...variables, ["FEISHU_APP_ID", appId], ["FEISHU_APP_SECRET", "not needed"]])
+      new Map([
+        ...[...variables].filter(([name]) => proving.includes(name)),
+        ["FEISHU_APP_ID", appId],
+        ["FEISHU_APP_SECRET", "not needed"]
+      ])
     )
     let seen: Seen | undefined
     const verified = yield* Effect.gen(function*() {
@@ -142,9 +191,10 @@ export const run = (options: Commands.Verify) =>
     }).pipe(
       Effect.provide(
         EventSubscription.layer({
-          // However long ago it was: whether it is genuine does not change.
+          // However long ago it was, and whatever the clocks say: whether it is genuine does not change.
           maxAge: "36500 days",
-          rememberFor: "73000 days",
+          maxFuture: "36500 days",
+          rememberFor: "100000 days",
           handlers: [EventHandler.all((event) => Effect.sync(() => void (seen = ofEvent(event))))]
         }).pipe(
           Layer.provideMerge(Layer.merge(Layer.succeed(FeishuApp.FeishuApp, app), TicketStore.layerMemory))
@@ -155,12 +205,12 @@ export const run = (options: Commands.Verify) =>
           message:
             "FEISHU_ENCRYPT_KEY and FEISHU_VERIFICATION_TOKEN are both not set, and nothing else proves a delivery: "
             + "set what the developer console has under \"Encryption Strategy\""
-        }))
+        })),
+      Effect.catchTag("EventRefused", (refusal) => inOwnWords(refusal, encryptedIn(json) !== undefined))
     )
-    const { json, lines } = verified ?? { json: {}, lines: [] }
     const { paint } = yield* Output.Output
-    // One that has passed as signed has a timestamp that is a number.
-    const signedAt = Option.isSome(app.encryptKey) && Option.isSome(options.timestamp)
+    // Of an event that has passed; of a handshake nobody looks at it, for it has none.
+    const signedAt = Option.isSome(app.encryptKey) && Option.isSome(options.timestamp) && verified?.isSigned === true
       ? DateTime.make(Number(options.timestamp.value) * 1000)
       : Option.none()
     const isSigned = Option.isSome(signedAt)
@@ -177,13 +227,15 @@ export const run = (options: Commands.Verify) =>
         provenBy: proofs,
         signedAt: Option.getOrUndefined(Option.map(signedAt, Time.moment)),
         ageSeconds: Option.getOrUndefined(Option.map(age, (age) => Math.round(age / 1000))),
-        ...json
+        ...verified?.json
       },
       text: [
         `${paint("green", "✓")} genuine: proven by ${proofs.join(" and ")}${
-          Option.match(age, { onNone: () => "", onSome: (age) => `, signed ${Time.span(age)} ago` })
+          Option.match(age, { onNone: () => "", onSome: (age) => `, signed ${Time.ago(age)}` })
         }`,
-        ...lines.map(([label, text]) => `${paint("bold", label.padEnd(9))} ${Output.plain(text)}`),
+        ...(verified?.lines ?? []).map(([label, text]) =>
+          `${paint("bold", label.padEnd(9))} ${Output.plain(label === "payload" ? text : text.replace(/\s+/g, " "))}`
+        ),
         ...(configured === undefined && appId !== "unknown"
           ? [paint("dim", "FEISHU_APP_ID is not set, so whose event it is was not checked.")]
           : [])

@@ -1,6 +1,7 @@
 /**
  * One link of the chain that `doctor` checks: it holds, it is broken, or it was not checked.
  */
+import type { FeishuError } from "@effect-feishu/auth/FeishuError"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { ExitCode } from "../../ExitCode.js"
@@ -19,6 +20,9 @@ export class Skipped extends Data.TaggedError("Skipped")<{ readonly reason: stri
 
 export const skip = (reason: string) => new Skipped({ reason })
 
+/** The platform's address is in the first link. */
+const requestOf = ({ method, url }: FeishuError) => `${method} ${new URL(url).pathname}`
+
 export const broken = (failure: Failure): Broken => {
   const code = exitCodeOf(failure)
   switch (failure._tag) {
@@ -26,13 +30,19 @@ export const broken = (failure: Failure): Broken => {
       const { advice, msg } = failure
       const logId = failure.logId === undefined ? "" : `, log id ${failure.logId}`
       return new Broken({
-        detail: `refused with code ${failure.code}${msg === "" ? "" : `, ${msg}`}${logId}`,
+        detail: `${requestOf(failure)} was refused with code ${failure.code}${msg === "" ? "" : `, ${msg}`}${logId}`,
         advice,
         code
       })
     }
-    case "NetworkError":
-      return new Broken({ detail: failure.description, advice: failure.advice, code })
+    case "NetworkError": {
+      const status = failure.status === undefined ? "" : `, HTTP ${failure.status}`
+      return new Broken({
+        detail: `${requestOf(failure)}: ${failure.description}${status}`,
+        advice: failure.advice,
+        code
+      })
+    }
     default:
       return new Broken({ detail: failure.message, advice: "", code })
   }
@@ -49,6 +59,12 @@ export interface Check {
 const signs = { ok: ["green", "✓"], broken: ["red", "✗"], skipped: ["dim", "-"] } as const
 
 const indent = 17
+
+/** What others say is to be one line, and no more than anybody reads. */
+const oneLine = (text: string): string => {
+  const line = Output.plain(text).replace(/\s+/g, " ")
+  return line.length > 500 ? `${line.slice(0, 500)}…` : line
+}
 
 /** As it is shown to a person. */
 export const lineOf = ({ advice, detail, link, status }: Check, paint: Output.Service["paint"]): string => {
@@ -67,16 +83,16 @@ export const check = <R>(
   effect: Effect.Effect<string, Broken | Skipped, R>
 ): Effect.Effect<{ readonly result: Check; readonly code?: ExitCode }, never, R> =>
   Effect.match(effect, {
-    onSuccess: (detail) => ({ result: { link, status: "ok", detail: Output.plain(detail) } }),
+    onSuccess: (detail) => ({ result: { link, status: "ok", detail: oneLine(detail) } }),
     onFailure: (failure) =>
       failure._tag === "Skipped"
-        ? { result: { link, status: "skipped", detail: failure.reason } }
+        ? { result: { link, status: "skipped", detail: oneLine(failure.reason) } }
         : {
           result: {
             link,
             status: "broken",
-            detail: Output.plain(failure.detail),
-            ...(failure.advice === "" ? {} : { advice: Output.plain(failure.advice) })
+            detail: oneLine(failure.detail),
+            ...(failure.advice === "" ? {} : { advice: oneLine(failure.advice) })
           },
           code: failure.code
         }

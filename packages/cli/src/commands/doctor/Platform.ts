@@ -3,13 +3,10 @@
  */
 import type { Service as App } from "@effect-feishu/auth/FeishuApp"
 import type { ApiError, FeishuError } from "@effect-feishu/auth/FeishuError"
-import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { lookup } from "node:dns/promises"
-import { isIP } from "node:net"
+import * as Net from "node:net"
 import * as Tls from "node:tls"
 import * as Time from "../../Time.js"
 import { Broken, broken, skip, type Skipped } from "./Link.js"
@@ -26,11 +23,12 @@ const hostOf = ({ baseUrl }: App) => {
 
 export const dns = (app: App): Link => {
   const { hostname } = hostOf(app)
-  return isIP(hostname) !== 0 ? skip(`${hostname} is an address`) : Effect.tryPromise({
+  return Net.isIP(hostname) !== 0 ? skip(`${hostname} is an address`) : Effect.tryPromise({
     try: () => lookup(hostname, { all: true }),
-    catch: () =>
+    catch: (error) =>
       new Broken({
-        detail: `${hostname} is not found`,
+        // Whether there is no such name, or nobody to ask.
+        detail: `${hostname} is not found (${error instanceof Error && "code" in error ? error.code : error})`,
         advice:
           "Check this machine's DNS and network, and the host's name in FEISHU_BASE_URL or --base-url if one is set.",
         code: 3
@@ -45,52 +43,69 @@ export const dns = (app: App): Link => {
   )
 }
 
+const certificate = (socket: Net.Socket) =>
+  socket instanceof Tls.TLSSocket ? `, valid until ${socket.getPeerCertificate().valid_to}` : ""
+
+/** A connection that is closed again at once: an open one would keep the process alive. */
+const connect = (event: string, open: () => Net.Socket): Effect.Effect<string, string> =>
+  Effect.async<string, string>((resume) => {
+    const socket = open()
+    const end = (effect: Effect.Effect<string, string>) => {
+      socket.destroy()
+      resume(effect)
+    }
+    socket.on(event, () => end(Effect.succeed(certificate(socket))))
+    socket.on("error", ({ message }) => end(Effect.fail(message)))
+    socket.on("close", () => end(Effect.fail("the connection was closed")))
+    return Effect.sync(() => socket.destroy())
+  }).pipe(Effect.timeoutFail({ duration: timeout, onTimeout: () => "no answer within 10 s" }))
+
 export const tls = (app: App): Link => {
-  const { hostname, port, protocol } = hostOf(app)
-  return protocol === "http:" ?
-    skip("the platform's URL is http, on this machine") :
-    Effect.async<string, string>((resume) => {
-      const socket = Tls.connect({ host: hostname, port, ...(isIP(hostname) === 0 ? { servername: hostname } : {}) })
-      socket.on(
-        "secureConnect",
-        () =>
-          resume(
-            Effect.succeed(`the certificate of ${hostname} is valid until ${socket.getPeerCertificate().valid_to}`)
-          )
-      )
-      socket.on("error", ({ message }) => resume(Effect.fail(message)))
-      socket.on("close", () => resume(Effect.fail("the connection was closed")))
-      return Effect.sync(() => socket.destroy())
-    }).pipe(
-      Effect.timeoutFail({ duration: timeout, onTimeout: () => "no answer within 10 s" }),
+  const { hostname: host, port, protocol } = hostOf(app)
+  if (protocol === "http:") {
+    return connect("connect", () => Net.connect({ host, port })).pipe(
       Effect.mapError((seen) =>
         new Broken({
-          detail: `no TLS with ${hostname}:${port}: ${seen}`,
+          detail: `no connection to ${host}:${port}: ${seen}`,
+          advice: "Check that the emulator, or whatever is to be the platform on this machine, runs on this port.",
+          code: 3
+        })
+      ),
+      Effect.zipRight(skip("the platform's URL is http, on this machine, where something listens"))
+    )
+  }
+  const servername = Net.isIP(host) === 0 ? { servername: host } : {}
+  return connect("secureConnect", () => Tls.connect({ host, port, ...servername })).pipe(
+    Effect.mapBoth({
+      onSuccess: (certificate) => `${host}:${port} has a certificate that this machine trusts${certificate}`,
+      onFailure: (seen) =>
+        new Broken({
+          detail: `no TLS with ${host}:${port}: ${seen}`,
           advice:
             "Check that no firewall is between this machine and the platform; behind a proxy that has a certificate of "
             + "its own, name that in NODE_EXTRA_CA_CERTS.",
           code: 3
         })
-      )
-    )
+    })
+  )
 }
 
 /** By so much clocks may always differ. */
 const tolerance = Duration.toMillis("1 minute")
 
-export const clock = (app: App): Link<HttpClient.HttpClient> =>
+/** When an answer came, and what time it says that it is. */
+export interface Dated {
+  readonly at: number
+  readonly date: string | undefined
+}
+
+export const clock = (dated: Dated | undefined): Link =>
   Effect.gen(function*() {
-    const client = yield* HttpClient.HttpClient
-    const before = yield* Clock.currentTimeMillis
-    const { headers } = yield* client.execute(HttpClientRequest.head(app.baseUrl)).pipe(
-      Effect.timeout(timeout),
-      Effect.mapError(() => skip("the platform gave no answer to compare with"))
-    )
-    const now = (before + (yield* Clock.currentTimeMillis)) / 2
+    if (dated === undefined) return yield* skip("the platform gave no answer to compare with")
     // It is cut to the second.
-    const its = Date.parse(headers["date"] ?? "") + 500
+    const its = Date.parse(dated.date ?? "") + 500
     if (Number.isNaN(its)) return yield* skip("the platform does not say what time it is")
-    const skew = now - its
+    const skew = dated.at - its
     if (Math.abs(skew) < 2000) return "this machine's clock and the platform's agree"
     const detail = `this machine's clock is ${Time.span(skew)} ${skew > 0 ? "ahead of" : "behind"} the platform's`
     return Math.abs(skew) < tolerance ? detail : yield* new Broken({
@@ -100,7 +115,7 @@ export const clock = (app: App): Link<HttpClient.HttpClient> =>
         + "seems to live longer or shorter than it does.",
       code: 2
     })
-  }).pipe(Effect.scoped)
+  })
 
 /** What the platform answered to a call with the app's id and secret; undefined for success. */
 export type Answer = FeishuError | undefined
@@ -108,10 +123,14 @@ export type Answer = FeishuError | undefined
 const isAboutApp = (answer: Answer): answer is ApiError =>
   answer?._tag === "ApiError" && (answer.kind === "NotStoreApp" || answer.kind === "AppState")
 
-export const credentials = (answer: Answer): Link =>
-  answer === undefined || isAboutApp(answer)
-    ? Effect.succeed("the platform knows this app id with this secret")
-    : broken(answer)
+export const credentials = (answer: Answer): Link => {
+  if (answer?._tag === "ApiError" && answer.kind === "Credentials") return broken(answer)
+  if (answer === undefined || isAboutApp(answer)) {
+    return Effect.succeed("the platform knows this app id with this secret")
+  }
+  const { advice, code, detail } = broken(answer)
+  return new Broken({ advice, code, detail: `whether they are right is not known: ${detail}` })
+}
 
 export const appType = ({ kind }: App, answer: Answer): Link => {
   if (answer === undefined) return Effect.succeed(`it is a ${kind} app`)

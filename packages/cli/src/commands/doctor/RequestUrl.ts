@@ -6,6 +6,7 @@ import type { Service as App } from "@effect-feishu/auth/FeishuApp"
 import * as EventCrypto from "@effect-feishu/emulator/EventCrypto"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
@@ -13,6 +14,7 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { Broken, skip, type Skipped } from "./Link.js"
 
 export interface Answer {
@@ -20,6 +22,20 @@ export interface Answer {
   readonly status: number
   /** Whether it is the challenge. */
   readonly isRight: boolean
+}
+
+/** A challenge is far shorter. */
+const maxAnswerBytes = 64 * 1024
+
+/** Its beginning, for an answer may have no end. */
+const bodyOf = (response: HttpClientResponse.HttpClientResponse) => {
+  let bytes = 0
+  return response.stream.pipe(
+    Stream.catchAll((error) => error.reason === "EmptyBody" ? Stream.empty : Stream.fail(error)),
+    Stream.takeUntil((chunk) => (bytes += chunk.length) > maxAnswerBytes),
+    Stream.decodeText(),
+    Stream.mkString
+  )
 }
 
 const bytes = (count: number) =>
@@ -37,7 +53,7 @@ const unreachable = (detail: string) =>
   })
 
 /** Long enough to see how much too late an answer is: the platform waits 1 s. */
-const patience = Duration.seconds(10)
+const patience = Duration.seconds(5)
 
 /** Its answer to a challenge with the app's key and token. */
 export const ask = (app: App, url: string): Effect.Effect<Answer, Broken | Skipped, HttpClient.HttpClient> =>
@@ -54,7 +70,7 @@ export const ask = (app: App, url: string): Effect.Effect<Answer, Broken | Skipp
     const [elapsed, { answer, status }] = yield* client.execute(
       HttpClientRequest.post(url).pipe(HttpClientRequest.bodyText(body, "application/json; charset=utf-8"))
     ).pipe(
-      Effect.flatMap((response) => Effect.map(response.text, (answer) => ({ answer, status: response.status }))),
+      Effect.flatMap((response) => Effect.map(bodyOf(response), (answer) => ({ answer, status: response.status }))),
       Effect.mapError(({ cause, message }) =>
         unreachable(
           `it cannot be reached: ${
@@ -62,7 +78,7 @@ export const ask = (app: App, url: string): Effect.Effect<Answer, Broken | Skipp
           }`
         )
       ),
-      Effect.timeoutFail({ duration: patience, onTimeout: () => unreachable("it gave no answer within 10 s") }),
+      Effect.timeoutFail({ duration: patience, onTimeout: () => unreachable("it gave no answer within 5 s") }),
       Effect.timed
     )
     const isRight = status === 200 && Option.exists(decodeChallenge(answer), (json) => json.challenge === challenge)
@@ -91,15 +107,23 @@ export const reached = (app: App, { elapsed, isRight, status }: Answer): Effect.
       })
     : new Broken({
       detail: `it answered with HTTP ${status}${status === 200 ? ", but not with its challenge" : ""}`,
-      advice: "Check the path, and that it is the service's webhook that answers, and not a proxy or a page.",
+      advice: status >= 300 && status < 400
+        ? "A delivery is not to be redirected: save and give the address that this one leads to."
+        : "Check the path, and that it is the service's webhook that answers, and not a proxy or a page."
+          + (status >= 400 && status !== 404
+            ? " If it is the webhook, check that it has this command's encrypt key and verification token: some answer so "
+              + "where they cannot open what they get."
+            : ""),
       code: 3
     })
 
-export const encryptionKey = (app: App, { isRight }: Answer): Effect.Effect<string, Broken | Skipped> =>
+export const encryptionKey = (app: App, { isRight, status }: Answer): Effect.Effect<string, Broken | Skipped> =>
   Option.isNone(app.encryptKey)
     ? skip("FEISHU_ENCRYPT_KEY is not set")
     : isRight
     ? Effect.succeed("the service opens what is encrypted with FEISHU_ENCRYPT_KEY")
+    : status !== 401
+    ? skip("it needs the request URL")
     : new Broken({
       detail: "the service refuses what is encrypted with FEISHU_ENCRYPT_KEY, or its FEISHU_VERIFICATION_TOKEN",
       advice:

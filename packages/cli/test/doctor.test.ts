@@ -1,0 +1,616 @@
+/** `doctor`, against the emulator, and against what else may answer in its place. */
+import { TicketStore } from "@effect-feishu/auth"
+import { Emulator } from "@effect-feishu/emulator"
+import { Command, FileSystem } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { assert, describe, layer } from "@effect/vitest"
+import { Context, Duration, Effect, Layer, Redacted, Stream } from "effect"
+import * as Http from "node:http"
+import * as Https from "node:https"
+import { documentIn, run, secrets, startInTerminal } from "./feishuTicket.js"
+import { runHere } from "./runHere.js"
+import { listen, type Listener, site, storeIn, webhook } from "./servers.js"
+
+const links = [
+  "configuration",
+  "DNS",
+  "TLS",
+  "clock",
+  "credentials",
+  "app type",
+  "request URL",
+  "encryption key",
+  "ticket",
+  "app token",
+  "tenant token"
+]
+
+const answer = (status: number, headers: Record<string, string>, body: string): Listener => (_, response) =>
+  response.writeHead(status, headers).end(body)
+
+const json = { "content-type": "application/json" }
+
+const never: Listener = () => {}
+
+const success = answer(200, json, "{\"code\":0,\"msg\":\"success\"}")
+
+/** Escape sequences that clear the screen and set the window's title, and a line that looks like one of ours. */
+const rude = "\x1b[2J\x1b]0;owned\x07\u009b31mno\n✓ tenant token   it is valid for 2h"
+
+/** In place of the platform. */
+const strangers: Record<string, Listener> = {
+  ahead: (request, response) => {
+    response.setHeader("date", new Date(Date.now() + 10 * 60_000).toUTCString())
+    success(request, response)
+  },
+  behind: (request, response) => {
+    response.setHeader("date", new Date(Date.now() - 30_000).toUTCString())
+    success(request, response)
+  },
+  page: (request, response) => {
+    response.sendDate = false
+    answer(200, { "content-type": "text/html" }, "<h1>welcome</h1>")(request, response)
+  },
+  gateway: answer(502, { "content-type": "text/html" }, "<h1>bad gateway</h1>"),
+  limited: answer(429, { ...json, "x-ogw-ratelimit-reset": "60" }, "{\"code\":99991400,\"msg\":\"too many\"}"),
+  half: (_, response) => {
+    response.writeHead(200, { ...json, "content-length": "100" })
+    response.write("{\"code\":0,", () => response.destroy())
+  },
+  rude: answer(200, json, JSON.stringify({ code: 10015, msg: rude })),
+  hang: never
+}
+
+/** In place of the service. */
+const services = (right: Listener): Record<string, Listener> => ({
+  slow: (request, response) => setTimeout(() => right(request, response), 1100),
+  page: answer(200, { "content-type": "text/html" }, "<h1>welcome</h1>"),
+  elsewhere: answer(307, { location: "/right" }, ""),
+  error: answer(500, {}, rude),
+  hang: never,
+  endless: (_, response) => {
+    const write = () => {
+      while (!response.destroyed && response.write(" ".repeat(65_536)));
+    }
+    response.writeHead(200, json).on("drain", write)
+    write()
+  }
+})
+
+class World extends Context.Tag("World")<World, {
+  /** The app whose service is at `/right`. */
+  readonly env: Record<string, string>
+  readonly emulator: Emulator.Service
+  /** Where that service keeps its tickets. */
+  readonly store: string
+  /** A folder that nobody keeps anything in. */
+  readonly noStore: string
+  readonly service: string
+  readonly platform: string
+}>() {}
+
+const appSecret = Redacted.make(secrets.FEISHU_APP_SECRET)
+const encryptKey = Redacted.make(secrets.FEISHU_ENCRYPT_KEY)
+const verificationToken = Redacted.make(secrets.FEISHU_VERIFICATION_TOKEN)
+const proofs = { encryptKey, verificationToken }
+
+const Live = Layer.provideMerge(
+  Layer.scoped(
+    World,
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const emulator = yield* Emulator.Emulator
+      const folder = yield* fs.makeTempDirectoryScoped()
+      const ofService = (folderName: string, proofs: object) =>
+        webhook({ appId: "cli_store", appSecret, ...proofs }, `${folder}/${folderName}`)
+      const right = yield* ofService("store", proofs)
+      const service = yield* site({
+        ...services(right),
+        right,
+        anotherKey: yield* ofService("other", { encryptKey: Redacted.make("another"), verificationToken }),
+        noKey: yield* ofService("plain", { verificationToken })
+      })
+      yield* emulator.updateApp("cli_store", (app) => ({ ...app, requestUrl: `${service}/right` }))
+      return {
+        env: { ...secrets, FEISHU_APP_ID: "cli_store", FEISHU_BASE_URL: emulator.baseUrl },
+        emulator,
+        store: `file:${folder}/store`,
+        noStore: `file:${folder}/nothing`,
+        service,
+        platform: yield* site(strangers)
+      }
+    })
+  ),
+  Layer.merge(
+    NodeContext.layer,
+    Emulator.layerServer({
+      apps: [
+        { appId: "cli_store", appSecret, ...proofs },
+        { appId: "cli_own", appSecret, ...proofs, kind: "self-built" }
+      ],
+      pushDelay: "50 millis"
+    })
+  )
+)
+
+const assertNoSecrets = (text: string) => {
+  for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
+}
+
+interface Check {
+  readonly link: string
+  readonly status: "ok" | "broken" | "skipped"
+  readonly detail: string
+  readonly advice?: string
+}
+
+/** The document of a run: its links, in order, by name. */
+const checksIn = (
+  { code, stderr, stdout }: { readonly code: number; readonly stdout: string; readonly stderr: string }
+) => {
+  assertNoSecrets(stdout + stderr)
+  assert.strictEqual(stderr, "")
+  const { checks, ok } = documentIn(stdout) as { readonly ok: boolean; readonly checks: ReadonlyArray<Check> }
+  assert.deepStrictEqual(checks.map(({ link }) => link), links)
+  assert.strictEqual(ok, checks.every(({ status }) => status !== "broken"))
+  assert.strictEqual(ok, code === 0)
+  const of = (link: string) => checks.find((check) => check.link === link) ?? assert.fail(link)
+  return {
+    code,
+    of,
+    /** `link: status`, but of those that were skipped. */
+    seen: checks.filter(({ status }) => status !== "skipped").map(({ link, status }) => `${link}: ${status}`),
+    broken: checks.filter(({ status }) => status === "broken").map(({ link }) => link)
+  }
+}
+
+/** The newest ticket in a folder, or the first that comes. */
+const ticketIn = (store: string) =>
+  Effect.flatMap(TicketStore.TicketStore, ({ changes }) => Stream.runHead(changes("cli_store"))).pipe(
+    Effect.flatten,
+    Effect.provide(storeIn(store.slice("file:".length)))
+  )
+
+const doctorHere = (args: ReadonlyArray<string>, env: Record<string, string>) =>
+  Effect.map(runHere(["doctor", "--json", ...args], { env }), checksIn)
+
+const toThePlatform = ["configuration: ok", "clock: ok", "credentials: ok", "app type: ok"]
+
+layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it) => {
+  it.effect("says of each link that it holds", () =>
+    Effect.gen(function*() {
+      const { env, service, store } = yield* World
+      const { code, stderr, stdout } = yield* run(
+        ["doctor", "--request-url", `${service}/right`, "--tenant", "tenant_1", "--store", store],
+        { env: { ...env, FEISHU_BASE_URL: env["FEISHU_BASE_URL"]?.replace("127.0.0.1", "localhost") ?? "" } }
+      )
+      assert.strictEqual(stderr, "")
+      assertNoSecrets(stdout)
+      const url = env["FEISHU_BASE_URL"]?.replace("127.0.0.1", "localhost")
+      assert.deepStrictEqual(
+        stdout.replace(/after \d+ ms/, "after 5 ms").replace(/after \d+s of/, "after 1s of").replace(
+          /localhost is .+/,
+          "…"
+        )
+          .split("\n"),
+        [
+          `✓ configuration  store app cli_store of ${url}, with an encrypt key and a verification token`,
+          "✓ DNS            …",
+          "- TLS            skipped: the platform's URL is http, on this machine, where something listens",
+          "✓ clock          this machine's clock and the platform's agree",
+          "✓ credentials    the platform knows this app id with this secret",
+          "✓ app type       it is a store app",
+          "✓ request URL    it answered its challenge after 5 ms",
+          "✓ encryption key the service opens what is encrypted with FEISHU_ENCRYPT_KEY",
+          "✓ ticket         the one that was asked for has come, after 1s of waiting",
+          "✓ app token      it is valid for 2h",
+          "✓ tenant token   it is valid for 2h",
+          "",
+          "10 hold, 0 broken, 1 skipped",
+          ""
+        ]
+      )
+      assert.strictEqual(code, 0)
+    }))
+
+  it.effect("needs no more than the app's id and secret, and says what it skips", () =>
+    Effect.gen(function*() {
+      const { env: { FEISHU_BASE_URL = "" } } = yield* World
+      const { FEISHU_APP_SECRET } = secrets
+      const { code, of, seen } = yield* doctorHere([], {
+        FEISHU_APP_ID: "cli_store",
+        FEISHU_APP_SECRET,
+        FEISHU_BASE_URL
+      })
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(seen, toThePlatform)
+      assert.include(of("configuration").detail, "with nothing to prove events by")
+      const skipped = {
+        "DNS": "127.0.0.1 is an address",
+        "request URL": "no --request-url was given",
+        "encryption key": "no --request-url was given",
+        "app token": "it needs a ticket",
+        "tenant token": "no --tenant was given"
+      }
+      for (const [link, reason] of Object.entries(skipped)) assert.strictEqual(of(link).detail, reason)
+      assert.include(of("ticket").detail, "it is not known who receives it")
+    }))
+
+  it.effect("checks a self-built app, which needs no ticket, to its tenant's token", () =>
+    Effect.gen(function*() {
+      const { env, service } = yield* World
+      const { code, of, seen } = yield* doctorHere(["--request-url", `${service}/right`], {
+        ...env,
+        FEISHU_APP_ID: "cli_own",
+        FEISHU_APP_KIND: "self-built"
+      })
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(seen, [
+        ...toThePlatform,
+        "request URL: ok",
+        "encryption key: ok",
+        "app token: ok",
+        "tenant token: ok"
+      ])
+      assert.strictEqual(of("app type").detail, "it is a self-built app")
+      assert.strictEqual(of("ticket").detail, "a self-built app gets none and needs none")
+    }))
+
+  it.effect("begins with the configuration", () =>
+    Effect.gen(function*() {
+      const { env } = yield* World
+      const { FEISHU_APP_SECRET, ...noSecret } = env
+      const cases: ReadonlyArray<[ReadonlyArray<string>, Record<string, string>, string]> = [
+        [[], noSecret, "FEISHU_APP_SECRET is not set"],
+        [[], { ...env, FEISHU_BASE_URL: "open.feishu.cn" }, "FEISHU_BASE_URL"],
+        [[], { ...env, FEISHU_APP_KIND: "shop" }, "FEISHU_APP_KIND: must be store or self-built"],
+        [["--request-url", "localhost:3000"], env, "--request-url must be an http or https URL"],
+        [["--request-url", "http://local host"], env, "--request-url must be an http or https URL"],
+        [["--store", "disk"], env, "--store must be"]
+      ]
+      assert.isString(FEISHU_APP_SECRET)
+      for (const [args, env, reason] of cases) {
+        const { code, of, seen } = yield* doctorHere(args, env)
+        assert.strictEqual(code, 2)
+        assert.deepStrictEqual(seen, ["configuration: broken"])
+        assert.include(of("configuration").detail, reason)
+        assert.strictEqual(of("tenant token").detail, "it needs the configuration")
+      }
+    }))
+
+  describe("on the way to the platform", () => {
+    it.effect("tells of a name that is not found, and goes on with what does not need it", () =>
+      Effect.gen(function*() {
+        const { env, service } = yield* World
+        const { code, of, seen } = yield* doctorHere(["--request-url", `${service}/right`], {
+          ...env,
+          FEISHU_BASE_URL: "https://nowhere.invalid"
+        })
+        assert.strictEqual(code, 3)
+        assert.deepStrictEqual(seen, ["configuration: ok", "DNS: broken", "request URL: ok", "encryption key: ok"])
+        assert.match(of("DNS").detail, /^nowhere\.invalid is not found \(\w+\)$/)
+        assert.include(of("DNS").advice, "FEISHU_BASE_URL")
+        assert.strictEqual(of("credentials").detail, "it needs the DNS")
+      }))
+
+    it.effect("tells of a certificate that this machine does not trust, and trusts it where it is told to", () =>
+      Effect.gen(function*() {
+        const { env, store } = yield* World
+        const fs = yield* FileSystem.FileSystem
+        const folder = yield* fs.makeTempDirectoryScoped()
+        const [key, certificate] = [`${folder}/key.pem`, `${folder}/certificate.pem`]
+        const made = yield* Command.exitCode(Command.make(
+          "openssl",
+          ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
+          ...["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+        ))
+        assert.strictEqual(made, 0)
+        const tls = { key: yield* fs.readFileString(key), cert: yield* fs.readFileString(certificate) }
+        const port = yield* listen(Https.createServer(tls, (request, response) => {
+          const { headers, method, url } = request
+          const onwards = Http.request(env["FEISHU_BASE_URL"] + (url ?? ""), { method, headers }, (answer) => {
+            response.writeHead(answer.statusCode ?? 500, answer.headers)
+            answer.pipe(response)
+          })
+          request.pipe(onwards)
+        }))
+        const args = ["doctor", "--json", "--store", store, "--base-url", `https://localhost:${port}`]
+        const [refused, trusted] = yield* Effect.all([
+          run(args, { env }),
+          run(args, { env: { ...env, NODE_EXTRA_CA_CERTS: certificate } })
+        ], { concurrency: 2 })
+
+        const untrusting = checksIn(refused)
+        assert.strictEqual(untrusting.code, 3)
+        assert.deepStrictEqual(untrusting.seen, ["configuration: ok", "DNS: ok", "TLS: broken"])
+        assert.match(untrusting.of("TLS").detail, /^no TLS with localhost:\d+: .*self-signed certificate/)
+        assert.include(untrusting.of("TLS").advice, "NODE_EXTRA_CA_CERTS")
+        assert.strictEqual(untrusting.of("clock").detail, "it needs the TLS")
+
+        const trusting = checksIn(trusted)
+        assert.strictEqual(trusting.code, 0)
+        assert.match(trusting.of("TLS").detail, /certificate that this machine trusts, valid until \w+ +\d+ /)
+        assert.deepStrictEqual(trusting.seen, [
+          "configuration: ok",
+          "DNS: ok",
+          "TLS: ok",
+          ...toThePlatform.slice(1),
+          "ticket: ok",
+          "app token: ok"
+        ])
+      }).pipe(Effect.scoped))
+
+    it.effect("tells where nothing listens, and not that the credentials are wrong", () =>
+      Effect.gen(function*() {
+        const { env, service } = yield* World
+        const port = yield* Effect.scoped(listen(Http.createServer()))
+        const { broken, code, of, seen } = yield* doctorHere(["--request-url", `${service}/right`], {
+          ...env,
+          FEISHU_BASE_URL: `http://127.0.0.1:${port}`
+        })
+        assert.strictEqual(code, 3)
+        assert.deepStrictEqual(broken, ["TLS"])
+        assert.include(seen, "request URL: ok")
+        assert.include(of("TLS").detail, `no connection to 127.0.0.1:${port}: connect ECONNREFUSED`)
+        assert.strictEqual(of("credentials").detail, "it needs the TLS")
+      }))
+
+    it.effect("compares the clocks", () =>
+      Effect.gen(function*() {
+        const { env, platform } = yield* World
+        const against = (what: string) => doctorHere([], { ...env, FEISHU_BASE_URL: `${platform}/${what}` })
+        const ahead = yield* against("ahead")
+        assert.strictEqual(ahead.code, 2)
+        assert.deepStrictEqual(ahead.seen, [
+          "configuration: ok",
+          "clock: broken",
+          "credentials: ok",
+          "app type: ok"
+        ])
+        assert.match(ahead.of("clock").detail, /^this machine's clock is (10m|9m 5\ds) behind the platform's$/)
+        assert.include(ahead.of("clock").advice, "NTP")
+        const behind = yield* against("behind")
+        assert.strictEqual(behind.code, 0)
+        assert.match(behind.of("clock").detail, /^this machine's clock is (29|3\d)s ahead of the platform's$/)
+      }))
+
+    it.effect("tells what answers in the platform's place, and to what", () =>
+      Effect.gen(function*() {
+        const { env, platform, service } = yield* World
+        const cases: ReadonlyArray<[what: string, code: number, seen: string, advice: string]> = [
+          ["page", 3, "the answer is not the platform's: text/html, 16 characters, HTTP 200", "check the base URL"],
+          ["gateway", 5, "the answer is not the platform's: text/html, 20 characters, HTTP 502", "try again later"],
+          ["half", 3, "the answer broke off: ", "Check the network"]
+        ]
+        const resend = (what: string) => `POST /${what}/open-apis/auth/v3/app_ticket/resend`
+        for (const [what, code, seen, advice] of cases) {
+          const checks = yield* doctorHere(["--request-url", `${service}/right`], {
+            ...env,
+            FEISHU_BASE_URL: `${platform}/${what}`
+          })
+          assert.strictEqual(checks.code, code)
+          assert.deepStrictEqual(checks.broken, ["credentials"])
+          const { advice: said, detail } = checks.of("credentials")
+          assert.include(detail, `whether they are right is not known: ${resend(what)}: ${seen}`)
+          assert.include(said, advice)
+          assert.strictEqual(checks.of("app type").detail, "it needs the credentials")
+          assert.strictEqual(checks.of("request URL").status, "ok")
+          if (what === "page") {
+            assert.strictEqual(checks.of("clock").detail, "the platform does not say what time it is")
+          }
+        }
+        const { code, of } = yield* doctorHere([], { ...env, FEISHU_BASE_URL: `${platform}/limited` })
+        assert.strictEqual(code, 5)
+        assert.strictEqual(
+          of("credentials").detail,
+          `whether they are right is not known: ${resend("limited")} was refused with code 99991400, too many`
+        )
+      }))
+
+    it.effect("waits for no answer for longer than 10 s, and reads none without end", () =>
+      Effect.gen(function*() {
+        const { env, platform, service } = yield* World
+        const own = { ...env, FEISHU_APP_ID: "cli_own", FEISHU_APP_KIND: "self-built" }
+        const [[elapsed, silentPlatform], silentService, endless] = yield* Effect.all([
+          Effect.timed(
+            run(["doctor", "--json"], { env: { ...own, FEISHU_BASE_URL: `${platform}/hang` } })
+          ),
+          doctorHere(["--request-url", `${service}/hang`], own),
+          run(["doctor", "--json", "--request-url", `${service}/endless`], { env: own })
+        ], { concurrency: "unbounded" })
+
+        const hang = checksIn(silentPlatform)
+        assert.strictEqual(hang.code, 3)
+        assert.deepStrictEqual(hang.broken, ["credentials"])
+        assert.include(hang.of("credentials").detail, "app_access_token/internal: no complete answer within 8s")
+        assert.strictEqual(hang.of("clock").detail, "the platform gave no answer to compare with")
+        assert.isBelow(Duration.toSeconds(elapsed), 25)
+
+        assert.strictEqual(silentService.code, 3)
+        assert.deepStrictEqual(silentService.broken, ["request URL"])
+        assert.strictEqual(silentService.of("request URL").detail, "it gave no answer within 5 s")
+        assert.strictEqual(silentService.of("tenant token").status, "ok")
+
+        const drowned = checksIn(endless)
+        assert.strictEqual(drowned.code, 3)
+        assert.strictEqual(drowned.of("request URL").detail, "it answered with HTTP 200, but not with its challenge")
+      }))
+  })
+
+  describe("about the app", () => {
+    it.effect("tells of a wrong secret", () =>
+      Effect.gen(function*() {
+        const { env } = yield* World
+        const { code, of, seen } = yield* doctorHere([], { ...env, FEISHU_APP_SECRET: "another" })
+        assert.strictEqual(code, 4)
+        assert.deepStrictEqual(seen, ["configuration: ok", "clock: ok", "credentials: broken"])
+        const { advice, detail } = of("credentials")
+        assert.match(
+          detail,
+          /^POST \/open-apis\/auth\/v3\/app_ticket\/resend was refused with code 10015, app secret invalid, log id \w+$/
+        )
+        assert.include(advice, "app id and the app secret belong together")
+        assert.strictEqual(of("app token").detail, "it needs the credentials")
+      }))
+
+    it.effect("tells of an app of the other kind, and how to say so", () =>
+      Effect.gen(function*() {
+        const { env } = yield* World
+        const asStore = yield* doctorHere([], { ...env, FEISHU_APP_ID: "cli_own" })
+        const asOwn = yield* doctorHere([], { ...env, FEISHU_APP_KIND: "self-built" })
+        for (
+          const [{ broken, code, of }, advice] of [[asStore, "FEISHU_APP_KIND=self-built"], [
+            asOwn,
+            "leave FEISHU_APP_KIND out"
+          ]] as const
+        ) {
+          assert.strictEqual(code, 4)
+          assert.deepStrictEqual(broken, ["app type"])
+          assert.strictEqual(of("credentials").status, "ok")
+          assert.include(of("app type").advice, advice)
+          assert.strictEqual(of("app token").detail, "it needs the app type")
+        }
+      }))
+
+    it.effect("tells of a tenant that has not installed it", () =>
+      Effect.gen(function*() {
+        const { env, store } = yield* World
+        const { broken, code, of } = yield* doctorHere(["--store", store, "--tenant", "tenant_2"], env)
+        assert.strictEqual(code, 4)
+        assert.deepStrictEqual(broken, ["tenant token"])
+        assert.match(of("tenant token").detail, /^POST .*\/tenant_access_token was refused with code 11210, /)
+        assert.include(of("tenant token").advice, "the tenant has installed it")
+      }))
+  })
+
+  describe("about the request URL", () => {
+    it.effect("tells what answers in the service's place, and goes on to the tokens", () =>
+      Effect.gen(function*() {
+        const { env, service } = yield* World
+        const own = { ...env, FEISHU_APP_ID: "cli_own", FEISHU_APP_KIND: "self-built" }
+        const port = yield* Effect.scoped(listen(Http.createServer()))
+        const cases: ReadonlyArray<[url: string, detail: RegExp, advice: string]> = [
+          [`http://127.0.0.1:${port}/`, /^it cannot be reached: connect ECONNREFUSED /, "Check that the service runs"],
+          [
+            "http://nowhere.invalid/",
+            /^it cannot be reached: getaddrinfo \w+ nowhere\.invalid/,
+            "its address leads to it"
+          ],
+          [`${service}/nothing`, /^it answered with HTTP 404$/, "Check the path"],
+          [`${service}/page`, /^it answered with HTTP 200, but not with its challenge$/, "not a proxy or a page"],
+          [`${service}/elsewhere`, /^it answered with HTTP 307$/, "not to be redirected"],
+          [`${service}/error`, /^it answered with HTTP 500$/, "encrypt key and verification token"]
+        ]
+        for (const [url, detail, advice] of cases) {
+          const { broken, code, of, seen } = yield* doctorHere(["--request-url", url], own)
+          assert.strictEqual(code, 3)
+          assert.deepStrictEqual(broken, ["request URL"])
+          assert.match(of("request URL").detail, detail)
+          assert.include(of("request URL").advice, advice)
+          assert.strictEqual(of("encryption key").detail, "it needs the request URL")
+          assert.deepStrictEqual(seen.slice(-2), ["app token: ok", "tenant token: ok"])
+        }
+      }))
+
+    it.effect("tells of an answer that is right and too late", () =>
+      Effect.gen(function*() {
+        const { env, service } = yield* World
+        const { broken, code, of } = yield* doctorHere(["--request-url", `${service}/slow`], env)
+        assert.strictEqual(code, 3)
+        assert.deepStrictEqual(broken, ["request URL"])
+        assert.match(of("request URL").detail, /^it answered its challenge after \d{4,} ms$/)
+        assert.include(of("request URL").advice, "The platform waits 1 s")
+        assert.strictEqual(of("encryption key").status, "ok")
+      }))
+
+    it.effect("tells of keys that are not the same here and there", () =>
+      Effect.gen(function*() {
+        const { env, service } = yield* World
+        const { FEISHU_ENCRYPT_KEY, ...keyless } = env
+        assert.isString(FEISHU_ENCRYPT_KEY)
+        for (const path of ["anotherKey", "noKey"]) {
+          const { broken, code, of } = yield* doctorHere(["--request-url", `${service}/${path}`], env)
+          assert.strictEqual(code, 2)
+          assert.deepStrictEqual(broken, ["encryption key"])
+          assert.strictEqual(of("request URL").detail, "it is reached, and refused its challenge with HTTP 401")
+          assert.include(of("encryption key").advice, "Give this command and the service the encrypt key")
+        }
+        const onlyThere = yield* doctorHere(["--request-url", `${service}/right`], keyless)
+        assert.strictEqual(onlyThere.code, 2)
+        assert.deepStrictEqual(onlyThere.broken, ["request URL"])
+        assert.include(onlyThere.of("request URL").advice, "an encrypt key, which this command does not have")
+        const nowhere = yield* doctorHere(["--request-url", `${service}/noKey`], keyless)
+        assert.strictEqual(nowhere.code, 0)
+        assert.strictEqual(nowhere.of("request URL").status, "ok")
+        assert.strictEqual(nowhere.of("encryption key").detail, "FEISHU_ENCRYPT_KEY is not set")
+      }))
+  })
+
+  describe("about the ticket", () => {
+    it.effect("tells that none comes, and goes on with the one that there is", () =>
+      Effect.gen(function*() {
+        const { emulator, env, noStore, store } = yield* World
+        const none = yield* doctorHere(["--store", noStore, "--wait", "1s"], env)
+        assert.strictEqual(none.code, 6)
+        assert.deepStrictEqual(none.broken, ["ticket"])
+        assert.match(
+          none.of("ticket").detail,
+          /^the platform was asked for one, and none came into files in .* within 1s$/
+        )
+        assert.include(none.of("ticket").advice, "where --store says")
+        assert.strictEqual(none.of("app token").detail, "it needs a ticket")
+
+        yield* emulator.pushTicket("cli_store")
+        const ticket = yield* ticketIn(store)
+        yield* Effect.flatMap(TicketStore.TicketStore, ({ put }) => put("cli_store", ticket)).pipe(
+          Effect.provide(storeIn(noStore.slice("file:".length)))
+        )
+        const args = ["--store", noStore, "--wait", "500ms", "--tenant", "tenant_1"]
+        const kept = yield* doctorHere(args, env)
+        assert.strictEqual(kept.code, 6)
+        assert.deepStrictEqual(kept.broken, ["ticket"])
+        assert.deepStrictEqual(kept.seen.slice(-2), ["app token: ok", "tenant token: ok"])
+
+        yield* emulator.invalidateTickets("cli_store")
+        const invalid = yield* doctorHere(args, env)
+        assert.deepStrictEqual(invalid.broken, ["ticket", "app token"])
+        assert.include(invalid.of("app token").detail, "the platform does not accept the ticket (code 10012)")
+        assert.strictEqual(invalid.of("tenant token").detail, "it needs the app token")
+      }))
+  })
+
+  describe("in a terminal", () => {
+    it.effect("colours its signs, and lets nobody else's words steer it", () =>
+      Effect.gen(function*() {
+        const { env, platform } = yield* World
+        const { ended } = yield* startInTerminal(["doctor"], { env: { ...env, FEISHU_BASE_URL: `${platform}/rude` } })
+        const { code, stdout } = yield* ended
+        assert.strictEqual(code, 4)
+        assert.include(stdout, "\x1b[32m✓\x1b[0m configuration ")
+        assert.match(
+          stdout,
+          /\x1b\[31m✗\x1b\[0m credentials    POST .* 10015, no ✓ tenant token it is valid for 2h\r\n/
+        )
+        assert.include(stdout, "\x1b[2m-\x1b[0m tenant token   \x1b[2mskipped: no --tenant was given\x1b[0m\r\n")
+        assert.notInclude(stdout, "\x1b[2J")
+        assert.notInclude(stdout, "owned\x07")
+        assert.notInclude(stdout, "\u009b")
+        assertNoSecrets(stdout)
+      }).pipe(Effect.scoped))
+
+    it.effect("shows what it waits for, and ends at once by Ctrl-C", () =>
+      Effect.gen(function*() {
+        const { env, noStore } = yield* World
+        const { ended, printed, type } = yield* startInTerminal(["doctor", "--store", noStore], { env })
+        yield* printed(/waiting for the app ticket, which may take 2 minutes, 1 s so far/)
+        yield* type("\x03")
+        const [elapsed, { code, stdout }] = yield* Effect.timed(ended)
+        assert.strictEqual(code, 130)
+        assert.isBelow(Duration.toSeconds(elapsed), 5)
+        // The line that moves is wiped out before each that stays.
+        assert.match(stdout, /\r\x1b\[2K\x1b\[32m✓\x1b\[0m app type/)
+        assert.notInclude(stdout, "app token")
+        assertNoSecrets(stdout)
+      }).pipe(Effect.scoped))
+  })
+})
