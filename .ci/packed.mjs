@@ -105,7 +105,8 @@ TokenStoreSuite.suite("in memory", TokenStore.layerMemory, { atOnce: 10 })
   const alone = join(project, "alone")
   cpSync(join(modules, "@effect-feishu/cli"), alone, { recursive: true })
   rmSync(modules, { recursive: true })
-  const command = (...args) => run(process.execPath, [join(alone, "bin/feishu-ticket.js"), ...args], { env: environment })
+  const command = (...args) =>
+    run(process.execPath, [join(alone, "bin/feishu-ticket.js"), ...args], { env: environment })
   if (!command("--help").includes("doctor")) throw new Error("the packed command has no help")
   for (const name of ["resend", "serve", "ticket", "token", "doctor", "verify", "emulator"]) {
     // Loaded, it finds out that there is no app, or no body; the emulator would go on for ever.

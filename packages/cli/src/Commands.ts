@@ -296,12 +296,16 @@ const root = Command.make("feishu-ticket").pipe(
   Command.withSubcommands(subcommands)
 )
 
-/** The help of the command that is named, or of all. */
-const help = (named: string | undefined): string => {
-  const described = subcommands.map(({ descriptor }: { readonly descriptor: CommandDescriptor.Command<unknown> }) => ({
+/** Made where it is needed: it takes its time, and `--version` has none. */
+const describe = () =>
+  subcommands.map(({ descriptor }: { readonly descriptor: CommandDescriptor.Command<unknown> }) => ({
     name: HashSet.toValues(CommandDescriptor.getNames(descriptor)).join(),
     help: CommandDescriptor.getHelp(descriptor, config)
   }))
+
+/** The help of the command that is named, or of all. */
+const help = (named: string | undefined): string => {
+  const described = describe()
   const command = described.find(({ name }) => name === named)
   return command === undefined
     ? Help.ofAll({ description: Command.getHelp(root, config), commands: described })
@@ -342,7 +346,10 @@ const check = (words: ReadonlyArray<string>) =>
       if (process.stdin.isTTY) return words
       return yield* new Failure.UsageError({ message: "--wizard asks its questions in a terminal, and there is none" })
     }
-    const known = described.map(({ help, name }) => ({ name, options: Help.optionsOf(help).map(([option]) => option) }))
+    const known = describe().map(({ help, name }) => ({
+      name,
+      options: Help.optionsOf(help).map(([option]) => option)
+    }))
     const { command, logLevel } = yield* Effect.mapError(
       CommandLine.check(words, known),
       (message) => new Failure.UsageError({ message })

@@ -169,7 +169,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         [["--port", String(taken)], new RegExp(`^✗ port ${taken} cannot be listened on: choose another with --port`)],
         [["--port", "0", "--request-url", "localhost:3000"], /^✗ --request-url must be an http or https URL$/m],
         [["--port", "0", "--request-url", "http://[::1/"], /^✗ --request-url must be an http or https URL$/m],
-        [["--port", "0", "--app-id", "not an id"], /^✗ .*appId/]
+        [["--port", "0", "--app-id", "not an id"], /^✗ FEISHU_APP_ID \(--app-id\) has white space/]
       ]
       const results = yield* Effect.forEach(cases, ([args]) => run(["emulator", ...args]), { concurrency: 2 })
       results.forEach(({ code, stderr, stdout }, index) => {
