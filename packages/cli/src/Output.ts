@@ -36,7 +36,6 @@ const hasColours = (stream: NodeJS.WriteStream): boolean => stream.isTTY && stre
 
 /** What others say must not steer the terminal that shows it. */
 export const plain = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
   stripVTControlCharacters(text).replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "\ufffd")
 
 /** The controls that JSON leaves as they are, and that some terminals obey. */

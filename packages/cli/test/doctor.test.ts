@@ -4,9 +4,10 @@ import { Emulator } from "@effect-feishu/emulator"
 import { Command, FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
-import { Context, Duration, Effect, Layer, Redacted, Stream } from "effect"
+import { Context, DateTime, Duration, Effect, Layer, Redacted, Stream } from "effect"
 import * as Http from "node:http"
 import * as Https from "node:https"
+import { setTimeout as delay } from "node:timers/promises"
 import { documentIn, run, secrets, startInTerminal } from "./feishuTicket.js"
 import { runHere } from "./runHere.js"
 import { listen, type Listener, site, storeIn, webhook } from "./servers.js"
@@ -37,14 +38,17 @@ const success = answer(200, json, "{\"code\":0,\"msg\":\"success\"}")
 /** Escape sequences that clear the screen and set the window's title, and a line that looks like one of ours. */
 const rude = "\x1b[2J\x1b]0;owned\x07\u009b31mno\n✓ tenant token   it is valid for 2h"
 
+/** What time it is elsewhere. */
+const dateIn = (millis: number) => DateTime.toDateUtc(DateTime.add(DateTime.unsafeNow(), { millis })).toUTCString()
+
 /** In place of the platform. */
 const strangers: Record<string, Listener> = {
   ahead: (request, response) => {
-    response.setHeader("date", new Date(Date.now() + 10 * 60_000).toUTCString())
+    response.setHeader("date", dateIn(10 * 60_000))
     success(request, response)
   },
   behind: (request, response) => {
-    response.setHeader("date", new Date(Date.now() - 30_000).toUTCString())
+    response.setHeader("date", dateIn(-30_000))
     success(request, response)
   },
   page: (request, response) => {
@@ -63,7 +67,7 @@ const strangers: Record<string, Listener> = {
 
 /** In place of the service. */
 const services = (right: Listener): Record<string, Listener> => ({
-  slow: (request, response) => setTimeout(() => right(request, response), 1100),
+  slow: (request, response) => void delay(1100).then(() => right(request, response)),
   page: answer(200, { "content-type": "text/html" }, "<h1>welcome</h1>"),
   elsewhere: answer(307, { location: "/right" }, ""),
   error: answer(500, {}, rude),
@@ -301,8 +305,23 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         const [key, certificate] = [`${folder}/key.pem`, `${folder}/certificate.pem`]
         const made = yield* Command.exitCode(Command.make(
           "openssl",
-          ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
-          ...["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+          "req",
+          "-x509",
+          "-newkey",
+          "ec",
+          "-pkeyopt",
+          "ec_paramgen_curve:prime256v1",
+          "-nodes",
+          "-days",
+          "2",
+          "-subj",
+          "/CN=localhost",
+          "-addext",
+          "subjectAltName=DNS:localhost",
+          "-keyout",
+          key,
+          "-out",
+          certificate
         ))
         assert.strictEqual(made, 0)
         const tls = { key: yield* fs.readFileString(key), cert: yield* fs.readFileString(certificate) }

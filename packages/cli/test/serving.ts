@@ -80,7 +80,6 @@ export const documentsIn = (stdout: string): ReadonlyArray<Record<string, unknow
 export const screen = (output: string): ReadonlyArray<string> => {
   const lines = [""]
   let column = 0
-  // eslint-disable-next-line no-control-regex
   for (const [piece] of output.matchAll(/\x1b\[2K|\x1b\[[\d;]*m|\r|\n|[^\x1b\r\n]+/g)) {
     const row = lines.length - 1
     const line = lines[row] ?? ""

@@ -45,7 +45,7 @@ const Live = Layer.provideMerge(
     NodeContext.layer,
     Emulator.layerServer({
       apps: [
-        ...apps.map((appId) => ({ appId, appSecret, ...proofs })),
+        ...apps.map((appId) => Object.assign({ appId, appSecret }, proofs)),
         { appId: "cli_own", appSecret, kind: "self-built" as const }
       ],
       pushDelay: "50 millis"

@@ -326,7 +326,6 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("
           /^\x1b\[32m✓\x1b\[0m genuine: proven by its signature and its verification token, signed \d+s ago\r\n/
         )
         assert.match(stdout, /\r\n\x1b\[1mid {7}\x1b\[0m .*id ✗ not genuine\r\n/)
-        // eslint-disable-next-line no-control-regex
         const codes = new Set(stdout.match(/[\x1b\x07\x80-\x9f](\[\d*\w)?/g))
         assert.deepStrictEqual([...codes].toSorted(), ["\x1b[0m", "\x1b[1m", "\x1b[32m"].toSorted())
         assertNoSecrets(stdout)
