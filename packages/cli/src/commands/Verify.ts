@@ -172,11 +172,11 @@ export const run = (options: Commands.Verify) =>
     }
     const configured = variables.get("FEISHU_APP_ID")
     const appId = configured ?? (yield* namedIn(json, encryptKey)) ?? "unknown"
-    const proving = ["FEISHU_ENCRYPT_KEY", "FEISHU_VERIFICATION_TOKEN"]
+    const proving = new Set(["FEISHU_ENCRYPT_KEY", "FEISHU_VERIFICATION_TOKEN"])
     const app = yield* Configuration.app(
       // The app's secret proves nothing here, so it need not be there.
       new Map([
-        ...[...variables].filter(([name]) => proving.includes(name)),
+        ...[...variables].filter(([name]) => proving.has(name)),
         ["FEISHU_APP_ID", appId],
         ["FEISHU_APP_SECRET", "not needed"]
       ])
