@@ -130,7 +130,7 @@ export const isInUse = (
 ): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
   location._tag === "Files" && location.isDefault
     ? Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readDirectory(location.path)).pipe(
-      Effect.map((names) => names.some((name) => name.includes(encodeURIComponent(appId)))),
+      Effect.map((names) => names.some((name) => name.split("%2F").includes(encodeURIComponent(appId)))),
       Effect.orElseSucceed(() => false)
     )
     : Effect.succeed(location._tag !== "Memory")

@@ -7,8 +7,7 @@ import { assert, describe, layer } from "@effect/vitest"
 import { Context, DateTime, Duration, Effect, Layer, Redacted, Stream } from "effect"
 import * as Http from "node:http"
 import * as Https from "node:https"
-import { setTimeout as delay } from "node:timers/promises"
-import { documentIn, run, secrets, startInTerminal } from "./feishuTicket.js"
+import { documentIn, run, secrets, startInTerminal, visible } from "./feishuTicket.js"
 import { runHere } from "./runHere.js"
 import { listen, type Listener, site, storeIn, webhook } from "./servers.js"
 
@@ -35,20 +34,21 @@ const never: Listener = () => {}
 
 const success = answer(200, json, "{\"code\":0,\"msg\":\"success\"}")
 
+/** As the header `Date` has it. */
+const dateIn = (span: Partial<DateTime.DateTime.PartsForMath>) =>
+  DateTime.toDateUtc(DateTime.add(DateTime.unsafeNow(), span)).toUTCString()
+
 /** Escape sequences that clear the screen and set the window's title, and a line that looks like one of ours. */
 const rude = "\x1b[2J\x1b]0;owned\x07\u009b31mno\n✓ tenant token   it is valid for 2h"
-
-/** What time it is elsewhere. */
-const dateIn = (millis: number) => DateTime.toDateUtc(DateTime.add(DateTime.unsafeNow(), { millis })).toUTCString()
 
 /** In place of the platform. */
 const strangers: Record<string, Listener> = {
   ahead: (request, response) => {
-    response.setHeader("date", dateIn(10 * 60_000))
+    response.setHeader("date", dateIn({ minutes: 10 }))
     success(request, response)
   },
   behind: (request, response) => {
-    response.setHeader("date", dateIn(-30_000))
+    response.setHeader("date", dateIn({ seconds: -30 }))
     success(request, response)
   },
   page: (request, response) => {
@@ -67,7 +67,7 @@ const strangers: Record<string, Listener> = {
 
 /** In place of the service. */
 const services = (right: Listener): Record<string, Listener> => ({
-  slow: (request, response) => void delay(1100).then(() => right(request, response)),
+  slow: (request, response) => Effect.runFork(Effect.delay(Effect.sync(() => right(request, response)), "1100 millis")),
   page: answer(200, { "content-type": "text/html" }, "<h1>welcome</h1>"),
   elsewhere: answer(307, { location: "/right" }, ""),
   error: answer(500, {}, rude),
@@ -240,6 +240,24 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
       assert.include(of("ticket").detail, "it is not known who receives it")
     }))
 
+  it.effect("waits for a ticket where one of this app has come before, and not where another app's has", () =>
+    Effect.gen(function*() {
+      const { env } = yield* World
+      const fs = yield* FileSystem.FileSystem
+      const state = yield* fs.makeTempDirectoryScoped()
+      const keep = (name: string) => fs.writeFileString(`${state}/feishu-ticket/${name}`, "{}")
+      yield* fs.makeDirectory(`${state}/feishu-ticket`)
+      yield* Effect.forEach(["feishu%2Fticket%2Fcli_store2", "100%"], keep)
+      const statusOf = () =>
+        Effect.map(
+          doctorHere(["--wait", "100ms"], { ...env, XDG_STATE_HOME: state }),
+          ({ of }) => of("ticket").status
+        )
+      assert.strictEqual(yield* statusOf(), "skipped")
+      yield* keep("feishu%2Fclaims%2Fcli_store%2F12")
+      assert.strictEqual(yield* statusOf(), "broken")
+    }).pipe(Effect.scoped))
+
   it.effect("checks a self-built app, which needs no ticket, to its tenant's token", () =>
     Effect.gen(function*() {
       const { env, service } = yield* World
@@ -305,19 +323,8 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         const [key, certificate] = [`${folder}/key.pem`, `${folder}/certificate.pem`]
         const made = yield* Command.exitCode(Command.make(
           "openssl",
-          "req",
-          "-x509",
-          "-newkey",
-          "ec",
-          "-pkeyopt",
-          "ec_paramgen_curve:prime256v1",
-          "-nodes",
-          "-days",
-          "2",
-          "-subj",
-          "/CN=localhost",
-          "-addext",
-          "subjectAltName=DNS:localhost",
+          ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split(" "),
+          ..."-subj /CN=localhost -addext subjectAltName=DNS:localhost".split(" "),
           "-keyout",
           key,
           "-out",
@@ -402,22 +409,22 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
           ["half", 3, "the answer broke off: ", "Check the network"]
         ]
         const resend = (what: string) => `POST /${what}/open-apis/auth/v3/app_ticket/resend`
-        for (const [what, code, seen, advice] of cases) {
-          const checks = yield* doctorHere(["--request-url", `${service}/right`], {
-            ...env,
-            FEISHU_BASE_URL: `${platform}/${what}`
-          })
-          assert.strictEqual(checks.code, code)
-          assert.deepStrictEqual(checks.broken, ["credentials"])
-          const { advice: said, detail } = checks.of("credentials")
-          assert.include(detail, `whether they are right is not known: ${resend(what)}: ${seen}`)
-          assert.include(said, advice)
-          assert.strictEqual(checks.of("app type").detail, "it needs the credentials")
-          assert.strictEqual(checks.of("request URL").status, "ok")
-          if (what === "page") {
-            assert.strictEqual(checks.of("clock").detail, "the platform does not say what time it is")
-          }
-        }
+        yield* Effect.forEach(cases, ([what, code, seen, advice]) =>
+          Effect.gen(function*() {
+            const checks = yield* doctorHere(["--request-url", `${service}/right`], {
+              ...env,
+              FEISHU_BASE_URL: `${platform}/${what}`
+            })
+            assert.strictEqual(checks.code, code)
+            assert.deepStrictEqual(checks.broken, ["credentials"])
+            const { advice: said, detail } = checks.of("credentials")
+            assert.include(detail, `whether they are right is not known: ${resend(what)}: ${seen}`)
+            assert.include(said, advice)
+            assert.strictEqual(checks.of("app type").detail, "it needs the credentials")
+            assert.strictEqual(checks.of("request URL").status, "ok")
+            const timeless = what === "page" ? "the platform does not say what time it is" : "agree"
+            assert.include(checks.of("clock").detail, timeless)
+          }), { concurrency: "unbounded" })
         const { code, of } = yield* doctorHere([], { ...env, FEISHU_BASE_URL: `${platform}/limited` })
         assert.strictEqual(code, 5)
         assert.strictEqual(
@@ -606,14 +613,11 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         const { code, stdout } = yield* ended
         assert.strictEqual(code, 4)
         assert.include(stdout, "\x1b[32m✓\x1b[0m configuration ")
-        assert.match(
-          stdout,
-          /\x1b\[31m✗\x1b\[0m credentials    POST .* 10015, no ✓ tenant token it is valid for 2h\r\n/
-        )
-        assert.include(stdout, "\x1b[2m-\x1b[0m tenant token   \x1b[2mskipped: no --tenant was given\x1b[0m\r\n")
-        assert.notInclude(stdout, "\x1b[2J")
-        assert.notInclude(stdout, "owned\x07")
-        assert.notInclude(stdout, "\u009b")
+        const shown = visible(stdout)
+        assert.match(shown, /␛\[31m✗␛\[0m credentials    POST .* 10015, no ✓ tenant token it is valid for 2h\r\n/)
+        assert.include(shown, "␛[2m-␛[0m tenant token   ␛[2mskipped: no --tenant was given␛[0m\r\n")
+        const codes = new Set(shown.match(/[␛␦](\[\d*\w)?/g))
+        assert.deepStrictEqual([...codes].toSorted(), ["␛[0m", "␛[2K", "␛[2m", "␛[31m", "␛[32m"])
         assertNoSecrets(stdout)
       }).pipe(Effect.scoped))
 
@@ -627,7 +631,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         assert.strictEqual(code, 130)
         assert.isBelow(Duration.toSeconds(elapsed), 5)
         // The line that moves is wiped out before each that stays.
-        assert.match(stdout, /\r\x1b\[2K\x1b\[32m✓\x1b\[0m app type/)
+        assert.match(visible(stdout), /\r␛\[2K␛\[32m✓␛\[0m app type/)
         assert.notInclude(stdout, "app token")
         assertNoSecrets(stdout)
       }).pipe(Effect.scoped))

@@ -106,3 +106,7 @@ export const documentIn = (stdout: string): Record<string, unknown> => {
   if (lines.length !== 2 || lines[1] !== "") throw new Error(`not one line:\n${stdout}`)
   return JSON.parse(lines[0] ?? "") as Record<string, unknown>
 }
+
+/** What a terminal got, with its controls to be read: those beside line breaks and tabs. */
+export const visible = (text: string): string =>
+  text.replace(/(?![\t\r\n])\p{Cc}/gu, (control) => control === "\x1b" ? "␛" : "␦")
