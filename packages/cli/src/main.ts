@@ -75,6 +75,8 @@ Commands.run(process.argv).pipe(
   NodeRuntime.runMain({
     disableErrorReporting: true,
     disablePrettyLogger: true,
-    teardown: (exit, onExit) => onExit(exitCodeOf(exit))
+    // With whatever may still be open: a connection that lingers is not to hold up the prompt. What was printed is out
+    // before, and an error of that is known.
+    teardown: (exit) => void process.stdout.write("", () => setImmediate(() => process.exit(exitCodeOf(exit))))
   })
 )

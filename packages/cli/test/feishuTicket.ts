@@ -5,9 +5,10 @@ import { fileURLToPath } from "node:url"
 
 const bin = fileURLToPath(new URL("../bin/feishu-ticket.js", import.meta.url))
 
-// The command must not see the variables of whoever runs the tests.
+// The command must not see the variables of whoever runs the tests, nor those by which Node tells what colours there are.
+const foreign = /^(FEISHU_.*|XDG_STATE_HOME|CI|COLORTERM|FORCE_COLOR|NODE_DISABLE_COLORS|NO_COLOR|TF_BUILD|TMUX)$/
 for (const name of Object.keys(process.env)) {
-  if (/^FEISHU_|^XDG_STATE_HOME$|^NO_COLOR$|^FORCE_COLOR$/.test(name)) delete process.env[name]
+  if (foreign.test(name)) delete process.env[name]
 }
 
 export const secrets = {
