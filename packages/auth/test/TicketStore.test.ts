@@ -22,7 +22,7 @@ import {
 import * as TicketStore from "../src/TicketStore.js"
 import { everything } from "./everything.js"
 import * as KeyValues from "./keyValues.js"
-import { kvsError, recorded, temporaryFolder } from "./keyValues.js"
+import { kvsError, recorded, recordedOverTime, temporaryFolder } from "./keyValues.js"
 
 // One process among many on a busy machine may take longer for 1000 files than the platform waits.
 const patient = { timeout: "1 minute" } as const
@@ -335,7 +335,7 @@ describe("TicketStore, in a KeyValueStore", () => {
           yield* kept.put(app, ticket(100))
           const [key] = only()
           entries.set(key, text)
-          const lines = yield* recorded(Effect.gen(function*() {
+          const lines = yield* recordedOverTime(Effect.gen(function*() {
             for (let n = 0; n < 3; n++) assert.isTrue(Option.isNone(yield* kept.get(app)))
             yield* kept.drop(app, ticket(100))
             assert.strictEqual(entries.get(key), text)
@@ -356,11 +356,29 @@ describe("TicketStore, in a KeyValueStore", () => {
         const { get, put } = yield* store()
         yield* put(app, ticket(100))
         const [key] = only()
-        const lines = yield* recorded(Effect.forEach(["a", "a", "b", "b"], (text) => {
+        const lines = yield* recordedOverTime(Effect.forEach(["a", "a", "b", "b"], (text) => {
           entries.set(key, text)
           return get(app)
         }))
         assert.strictEqual(lines.length, 2)
+      }))
+
+    it.effect("is waited for where another process is writing it, and is nothing to tell of", () =>
+      Effect.gen(function*() {
+        const { before, entries, only, store } = makeKvs()
+        const { get, put } = yield* store()
+        yield* put(app, ticket(1))
+        const [key] = only()
+        const text = entries.get(key) ?? ""
+        for (const unfinished of ["", text.slice(0, -1)]) {
+          let reads = 0
+          before.get = () => Effect.sync(() => void entries.set(key, ++reads < 4 ? unfinished : text))
+          const lines = yield* recordedOverTime(
+            Effect.map(get(app), (found) => assert.deepStrictEqual(plainOption(found), plain(ticket(1))))
+          )
+          assert.deepStrictEqual(lines, [])
+          assert.strictEqual(reads, 4)
+        }
       }))
 
     it.scopedLive("among files, too", () =>
@@ -399,7 +417,7 @@ describe("TicketStore, in a KeyValueStore", () => {
       yield* claim(app, "the-name", hour)
       const [key] = only()
       entries.set(key, text)
-      const lines = yield* recorded(Effect.gen(function*() {
+      const lines = yield* recordedOverTime(Effect.gen(function*() {
         assert.isTrue(Option.isNone(yield* claim(app, "the-name", hour)))
         assert.isTrue(Option.isSome(yield* claim(app, "the-name", hour)))
       }))

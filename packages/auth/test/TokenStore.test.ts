@@ -8,7 +8,7 @@ import { Array as Arr, Context, DateTime, Deferred, Effect, Exit, Fiber, Layer, 
 import * as TokenStore from "../src/TokenStore.js"
 import { everything } from "./everything.js"
 import * as KeyValues from "./keyValues.js"
-import { kvsError, recorded, temporaryFolder } from "./keyValues.js"
+import { kvsError, recorded, recordedOverTime, temporaryFolder } from "./keyValues.js"
 
 // One process among many on a busy machine may take longer for its files than the platform waits.
 const patient = { timeout: "1 minute" } as const
@@ -190,7 +190,7 @@ describe("TokenStore, in a KeyValueStore", () => {
           yield* put(key, token(value))
           const [name] = only()
           entries.set(name, text)
-          const lines = yield* recorded(Effect.gen(function*() {
+          const lines = yield* recordedOverTime(Effect.gen(function*() {
             for (let n = 0; n < 3; n++) assert.isTrue(Option.isNone(yield* get(key)))
             yield* drop(key, token(value))
             assert.strictEqual(entries.get(name), text)
@@ -211,7 +211,7 @@ describe("TokenStore, in a KeyValueStore", () => {
         const { get, put } = yield* store()
         yield* put(key, token("t"))
         const [name] = only()
-        const lines = yield* recorded(Effect.forEach(["a", "a", "b", "b"], (text) => {
+        const lines = yield* recordedOverTime(Effect.forEach(["a", "a", "b", "b"], (text) => {
           entries.set(name, text)
           return get(key)
         }))

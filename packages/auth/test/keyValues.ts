@@ -3,7 +3,7 @@ import { SystemError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert } from "@effect/vitest"
-import { Cause, Effect, Exit, Logger, Option, Schema } from "effect"
+import { Cause, Effect, Exit, Fiber, Logger, Option, Schema, TestClock } from "effect"
 import { everything } from "./everything.js"
 
 export const temporaryFolder = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
@@ -56,6 +56,14 @@ export const recorded = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       lines.push(`${logLevel.label} ${everything([message, cause, annotations])}`)
     })
     return Effect.as(Effect.provide(effect, Logger.replace(Logger.defaultLogger, logger)), lines)
+  })
+
+/** The same, while the test's clock runs: what is unreadable is read again a little later. */
+export const recordedOverTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.fork(recorded(effect))
+    yield* TestClock.adjust("10 seconds")
+    return yield* Fiber.join(fiber)
   })
 
 /** Looks at a failure of this class, in each form that a program may show it in: it is to be free of these secrets. */

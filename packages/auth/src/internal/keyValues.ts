@@ -14,6 +14,9 @@ import * as Mask from "./mask.js"
 /** After this the next operation on a key takes its turn, though the one before has not ended. */
 const longestTurn = Duration.seconds(30)
 
+/** A file that another process is writing is not whole for a moment. */
+const betweenReads = Duration.millis(20)
+
 export const make = (options: {
   readonly kvs: KeyValueStore.KeyValueStore
   /** Whose entries they are, for the log. */
@@ -78,19 +81,25 @@ export const make = (options: {
         })
       ),
 
-    /** An unreadable entry counts as absent, and is told of once. */
-    read: <A>(key: string, decode: (text: string) => Option.Option<A>) =>
-      Effect.flatMap(kvs.get(prefix + key), (text) => {
-        const value = Option.flatMap(text, decode)
-        if (Option.isNone(text) || Option.isSome(value)) return Effect.succeed(value)
-        const hash = Hash.string(text.value)
-        if (told.get(key) === hash) return Effect.succeed(value)
-        told.set(key, hash)
-        return Effect.as(
-          Effect.logWarning(`the entry ${prefix}${key} of the ${name} is unreadable: it will be overwritten`),
-          value
-        )
-      }),
+    /** An entry that stays unreadable counts as absent, and is told of once. */
+    read: <A>(key: string, decode: (text: string) => Option.Option<A>) => {
+      const attempt = Effect.map(kvs.get(prefix + key), (text) => ({ text, value: Option.flatMap(text, decode) }))
+      const isNews = ({ text, value }: { readonly text: Option.Option<string>; readonly value: Option.Option<A> }) =>
+        Option.isSome(text) && Option.isNone(value) && told.get(key) !== Hash.string(text.value)
+      return attempt.pipe(
+        Effect.flatMap((seen) =>
+          isNews(seen)
+            ? Effect.repeat(Effect.delay(attempt, betweenReads), { while: isNews, times: 4 })
+            : Effect.succeed(seen)
+        ),
+        Effect.tap((seen) => {
+          if (!isNews(seen)) return Effect.void
+          told.set(key, Hash.string(Option.getOrThrow(seen.text)))
+          return Effect.logWarning(`the entry ${prefix}${key} of the ${name} is unreadable: it will be overwritten`)
+        }),
+        Effect.map(({ value }) => value)
+      )
+    },
 
     write: (key: string, text: string) => kvs.set(prefix + key, text),
 
