@@ -3,8 +3,7 @@
  */
 import * as TicketStore from "@effect-feishu/auth/TicketStore"
 import * as TokenStore from "@effect-feishu/auth/TokenStore"
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as KeyValueStore from "@effect/platform/KeyValueStore"
+import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -13,6 +12,7 @@ import { homedir } from "node:os"
 import { isAbsolute, join, resolve } from "node:path"
 import type { Variables } from "./Configuration.js"
 import { UsageError } from "./Failure.js"
+import * as FileStore from "./FileStore.js"
 
 export type Location =
   | { readonly _tag: "Memory" }
@@ -74,33 +74,9 @@ export const describe = (location: Location): string => {
   }
 }
 
-const unusable = (path: string) => ({ message }: { readonly message: string }) =>
-  wrong(`file:${path} must be a folder that can be written to: choose another, or change whose it is (${message})`)
-
-const files = (path: string) =>
-  Layer.unwrapEffect(
-    Effect.map(
-      // Fails where it is a file.
-      Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeDirectory(path, { recursive: true })),
-      () => KeyValueStore.layerFileSystem(path)
-    )
-  ).pipe(
-    (keyValues) => Layer.provide(TicketStore.layerKeyValueStore({ pollInterval: "500 millis" }), keyValues),
-    Layer.mapError(unusable(path)),
-    // A token on disk would be worth more to a thief than to its user, who gets the same one again from the platform.
-    Layer.merge(TokenStore.layerMemory)
-  )
-
-/** Whether a ticket can be kept there: else that would show only when one comes. Of a Redis it shows by itself. */
+/** Whether a ticket can be kept there. Of a Redis it shows by itself. */
 export const checkWritable = (location: Location): Effect.Effect<void, UsageError, FileSystem.FileSystem> =>
-  location._tag !== "Files"
-    ? Effect.void
-    : Effect.gen(function*() {
-      const fs = yield* FileSystem.FileSystem
-      yield* fs.makeDirectory(location.path, { recursive: true })
-      // Whoever may not, and whatever the reason: nothing tells but to do it.
-      yield* fs.makeTempDirectoryScoped({ directory: location.path, prefix: ".writable-" })
-    }).pipe(Effect.scoped, Effect.mapError(unusable(location.path)))
+  location._tag === "Files" ? FileStore.checkWritable(location.path) : Effect.void
 
 /** The stores that it names. */
 export const layer = (
@@ -115,7 +91,7 @@ export const layer = (
     case "Memory":
       return Layer.merge(TicketStore.layerMemory, TokenStore.layerMemory)
     case "Files":
-      return files(location.path)
+      return FileStore.layer(location.path)
     case "Redis":
       return Layer.unwrapEffect(
         Effect.map(Effect.promise(() => import("./RedisStore.js")), ({ layer }) => layer(location.url, variables))
@@ -129,8 +105,5 @@ export const isInUse = (
   appId: string
 ): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
   location._tag === "Files" && location.isDefault
-    ? Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readDirectory(location.path)).pipe(
-      Effect.map((names) => names.some((name) => name.split("%2F").includes(encodeURIComponent(appId)))),
-      Effect.orElseSucceed(() => false)
-    )
+    ? FileStore.holds(location.path, appId)
     : Effect.succeed(location._tag !== "Memory")
