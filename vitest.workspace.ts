@@ -13,7 +13,7 @@ const resolve = {
 }
 
 /** The tests whose names end so start a Redis of their own. */
-const needsRedis = "test/**/*.redis.test.ts"
+const needsRedis = "**/test/**/*.redis.test.ts"
 
 const hasRedis = ["redis-server", "valkey-server"].some((name) => spawnSync(name, ["--version"]).status === 0)
 if (!hasRedis) {
@@ -22,22 +22,19 @@ if (!hasRedis) {
   )
 }
 
-const project = (name: string, root: string, globalSetup: ReadonlyArray<string> = []) => ({
+/**
+ * One project for all packages. `npm test` has a process go on to the next file, so that Effect is not loaded for each;
+ * several projects would then wait for one another. As many workers at least as at most: one that vitest sends away
+ * for idling can have been given a file.
+ */
+export default defineWorkspace([{
   resolve,
   test: {
-    name,
-    root,
-    globalSetup: [...globalSetup],
-    include: ["test/**/*.test.ts"],
+    name: "effect-feishu",
+    globalSetup: ["packages/cli/test/bundle.ts"],
+    setupFiles: ["packages/auth/test/ownIt.ts"],
+    include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
     exclude: hasRedis ? [] : [needsRedis],
     testTimeout: 30_000
   }
-})
-
-export default defineWorkspace([
-  project("auth", "packages/auth"),
-  project("emulator", "packages/emulator"),
-  project("redis", "packages/redis"),
-  project("cli", "packages/cli", ["test/bundle.ts"]),
-  project("examples", "examples")
-])
+}])

@@ -1,4 +1,4 @@
-/** Before all tests of this package: what they run is the command as a user gets it. */
+/** Before all tests: what those of this package run is the command as a user gets it. */
 import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 

@@ -10,7 +10,7 @@ it.live("without a redis-server the tests that need one are left out, and one li
     const listed = yield* Effect.async<string>((resume) => {
       execFile(
         process.execPath,
-        ["node_modules/vitest/vitest.mjs", "list", "--filesOnly", "--project", "redis", "--project", "examples"],
+        ["node_modules/vitest/vitest.mjs", "list", "--filesOnly"],
         // No program is found there.
         { cwd: root, env: { PATH: `${root}packages` } },
         (_, output, errors) => resume(Effect.succeed(output + errors))
