@@ -69,6 +69,15 @@ const exitCodeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   return error instanceof Failed ? error.code : ValidationError.isValidationError(error) ? 2 : 70
 }
 
+const end = (exit: Exit.Exit<unknown, unknown>): void => {
+  // Node's exit waits for an answer from DNS, for seconds; a signal ends the process at once, and shells make 130 of it.
+  if (signal !== undefined && process.getActiveResourcesInfo().includes("GetAddrInfoReqWrap")) {
+    process.removeAllListeners(signal)
+    process.kill(process.pid, signal)
+  }
+  process.exit(exitCodeOf(exit))
+}
+
 Commands.run(process.argv).pipe(
   Effect.tapErrorCause(tell),
   Effect.provide(Layer.mergeAll(Output.layer, NodeFileSystem.layer, NodePath.layer, terminal)),
@@ -77,6 +86,6 @@ Commands.run(process.argv).pipe(
     disablePrettyLogger: true,
     // With whatever may still be open: a connection that lingers is not to hold up the prompt. What was printed is out
     // before, and an error of that is known.
-    teardown: (exit) => void process.stdout.write("", () => setImmediate(() => process.exit(exitCodeOf(exit))))
+    teardown: (exit) => void process.stdout.write("", () => setImmediate(end, exit))
   })
 )

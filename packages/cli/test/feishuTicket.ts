@@ -1,6 +1,7 @@
 /** The command as a process of its own: through pipes, or in a pseudo-terminal as a person has it. */
 import { Command, FileSystem } from "@effect/platform"
 import { Effect, Option, Queue, Stream, SubscriptionRef } from "effect"
+import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 const bin = fileURLToPath(new URL("../bin/feishu-ticket.js", import.meta.url))
@@ -19,6 +20,8 @@ export const secrets = {
 
 export interface Options {
   readonly env?: Record<string, string>
+  /** In a terminal: a file in place of `/etc/resolv.conf`, for this process alone. */
+  readonly resolvConf?: string
   readonly stdin?: string
   readonly cwd?: string
 }
@@ -26,13 +29,19 @@ export interface Options {
 const quoted = (word: string) => `'${word.replaceAll("'", "'\\''")}'`
 
 /** `script` of util-linux has a pseudo-terminal, and passes on what is typed, and the exit code. */
-const inTerminal = (args: ReadonlyArray<string>) =>
-  Command.make(
+const inTerminal = (args: ReadonlyArray<string>, { resolvConf }: Options) => {
+  const command = [process.execPath, bin, ...args].map(quoted).join(" ")
+  const alone = `unshare --mount sh -c 'mount --bind "$0" /etc/resolv.conf && exec "$@"'`
+  return Command.make(
     "script",
     "-qec",
-    ["exec", process.execPath, bin, ...args].map(quoted).join(" ").replace("'exec'", "exec"),
+    `exec ${resolvConf === undefined ? "" : `${alone} ${quoted(resolvConf)} `}${command}`,
     "/dev/null"
   )
+}
+
+/** Who may not do that, on this machine, cannot have a `resolvConf`. */
+export const canMount = spawnSync("unshare", ["--mount", "mount", "--bind", "/", "/"]).status === 0
 
 /** A process of it, until the scope ends. Its state is in a folder of its own unless told otherwise. */
 const spawn = (command: Command.Command, { cwd, env, stdin }: Options) =>
@@ -92,7 +101,8 @@ export const start = (args: ReadonlyArray<string>, options: Options = {}) =>
   spawn(Command.make(process.execPath, bin, ...args), options)
 
 /** Starts it in a pseudo-terminal: what it prints, on whichever stream, is on `stdout`. */
-export const startInTerminal = (args: ReadonlyArray<string>, options: Options = {}) => spawn(inTerminal(args), options)
+export const startInTerminal = (args: ReadonlyArray<string>, options: Options = {}) =>
+  spawn(inTerminal(args, options), options)
 
 /** Runs it with pipes to its end. */
 export const run = (args: ReadonlyArray<string>, options: Options = {}) =>

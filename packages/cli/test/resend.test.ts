@@ -1,10 +1,12 @@
 /** `feishu-ticket resend` against the emulator, against servers that are up to no good, and with somebody at the keys. */
 import { Emulator, Fault } from "@effect-feishu/emulator"
+import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
 import { Clock, Effect, Layer, Redacted } from "effect"
+import { createSocket } from "node:dgram"
 import type { Socket } from "node:net"
-import { documentIn, run, runInTerminal, secrets, start, startInTerminal } from "./feishuTicket.js"
+import { canMount, documentIn, run, runInTerminal, secrets, start, startInTerminal } from "./feishuTicket.js"
 import { answer, listen } from "./hostile.js"
 
 const Live = Layer.merge(
@@ -278,6 +280,29 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
         // The line that moved is gone.
         assert.isTrue(stdout.endsWith("\r\x1b[2K"))
       }).pipe(Effect.scoped))
+
+    // Only root may give a process a DNS server of its own, and be that.
+    it.scoped.skipIf(!canMount)("by Ctrl-C, does not wait for an answer from DNS", () =>
+      Effect.gen(function*() {
+        const fs = yield* FileSystem.FileSystem
+        const resolvConf = `${yield* fs.makeTempDirectoryScoped()}/resolv.conf`
+        yield* fs.writeFileString(resolvConf, "nameserver 127.0.0.153\n")
+        const silent = yield* Effect.acquireRelease(
+          Effect.sync(() => createSocket("udp4").bind(53, "127.0.0.153")),
+          (socket) => Effect.sync(() => socket.close())
+        )
+        const { ended, type } = yield* startInTerminal(["resend"], {
+          env: env("https://platform.example"),
+          resolvConf
+        })
+        yield* Effect.async<void>((resume) => void silent.once("message", () => resume(Effect.void)))
+        const before = yield* seconds
+        yield* type("\x03")
+        const { code, stdout } = yield* ended
+        assert.isBelow((yield* seconds) - before, 2)
+        assert.strictEqual(code, 130)
+        assert.isTrue(stdout.endsWith("\r\x1b[2K"))
+      }))
 
     it.effect("by a signal, through pipes, while it asks or waits to ask again", () =>
       Effect.gen(function*() {
