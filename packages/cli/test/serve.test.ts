@@ -99,6 +99,8 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
         new RegExp(`^event +contact\\.user\\.created_v3, ${eventId}, tenant tenant_1, of \\S+Z$`, "m")
       )
       yield* first.logged(/warning: refused a delivery to the request URL \(Signature\): .*check encryptKey/)
+      // It is counted after it was shown.
+      yield* happened(isPush(appId, "acknowledged", eventId))
 
       const metrics = yield* first.get("/metrics")
       assert.strictEqual(metrics.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8")
