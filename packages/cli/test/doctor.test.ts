@@ -312,7 +312,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         assert.deepStrictEqual(seen, ["configuration: ok", "DNS: broken", "request URL: ok", "encryption key: ok"])
         assert.match(of("DNS").detail, /^nowhere\.invalid is not found \(\w+\)$/)
         assert.include(of("DNS").advice, "FEISHU_BASE_URL")
-        assert.strictEqual(of("credentials").detail, "it needs the DNS")
+        assert.strictEqual(of("credentials").detail, "the platform is not reached")
       }))
 
     it.effect("tells of a certificate that this machine does not trust, and trusts it where it is told to", () =>
@@ -351,7 +351,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         assert.deepStrictEqual(untrusting.seen, ["configuration: ok", "DNS: ok", "TLS: broken"])
         assert.match(untrusting.of("TLS").detail, /^no TLS with localhost:\d+: .*self-signed certificate/)
         assert.include(untrusting.of("TLS").advice, "NODE_EXTRA_CA_CERTS")
-        assert.strictEqual(untrusting.of("clock").detail, "it needs the TLS")
+        assert.strictEqual(untrusting.of("clock").detail, "the platform is not reached")
 
         const trusting = checksIn(trusted)
         assert.strictEqual(trusting.code, 0)
@@ -378,7 +378,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         assert.deepStrictEqual(broken, ["TLS"])
         assert.include(seen, "request URL: ok")
         assert.include(of("TLS").detail, `no connection to 127.0.0.1:${port}: connect ECONNREFUSED`)
-        assert.strictEqual(of("credentials").detail, "it needs the TLS")
+        assert.strictEqual(of("credentials").detail, "the platform is not reached")
       }))
 
     it.effect("compares the clocks", () =>

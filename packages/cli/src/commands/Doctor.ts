@@ -192,7 +192,8 @@ export const run = (options: Commands.Doctor) =>
     /** Only where none of these is broken. */
     const given = <A, E, R>(needed: ReadonlyArray<LinkName>, effect: Effect.Effect<A, E, R>) => {
       const missing = needed.find(isBroken)
-      return missing === undefined ? effect : skip(`it needs the ${missing}`)
+      if (missing === undefined) return effect
+      return skip(missing === "DNS" || missing === "TLS" ? "the platform is not reached" : `it needs the ${missing}`)
     }
 
     const examine = ({ app, isInUse, location }: Setup) =>
