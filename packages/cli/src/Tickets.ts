@@ -9,7 +9,11 @@ import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as HashSet from "effect/HashSet"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { type Failure, NoTicket, UsageError } from "./Failure.js"
@@ -47,9 +51,15 @@ const kept = (location: Store.Location) =>
     return newest.value
   })
 
+/** What makes a command fail it says at its end, and not in its log as well. */
+const withoutErrors = Effect.locallyWith(
+  FiberRef.currentLoggers,
+  HashSet.map(Logger.filterLogLevel(LogLevel.lessThan(LogLevel.Error)))
+)
+
 /** One that comes: it asks the platform for it where nobody has lately. */
 const next = (waitFor: Duration.Duration) =>
-  Effect.scoped(Effect.flatMap(AppTicket.make({ waitFor }), ({ get }) => get))
+  withoutErrors(Effect.scoped(Effect.flatMap(AppTicket.make({ waitFor }), ({ get }) => get)))
 
 /** One that has come, or that comes within the time; and what there is to say where none does. */
 export const get = (

@@ -318,7 +318,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("ticket and to
 
     it.effect("it says why none has come", () =>
       Effect.gen(function*() {
-        const { emulator } = yield* World
+        const { emulator, env } = yield* World
         const folder = yield* newFolder
         const wait = (...args: ReadonlyArray<string>) => ["ticket", "--json", "--store", `file:${folder}`, ...args]
         const late = yield* here(wait("--wait", "300ms"), "cli_served")
@@ -335,9 +335,11 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("ticket and to
 
         yield* emulator.setFaults([Fault.next(1, Fault.Refuse({ code: 10016, msg: "not a store app", status: 200 }))])
         const third = yield* newFolder
-        const kind = yield* here(["ticket", "--store", `file:${third}`, "--wait", "20s"], "cli_served")
+        const kind = yield* run(["ticket", "--store", `file:${third}`, "--wait", "20s"], {
+          env: { ...env, FEISHU_APP_ID: "cli_served" }
+        })
         assert.strictEqual(kind.code, 4)
-        assert.include(kind.stderr, "Only a published store app gets an app ticket")
+        assert.strictEqual(kind.stderr.split("Only a published store app gets an app ticket").length, 2, "once")
       }).pipe(Effect.scoped))
   })
 
