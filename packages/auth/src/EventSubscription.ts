@@ -312,6 +312,9 @@ export const make = <R = never>(
     const maxFutureMillis = Duration.toMillis(maxFuture)
 
     const staleness = (signedAt: number, now: number): EventRefused | undefined => {
+      if (Number.isNaN(signedAt)) {
+        return refused("Stale", "the signature's timestamp is not a number, so nobody knows how old the delivery is")
+      }
       const age = now - signedAt
       return age <= maxAgeMillis && age >= -maxFutureMillis ? undefined : refused(
         "Stale",

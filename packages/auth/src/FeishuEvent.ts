@@ -59,6 +59,9 @@ const timeOf = (value: unknown, millisecondsPerUnit: number): DateTime.Utc | und
     : undefined
 }
 
+/** In milliseconds, as events have it, or in microseconds, as the example in "事件订阅概述" does. */
+const createTimeOf = (value: unknown): DateTime.Utc | undefined => timeOf(value, Number(value) < 1e14 ? 1 : 1e-3)
+
 const withoutToken = ({ token: _, ...rest }: Json): Json => rest
 
 /** Names the field and never its value, which may be a secret. */
@@ -113,7 +116,7 @@ const event2 = (json: Json): Either.Either<Message, string> => {
       type,
       appId: textOf(header["app_id"]),
       tenantKey: Option.fromNullable(textOf(header["tenant_key"])),
-      createdAt: timeOf(header["create_time"], 1),
+      createdAt: createTimeOf(header["create_time"]),
       payload: event,
       raw: { ...withoutToken(json), header: withoutToken(header) }
     }

@@ -171,6 +171,7 @@ describe("what does not prove to be the platform's", () => {
     ["an altered body", { ...good, body: tampered }, "Signature"],
     ["a signature that is too old", Deliveries.signed(body, { at: start - 430 * 60_000 - 1000 }), "Stale"],
     ["a signature from the future", Deliveries.signed(body, { at: start + 301_000 }), "Stale"],
+    ["a signature of no time", Deliveries.signed(body, { at: NaN }), "Stale"],
     ["a wrong verification token", ticketFor({ token: "guessed" }), "Token"],
     ["an empty verification token", ticketFor({ token: "" }), "Token"],
     ["a foreign app id", ticketFor({ appId: "cli_other" }), "ForeignApp"],

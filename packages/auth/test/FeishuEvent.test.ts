@@ -170,9 +170,11 @@ describe("FeishuEvent.decode", () => {
   it.each<[unknown, number]>([
     ["1608725989000", 1_608_725_989_000],
     ["1608725989000.4", 1_608_725_989_000],
+    ["1603977298000000", 1_603_977_298_000],
+    [1_603_977_298_000_600, 1_603_977_298_001],
     [1_608_725_989_000, 1_608_725_989_000],
     ["0", 0]
-  ])("2.0 says %s ms", (ts, millis) => {
+  ])("2.0 says %s ms or µs", (ts, millis) => {
     assert.deepStrictEqual(createdAt2(ts), DateTime.unsafeMake(millis))
   })
 

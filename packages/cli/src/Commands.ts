@@ -87,10 +87,10 @@ const app = {
 }
 
 const store = Options.text("store").pipe(
-  Options.withPseudoName("file:path|redis[://…]|memory"),
+  Options.withPseudoName("file:path|redis[://…]"),
   Options.withDescription(
-    "Where the ticket is kept: file:PATH, a folder; redis, which is FEISHU_REDIS_URL; redis://HOST:PORT/0, without a "
-      + "password, for others could see it; or memory. Default: a folder of yours, the same for all commands."
+    "Where the ticket is kept: file:PATH, a folder; redis, which is FEISHU_REDIS_URL; or redis://HOST:PORT/0, without a "
+      + "password, for others could see it. Default: a folder of yours, the same for all commands."
   ),
   Options.optional
 )
@@ -264,7 +264,7 @@ const subcommands = [
   ),
   Command.make("emulator", emulatorOptions, load(() => import("./commands/Emulator.js"))).pipe(
     Command.withDescription(
-      "Be the platform, for an app in any language: tickets, tokens, events, and a journal of all that happens."
+      "Be the platform, for an app in any language: tickets, tokens, and a journal of all that happens."
     )
   )
 ] as const

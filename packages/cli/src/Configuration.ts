@@ -23,7 +23,7 @@ export interface Options {
 export type Variables = ReadonlyMap<string, string>
 
 /** Why it cannot be read, without its name: that may be a secret which was given for the name of its file. */
-const whyNot = (error: PlatformError): string => {
+export const whyNot = (error: PlatformError): string => {
   if (error._tag === "SystemError" && error.reason === "NotFound") return "there is no such file"
   if (error._tag === "SystemError" && error.reason === "PermissionDenied") return "permission denied"
   return error.message.includes("EISDIR") ? "it is a folder" : "it is not a file that can be read"
@@ -93,6 +93,10 @@ export const describe: (error: ConfigError.ConfigError) => string = ConfigError.
   sourceUnavailableCase: (_, path, message) => `${path.join(".")}: ${message}`,
   unsupportedCase: (_, path, message) => `${path.join(".")}: ${message}`
 })
+
+export const nothingProves =
+  "FEISHU_ENCRYPT_KEY and FEISHU_VERIFICATION_TOKEN are both not set, and nothing else proves a "
+  + "delivery: set what the developer console has under \"Encryption Strategy\""
 
 /** Where each field of the app comes from. */
 const sources: Record<FeishuApp.FeishuAppError["field"], string> = {

@@ -11,6 +11,7 @@ export const meanings = {
   4: "refused by the platform",
   5: "still rate limited or unavailable when the time was up",
   6: "no ticket in time",
+  9: "--env-file names no file that can be read: Node's own code for it",
   70: "an error of the command's own, or its output cannot be written",
   130: "interrupted (143: terminated)"
 } as const

@@ -135,8 +135,8 @@ export const ofAll = ({ commands, description }: {
       ...commandLines(["doctor --env-file .env"]),
       ...indented("A platform on this machine, and an app's request URL that works with it:"),
       ...commandLines([
-        "emulator --request-url http://127.0.0.1:3000/webhook/event",
-        "serve --base-url http://127.0.0.1:4000 --events"
+        "emulator --request-url http://127.0.0.1:3000/webhook/event | tee emulated.env",
+        "serve --env-file emulated.env --events"
       ]),
       ...indented("Completions, for the shell that runs:"),
       "  $ source <(feishu-ticket --completions bash)"

@@ -59,6 +59,17 @@ export const parse = (
   return wrong("must be file:PATH, redis, redis://HOST:PORT/0, rediss://HOST:PORT/0 or memory")
 }
 
+/** For a command that looks for what another has kept. */
+export const parseKept = (
+  option: Option.Option<string>,
+  variables: Variables
+): Effect.Effect<Location, UsageError> =>
+  Effect.filterOrFail(
+    parse(option, variables),
+    ({ _tag }) => _tag !== "Memory",
+    () => wrong("memory is for serve alone, for its memory ends with it: name files or a Redis")
+  )
+
 /** In words, without what may be a secret. */
 export const describe = (location: Location): string => {
   switch (location._tag) {

@@ -515,8 +515,16 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         const { env, service } = yield* World
         const own = { ...env, FEISHU_APP_ID: "cli_own", FEISHU_APP_KIND: "self-built" }
         const port = yield* Effect.scoped(listen(Http.createServer()))
+        const httpPort = yield* listen(Http.createServer())
+        const rudePort = yield* listen(Http.createServer((request) => request.socket.destroy()))
         const cases: ReadonlyArray<[url: string, detail: RegExp, advice: string]> = [
           [`http://127.0.0.1:${port}/`, /^it cannot be reached: connect ECONNREFUSED /, "Check that the service runs"],
+          [`https://127.0.0.1:${httpPort}/`, /^what listens there does not speak TLS/, "it may begin with http://"],
+          [
+            `http://127.0.0.1:${rudePort}/`,
+            /^it is reached, and breaks the connection off/,
+            "may have failed over what"
+          ],
           [
             "http://nowhere.invalid/",
             /^it cannot be reached: getaddrinfo \w+ nowhere\.invalid/,
@@ -536,7 +544,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
           assert.strictEqual(of("encryption key").detail, "it needs the request URL")
           assert.deepStrictEqual(seen.slice(-2), ["app token: ok", "tenant token: ok"])
         }
-      }))
+      }).pipe(Effect.scoped))
 
     it.effect("tells of an answer that is right and too late", () =>
       Effect.gen(function*() {

@@ -192,7 +192,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
         [
           ["--port", "0"],
           { ...env, FEISHU_ENCRYPT_KEY: "", FEISHU_VERIFICATION_TOKEN: "" },
-          /✗ .*developer console has under "Encryption Strategy".*FEISHU_ENCRYPT_KEY, FEISHU_VERIFICATION_TOKEN/
+          /✗ FEISHU_ENCRYPT_KEY and FEISHU_VERIFICATION_TOKEN are both not set.*developer console has under "Encryption Strategy"/
         ],
         [
           ["--store", `file:${file}`],

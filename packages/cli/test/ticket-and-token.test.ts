@@ -181,10 +181,11 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("ticket and to
             assert.include(error["message"], "Ask for one with --wait 150s")
           }
         }
-        const { code, stderr, stdout } = yield* here(["ticket", "--store", "memory"], "cli_kept")
-        assert.strictEqual(code, 6)
-        assert.strictEqual(stdout, "")
-        assert.include(stderr, "There is no ticket of cli_kept in memory.")
+        for (const command of ["ticket", "token", "doctor"]) {
+          const { code, stderr, stdout } = yield* here([command, "--store", "memory"], "cli_kept")
+          assert.strictEqual(code, 2)
+          assert.include(stderr + stdout, "--store memory is for serve alone")
+        }
       }).pipe(Effect.scoped))
 
     it.effect("is not there where no store can be, nor for an app that has none", () =>

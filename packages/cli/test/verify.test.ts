@@ -92,11 +92,13 @@ const genuine = (...args: Parameters<typeof verifyHere>) =>
 /** `code, why` of one that is not. */
 const refusal = (...args: Parameters<typeof verifyHere>) =>
   Effect.map(verifyHere(args[0], { ...args[1], args: ["--json", ...args[1]?.args ?? []] }), ({ code, stdout }) => {
-    const { error, ok } = documentIn(stdout) as {
+    const { error, genuine, ok } = documentIn(stdout) as {
       readonly ok: boolean
+      readonly genuine?: false
       readonly error: { readonly _tag: string; readonly reason?: string; readonly message: string }
     }
     assert.isFalse(ok)
+    assert.strictEqual(genuine, code === 1 ? false : undefined)
     return { code, why: error.reason ?? error._tag, message: error.message }
   })
 
@@ -273,7 +275,8 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("
         ["give all three of them", body, args.slice(0, 2), withKey],
         ["give all three of them", body, args.slice(2), withKey],
         ["the delivery is encrypted, and FEISHU_ENCRYPT_KEY is not set", body, args, withToken],
-        ["are both not set", event2, [], { FEISHU_APP_ID: "cli_mine" }]
+        ["are both not set", event2, [], { FEISHU_APP_ID: "cli_mine" }],
+        ["--signature is checked with FEISHU_ENCRYPT_KEY, which is not set", event2, args, withToken]
       ]
       for (const [says, body, args, env] of cases) {
         const { message, ...rest } = yield* refusal(body, { args, env })
@@ -282,7 +285,9 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("
       }
       const fs = yield* FileSystem.FileSystem
       const folder = yield* fs.makeTempDirectoryScoped()
-      for (const [path, says] of [[folder, "EISDIR"], [`${folder}/nothing`, "ENOENT"]] as const) {
+      for (
+        const [path, says] of [[folder, "it is a folder"], [`${folder}/nothing`, "there is no such file"]] as const
+      ) {
         const { code, stderr } = yield* runHere(["verify", "--body", path], { env: withKey })
         assert.strictEqual(code, 2)
         assert.include(stderr, `--body ${path} cannot be read: `)

@@ -86,9 +86,9 @@ export const line: (entry: Entry) => string = $match({
     `handshake with the request URL of ${appId}: ${outcome}${reason === undefined ? "" : `, ${reason}`}`,
   Push: ({ appId, attempt, eventId, eventType, fault, origin, outcome, status }) =>
     [
-      `${
-        origin === "platform" ? "" : `${origin} `
-      }push of ${eventType} ${eventId} to ${appId}, attempt ${attempt}: ${outcome}`,
+      `${origin === "platform" ? "" : `${origin} `}push of ${eventType} ${eventId} to ${appId}, attempt ${attempt}: ${
+        outcome === "no request URL" ? "no request URL is saved" : outcome
+      }`,
       status !== undefined && ` with HTTP ${status}`,
       fault && ` (fault: ${fault})`
     ].filter(Boolean).join("")

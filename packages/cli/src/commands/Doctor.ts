@@ -43,7 +43,7 @@ const configured = (options: Commands.Doctor) =>
   Effect.gen(function*() {
     const variables = yield* Configuration.variables(options)
     const app = yield* Configuration.app(variables)
-    const location = yield* Store.parse(options.store, variables)
+    const location = yield* Store.parseKept(options.store, variables)
     const url = Option.getOrUndefined(options.requestUrl)
     if (url !== undefined && !(/^https?:\/\/[^/]/i.test(url) && URL.canParse(url))) {
       return yield* new Failure.UsageError({ message: "--request-url must be an http or https URL" })
@@ -90,8 +90,11 @@ const nextTicket = (appId: string, before: Option.Option<Ticket>, location: Stor
           }`,
           advice:
             "Check in the developer console that the app has a published version and that its request URL leads to a "
-            + "service which runs; in the log of the service that it has refused no delivery; and that it keeps its tickets "
-            + "where --store says.",
+            + `service which runs; in the log of the service that it has refused no delivery; and that it keeps its tickets ${
+              location._tag === "Files" && location.isDefault
+                ? "there, as feishu-ticket serve does: for another service, say where with --store."
+                : "where --store says."
+            }`,
           code: 6
         })),
       Effect.map(([waited]) =>
@@ -235,14 +238,17 @@ export const run = (options: Commands.Doctor) =>
           "ticket",
           app.kind !== "store"
             ? skip("a self-built app gets none and needs none")
-            : !isInUse
-            ? skip(
-              "it is not known who receives it: say with --store where your service keeps it, or run feishu-ticket serve "
-                + "beside this"
+            : isInUse
+            ? given(
+              [...platform, "app type"],
+              nextTicket(app.appId, before, location, Option.getOrElse(options.wait, () => Duration.seconds(150)))
             )
             : given(
               [...platform, "app type"],
-              nextTicket(app.appId, before, location, Option.getOrElse(options.wait, () => Duration.seconds(150)))
+              skip(
+                "it is not known who receives it: say with --store where your service keeps it, or run feishu-ticket serve "
+                  + "beside this"
+              )
             ),
           "waiting for the app ticket, which may take 2 minutes"
         )

@@ -46,9 +46,10 @@ export const run = (options: Commands.Emulator) =>
 
     const show = (entry: Journal.Entry) => {
       const { _tag, at, ...rest } = entry
+      const iso = (millis: number) => DateTime.formatIso(DateTime.unsafeMake(millis))
       return say(
         _tag.toLowerCase(),
-        { at: DateTime.formatIso(DateTime.unsafeMake(at)), ...rest },
+        { at: iso(at), ...rest, ...("endedAt" in rest ? { endedAt: iso(rest.endedAt) } : {}) },
         `${output.paint("dim", Time.ofDay(at))}  ${Output.plain(Journal.line(entry))}`
       )
     }

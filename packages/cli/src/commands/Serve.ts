@@ -171,9 +171,8 @@ export const run = (options: Commands.Serve) =>
     )
     const webhook = EventHttpApp.layer(path).pipe(
       Layer.provide(subscription),
-      Layer.mapError(({ message }) =>
-        new Failure.UsageError({ message: `${message} (FEISHU_ENCRYPT_KEY, FEISHU_VERIFICATION_TOKEN)` })
-      )
+      // All that it needs beside the app, which is there.
+      Layer.mapError(() => new Failure.UsageError({ message: Configuration.nothingProves }))
     )
 
     yield* Effect.gen(function*() {

@@ -25,7 +25,7 @@ export const run = (options: Commands.Ticket) =>
         message: "a self-built app gets no ticket and needs none: try feishu-ticket token"
       })
     }
-    const location = yield* Store.parse(options.store, variables)
+    const location = yield* Store.parseKept(options.store, variables)
     const ticket = yield* Tickets.get(location, options.wait).pipe(
       Effect.provide(
         Layer.mergeAll(Layer.succeed(FeishuApp, app), OpenApi.layerFetch, Store.layer(location, variables))

@@ -23,7 +23,7 @@ export const run = (options: Commands.Token) =>
   Effect.gen(function*() {
     const variables = yield* Configuration.variables(options)
     const app = yield* Configuration.app(variables)
-    const location = yield* Store.parse(options.store, variables)
+    const location = yield* Store.parseKept(options.store, variables)
     const { paint, waiting } = yield* Output.Output
     const { source, token } = yield* Effect.gen(function*() {
       const store = yield* TokenStore

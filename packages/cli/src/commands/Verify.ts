@@ -37,7 +37,7 @@ const readBody = (path: string) =>
       )
     ).pipe(Effect.map((chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks))))
     : Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFile(path)).pipe(
-      Effect.mapError((error) => cannotRead(path, error))
+      Effect.mapError((error) => cannotRead(path, { message: Configuration.whyNot(error) }))
     )
 
 /** As the headers of a delivery, if they were given. */
@@ -157,7 +157,7 @@ const ofChallenge = (challenge: string): Seen => ({
   lines: [["holds", "a handshake: the request URL is being saved"], ["challenge", challenge]]
 })
 
-export const run = (options: Commands.Verify) =>
+const verify = (options: Commands.Verify, onRefused: () => void) =>
   Effect.gen(function*() {
     const variables = yield* Configuration.variables(options)
     const headers = yield* headersOf(options)
@@ -168,6 +168,12 @@ export const run = (options: Commands.Verify) =>
       return yield* new Failure.UsageError({
         message: "the delivery is encrypted, and FEISHU_ENCRYPT_KEY is not set: it is in the developer console under "
           + "\"Encryption Strategy\""
+      })
+    }
+    if (Option.isSome(options.signature) && Option.isNone(encryptKey)) {
+      return yield* new Failure.UsageError({
+        message: "--signature is checked with FEISHU_ENCRYPT_KEY, which is not set; what the platform sends to an app "
+          + "without one has no signature"
       })
     }
     const configured = variables.get("FEISHU_APP_ID")
@@ -200,15 +206,14 @@ export const run = (options: Commands.Verify) =>
           Layer.provideMerge(Layer.merge(Layer.succeed(FeishuApp.FeishuApp, app), TicketStore.layerMemory))
         )
       ),
-      Effect.catchTag("EventSubscriptionError", () =>
-        new Failure.UsageError({
-          message:
-            "FEISHU_ENCRYPT_KEY and FEISHU_VERIFICATION_TOKEN are both not set, and nothing else proves a delivery: "
-            + "set what the developer console has under \"Encryption Strategy\""
-        })),
-      Effect.catchTag("EventRefused", (refusal) => inOwnWords(refusal, encryptedIn(json) !== undefined))
+      Effect.catchTag("EventSubscriptionError", () => new Failure.UsageError({ message: Configuration.nothingProves })),
+      Effect.catchTag("EventRefused", (refusal) => {
+        onRefused()
+        return inOwnWords(refusal, encryptedIn(json) !== undefined)
+      })
     )
     const { paint } = yield* Output.Output
+    const isAppChecked = configured !== undefined || appId === "unknown"
     // Of an event that has passed; of a handshake nobody looks at it, for it has none.
     const signedAt = Option.isSome(app.encryptKey) && Option.isSome(options.timestamp) && verified?.isSigned === true
       ? DateTime.make(Number(options.timestamp.value) * 1000)
@@ -227,7 +232,8 @@ export const run = (options: Commands.Verify) =>
         provenBy: proofs,
         signedAt: Option.getOrUndefined(Option.map(signedAt, Time.moment)),
         ageSeconds: Option.getOrUndefined(Option.map(age, (age) => Math.round(age / 1000))),
-        ...verified?.json
+        ...verified?.json,
+        ...(isAppChecked ? {} : { appChecked: false })
       },
       text: [
         `${paint("green", "✓")} genuine: proven by ${proofs.join(" and ")}${
@@ -236,12 +242,16 @@ export const run = (options: Commands.Verify) =>
         ...(verified?.lines ?? []).map(([label, text]) =>
           `${paint("bold", label.padEnd(9))} ${Output.plain(label === "payload" ? text : text.replace(/\s+/g, " "))}`
         ),
-        ...(configured === undefined && appId !== "unknown"
-          ? [paint("dim", "FEISHU_APP_ID is not set, so whose event it is was not checked.")]
-          : [])
+        ...(isAppChecked ? [] : [paint("dim", "FEISHU_APP_ID is not set, so whose event it is was not checked.")])
       ].join("\n")
     }
-  }).pipe(
-    Effect.catchTag("TicketStoreError", Effect.die),
-    (effect) => Failure.report(effect, options)
-  )
+  }).pipe(Effect.catchTag("TicketStoreError", Effect.die))
+
+export const run = (options: Commands.Verify) =>
+  Effect.suspend(() => {
+    let isRefused = false
+    return Failure.report(verify(options, () => void (isRefused = true)), {
+      json: options.json,
+      more: Effect.sync(() => isRefused ? { genuine: false } : {})
+    })
+  })

@@ -52,6 +52,25 @@ const unreachable = (detail: string) =>
     code: 3
   })
 
+/** Why there was none. */
+const noAnswer = (app: App, { code = "", message }: NodeJS.ErrnoException) =>
+  code === "ERR_SSL_WRONG_VERSION_NUMBER" || /wrong version number/.test(message)
+    ? new Broken({
+      detail: "what listens there does not speak TLS, as https needs it",
+      advice: "Give the address that the platform has. On this machine it may begin with http://.",
+      code: 3
+    })
+    : code === "UND_ERR_SOCKET" || code === "ECONNRESET"
+    ? new Broken({
+      detail: `it is reached, and breaks the connection off without an answer (${message})`,
+      advice: "Look into the log of the service: it may have failed over what it was sent"
+        + (Option.isNone(app.encryptKey)
+          ? ", which was not encrypted, for FEISHU_ENCRYPT_KEY is not set: set it if the app has one."
+          : "."),
+      code: 3
+    })
+    : unreachable(`it cannot be reached: ${message}`)
+
 /** Long enough to see how much too late an answer is: the platform waits 1 s. */
 const patience = Duration.seconds(5)
 
@@ -72,11 +91,7 @@ export const ask = (app: App, url: string): Effect.Effect<Answer, Broken | Skipp
     ).pipe(
       Effect.flatMap((response) => Effect.map(bodyOf(response), (answer) => ({ answer, status: response.status }))),
       Effect.mapError(({ cause, message }) =>
-        unreachable(
-          `it cannot be reached: ${
-            cause instanceof Error && cause.cause instanceof Error ? cause.cause.message : message
-          }`
-        )
+        noAnswer(app, cause instanceof Error && cause.cause instanceof Error ? cause.cause : new Error(message))
       ),
       Effect.timeoutFail({ duration: patience, onTimeout: () => unreachable("it gave no answer within 5 s") }),
       Effect.timed
@@ -127,7 +142,8 @@ export const encryptionKey = (app: App, { isRight, status }: Answer): Effect.Eff
     : new Broken({
       detail: "the service refuses what is encrypted with FEISHU_ENCRYPT_KEY, or its FEISHU_VERIFICATION_TOKEN",
       advice:
-        "Give this command and the service the encrypt key and the verification token of the developer console. If "
-        + "something before the service asks for a login, let POST requests to this path pass.",
+        "Give this command and the service the encrypt key and the verification token of the developer console; the log "
+        + "of feishu-ticket serve, or of a service with its library, says which of the two is wrong. If something before "
+        + "the service asks for a login, let POST requests to this path pass.",
       code: 2
     })
