@@ -53,7 +53,7 @@ const list = (word: string) => (words: ReadonlyArray<string>) => words.join(", "
 const either = list("or")
 const both = list("and")
 
-const logLevels = ["all", "trace", "debug", "info", "warning", "error", "fatal", "none"]
+export const logLevels = ["all", "trace", "debug", "info", "warning", "error", "fatal", "none"]
 
 /** Options that any command has, and that may stand before it. */
 const common: ReadonlyArray<Option> = [

@@ -13,6 +13,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HashSet from "effect/HashSet"
 import * as CommandLine from "./CommandLine.js"
+import * as Completions from "./Completions.js"
 import type { Failed } from "./ExitCode.js"
 import * as Failure from "./Failure.js"
 import * as Help from "./Help.js"
@@ -312,33 +313,6 @@ const help = (named: string | undefined): string => {
     : Help.ofCommand({ ...command, examples: examples[command.name] ?? [] })
 }
 
-/** The script for a shell, with what `@effect/cli` gets wrong in it put right. */
-const completions = (shell: string | undefined): Effect.Effect<string, Failure.UsageError> => {
-  const { descriptor } = root
-  switch (shell) {
-    case "bash":
-      return Effect.map(CommandDescriptor.getBashCompletions(descriptor, "feishu-ticket"), (lines) =>
-        lines.join("\n")
-          // The command's own name is written in two ways, so no subcommand is ever found.
-          .replace("cmd=\"feishu-ticket\"", "cmd=\"feishu__ticket\"")
-          .replace(/^( +)feishu-ticket\)$/m, "$1feishu__ticket)")
-          // What can be chosen is parted by commas, which bash takes for one word.
-          .replace(/(?<=compgen -W ")[\w,]+(?=")/g, (words) => words.replaceAll(",", " ")))
-    case "zsh":
-      return Effect.map(
-        CommandDescriptor.getZshCompletions(descriptor, "feishu-ticket"),
-        (lines) => lines.join("\n").replace(/(?<=--(?:env-file|app-secret-file|body)\[[^\]]*\])(?=')/g, ":file:_files")
-      )
-    case "fish":
-      return Effect.map(
-        CommandDescriptor.getFishCompletions(descriptor, "feishu-ticket"),
-        (lines) => lines.join("\n").replace(/(?<=-l (?:env-file|app-secret-file|body) -r) -f/g, " -F")
-      )
-    default:
-      return new Failure.UsageError({ message: "--completions is bash, zsh or fish" })
-  }
-}
-
 /** The words for `@effect/cli`, which would only print what is wrong with them. */
 const check = (words: ReadonlyArray<string>) =>
   Effect.gen(function*() {
@@ -378,7 +352,7 @@ export const run = (args: ReadonlyArray<string>) => {
   const at = words.findIndex((word) => /^--completions(=|$)/.test(word))
   if (at >= 0) {
     const shell = words[at]?.split("=")[1] ?? words[at + 1]
-    return completions(shell).pipe(
+    return Completions.make(root.descriptor, shell).pipe(
       Effect.flatMap(Console.log),
       Effect.catchAll((error) => Failure.fail(error, { json }))
     )

@@ -2,6 +2,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect } from "effect"
+import { fileURLToPath } from "node:url"
 import { stripVTControlCharacters } from "node:util"
 import { bash } from "./bash.js"
 import { documentIn, run, runInTerminal, secrets, startInTerminal } from "./feishuTicket.js"
@@ -121,11 +122,25 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         complete_line feishu-ticket resend --retry
         complete_line feishu-ticket doctor --domain l
         complete_line feishu-ticket doctor --domain ""
+        complete_line feishu-ticket --completions ""
+        complete_line feishu-ticket token --log-level de
+        complete_line feishu-ticket token --tenant /
+        complete_line feishu-ticket token --env-file "\${bin%s}"
       `)
       assert.strictEqual(stderr, "")
       const [registered, ...replies] = stdout.trimEnd().split("\n")
       assert.match(registered ?? "", /complete .*-F _feishu-ticket_bash_completions feishu-ticket$/)
-      assert.deepStrictEqual(replies, ["resend", "ticket token", "--retry-for", "lark", "feishu lark"])
+      assert.deepStrictEqual(replies, [
+        "resend",
+        "ticket token",
+        "--retry-for",
+        "lark",
+        "feishu lark",
+        "bash zsh fish",
+        "debug",
+        "",
+        fileURLToPath(new URL("../bin/feishu-ticket.js", import.meta.url))
+      ])
     }))
 
   it.effect("prints completions for zsh and fish, too", () =>
@@ -142,6 +157,8 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
       )
       assert.match(fish.stdout, /^complete -c feishu-ticket .* -a "resend"/m)
       assert.match(fish.stdout, /_from verify" -l body -r -F -d/)
+      assert.include(fish.stdout, "{bash'',fish'',zsh''}")
+      assert.include(zsh.stdout, "CHOICE:(bash zsh fish)")
     }))
 
   it.effect("has no colours where they are not wanted, or not understood", () =>

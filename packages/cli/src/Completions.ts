@@ -1,0 +1,66 @@
+/**
+ * The script that completes the command in a shell: what `@effect/cli` makes of it, with what that gets wrong put right.
+ */
+import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
+import * as Effect from "effect/Effect"
+import { logLevels } from "./CommandLine.js"
+import { UsageError } from "./Failure.js"
+
+const name = "feishu-ticket"
+const shells = ["bash", "zsh", "fish"] as const
+const files = "env-file|app-secret-file|body"
+
+const bash = (script: string): string => {
+  const choices = (option: string, words: ReadonlyArray<string>) =>
+    [
+      `                --${option})`,
+      `                    COMPREPLY=( $(compgen -W "${words.join(" ")}" -- "\${cur}") )`,
+      "                    return 0",
+      "                    ;;",
+      ""
+    ].join("\n")
+  return script
+    // The command's own name is written in two ways, so no subcommand is ever found.
+    .replace("cmd=\"feishu-ticket\"", "cmd=\"feishu__ticket\"")
+    .replace(/^( +)feishu-ticket\)$/m, "$1feishu__ticket)")
+    // What can be chosen is parted by commas, which bash takes for one word.
+    .replace(/(?<=compgen -W ")[\w,]+(?=")/g, (words) => words.replaceAll(",", " "))
+    // Each text is taken for the name of a file.
+    .replace(
+      new RegExp(String.raw`^( +--(?!(?:${files})\))[\w-]+\)\n +COMPREPLY=\( )\$\(compgen -f "\$\{cur\}"\) `, "gm"),
+      "$1"
+    )
+    // The options that all commands have offer nothing.
+    .replaceAll(
+      "case \"${prev}\" in\n",
+      (start) => start + choices("log-level", logLevels) + choices("completions", shells)
+    )
+}
+
+const zsh = (script: string): string =>
+  script
+    .replace(new RegExp(String.raw`(?<=--(?:${files})\[[^\]]*\])(?=')`, "g"), ":file:_files")
+    .replaceAll("(sh bash fish zsh)", `(${shells.join(" ")})`)
+
+const fish = (script: string): string =>
+  script
+    .replace(new RegExp(`(?<=-l (?:${files}) -r) -f`, "g"), " -F")
+    .replaceAll("{sh'',", "{")
+
+/** The script for the shell of this name. */
+export const make = (
+  descriptor: CommandDescriptor.Command<unknown>,
+  shell: string | undefined
+): Effect.Effect<string, UsageError> => {
+  const lines = (lines: ReadonlyArray<string>) => lines.join("\n")
+  switch (shell) {
+    case "bash":
+      return Effect.map(CommandDescriptor.getBashCompletions(descriptor, name), (script) => bash(lines(script)))
+    case "zsh":
+      return Effect.map(CommandDescriptor.getZshCompletions(descriptor, name), (script) => zsh(lines(script)))
+    case "fish":
+      return Effect.map(CommandDescriptor.getFishCompletions(descriptor, name), (script) => fish(lines(script)))
+    default:
+      return new UsageError({ message: "--completions is bash, zsh or fish" })
+  }
+}
