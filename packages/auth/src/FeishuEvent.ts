@@ -51,16 +51,18 @@ const isObject = (value: unknown): value is Json => typeof value === "object" &&
 const textOf = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
 
 /** The documentation's times are strings; a number says the same. */
-const timeOf = (value: unknown, millisecondsPerUnit: number): DateTime.Utc | undefined => {
+const timeOf = (value: unknown, toMillis: (time: number) => number): DateTime.Utc | undefined => {
   const number = typeof value === "string" && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value
   return typeof number === "number" && number >= 0
     // Rounded, since binary fractions would turn the documentation's 1502199207.717 into …716 now and then.
-    ? Option.getOrUndefined(DateTime.make(Math.round(number * millisecondsPerUnit)))
+    ? Option.getOrUndefined(DateTime.make(Math.round(toMillis(number))))
     : undefined
 }
 
-/** In milliseconds, as events have it, or in microseconds, as the example in "事件订阅概述" does. */
-const createTimeOf = (value: unknown): DateTime.Utc | undefined => timeOf(value, Number(value) < 1e14 ? 1 : 1e-3)
+const fromSeconds = (time: number) => time * 1000
+
+/** Events have milliseconds, and the example in "事件订阅概述" has microseconds. */
+const fromCreateTime = (time: number) => time < 1e14 ? time : time / 1000
 
 const withoutToken = ({ token: _, ...rest }: Json): Json => rest
 
@@ -91,7 +93,7 @@ const event1 = (json: Json): Either.Either<Message, string> => {
       type: eventType,
       appId: textOf(event["app_id"]),
       tenantKey: Option.fromNullable(textOf(event["tenant_key"])),
-      createdAt: timeOf(ts, 1000),
+      createdAt: timeOf(ts, fromSeconds),
       payload: event,
       raw: withoutToken(json)
     }
@@ -116,7 +118,7 @@ const event2 = (json: Json): Either.Either<Message, string> => {
       type,
       appId: textOf(header["app_id"]),
       tenantKey: Option.fromNullable(textOf(header["tenant_key"])),
-      createdAt: createTimeOf(header["create_time"]),
+      createdAt: timeOf(header["create_time"], fromCreateTime),
       payload: event,
       raw: { ...withoutToken(json), header: withoutToken(header) }
     }

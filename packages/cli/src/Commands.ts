@@ -87,14 +87,17 @@ const app = {
   )
 }
 
-const store = Options.text("store").pipe(
-  Options.withPseudoName("file:path|redis[://…]"),
-  Options.withDescription(
-    "Where the ticket is kept: file:PATH, a folder; redis, which is FEISHU_REDIS_URL; or redis://HOST:PORT/0, without a "
-      + "password, for others could see it. Default: a folder of yours, the same for all commands."
-  ),
-  Options.optional
-)
+const storeOf = (pseudoName: string, more: string) =>
+  Options.text("store").pipe(
+    Options.withPseudoName(pseudoName),
+    Options.withDescription(
+      "Where the ticket is kept: file:PATH, a folder; redis, which is FEISHU_REDIS_URL; or redis://HOST:PORT/0, without a "
+        + `password, for others could see it${more}. Default: a folder of yours, the same for all commands.`
+    ),
+    Options.optional
+  )
+
+const store = storeOf("file:path|redis[://…]", "")
 
 const wait = (what: string) =>
   duration("wait").pipe(
@@ -129,7 +132,7 @@ const serveOptions = {
     Options.withDescription("The path of the request URL. Default: /webhook/event."),
     Options.withDefault("/webhook/event")
   ),
-  store,
+  store: storeOf("file:path|redis[://…]|memory", "; memory, only while this runs"),
   events: Options.boolean("events").pipe(Options.withDescription("Show every other event, too, a line each.")),
   reveal: reveal("each ticket"),
   json: jsonLines

@@ -10,7 +10,7 @@ const name = "feishu-ticket"
 const shells = ["bash", "zsh", "fish"] as const
 const files = "env-file|app-secret-file|body"
 
-const bash = (script: string): string => {
+const bash = (lines: ReadonlyArray<string>): string => {
   const choices = (option: string, words: ReadonlyArray<string>) =>
     [
       `                --${option})`,
@@ -19,7 +19,7 @@ const bash = (script: string): string => {
       "                    ;;",
       ""
     ].join("\n")
-  return script
+  return lines.join("\n")
     // The command's own name is written in two ways, so no subcommand is ever found.
     .replace("cmd=\"feishu-ticket\"", "cmd=\"feishu__ticket\"")
     .replace(/^( +)feishu-ticket\)$/m, "$1feishu__ticket)")
@@ -37,13 +37,13 @@ const bash = (script: string): string => {
     )
 }
 
-const zsh = (script: string): string =>
-  script
+const zsh = (lines: ReadonlyArray<string>): string =>
+  lines.join("\n")
     .replace(new RegExp(String.raw`(?<=--(?:${files})\[[^\]]*\])(?=')`, "g"), ":file:_files")
     .replaceAll("(sh bash fish zsh)", `(${shells.join(" ")})`)
 
-const fish = (script: string): string =>
-  script
+const fish = (lines: ReadonlyArray<string>): string =>
+  lines.join("\n")
     .replace(new RegExp(`(?<=-l (?:${files}) -r) -f`, "g"), " -F")
     .replaceAll("{sh'',", "{")
 
@@ -52,14 +52,13 @@ export const make = (
   descriptor: CommandDescriptor.Command<unknown>,
   shell: string | undefined
 ): Effect.Effect<string, UsageError> => {
-  const lines = (lines: ReadonlyArray<string>) => lines.join("\n")
   switch (shell) {
     case "bash":
-      return Effect.map(CommandDescriptor.getBashCompletions(descriptor, name), (script) => bash(lines(script)))
+      return Effect.map(CommandDescriptor.getBashCompletions(descriptor, name), bash)
     case "zsh":
-      return Effect.map(CommandDescriptor.getZshCompletions(descriptor, name), (script) => zsh(lines(script)))
+      return Effect.map(CommandDescriptor.getZshCompletions(descriptor, name), zsh)
     case "fish":
-      return Effect.map(CommandDescriptor.getFishCompletions(descriptor, name), (script) => fish(lines(script)))
+      return Effect.map(CommandDescriptor.getFishCompletions(descriptor, name), fish)
     default:
       return new UsageError({ message: "--completions is bash, zsh or fish" })
   }

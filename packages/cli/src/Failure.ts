@@ -85,7 +85,10 @@ export const fail = <R = never>(
 ): Effect.Effect<never, Failed, R | Output.Output> =>
   Effect.zipRight(
     options.json
-      ? print({ ok: false, error: toJson(failure) }, options)
+      ? print(
+        { ok: false, ...(failure._tag === "EventRefused" ? { genuine: false } : {}), error: toJson(failure) },
+        options
+      )
       : Console.error(`\x1b[31m✗\x1b[0m ${Output.plain(messageOf(failure))}`),
     new Failed({ code: exitCodeOf(failure) })
   )

@@ -24,6 +24,9 @@ export type Location =
   }
   | { readonly _tag: "Redis"; readonly url: Option.Option<string> }
 
+/** What another process has kept, too. */
+export type Kept = Exclude<Location, { readonly _tag: "Memory" }>
+
 const wrong = (problem: string) => new UsageError({ message: `--store ${problem}` })
 
 /** The same for all commands: one that runs `serve` in one terminal has its ticket in another. */
@@ -63,10 +66,10 @@ export const parse = (
 export const parseKept = (
   option: Option.Option<string>,
   variables: Variables
-): Effect.Effect<Location, UsageError> =>
+): Effect.Effect<Kept, UsageError> =>
   Effect.filterOrFail(
     parse(option, variables),
-    ({ _tag }) => _tag !== "Memory",
+    (location) => location._tag !== "Memory",
     () => wrong("memory is for serve alone, for its memory ends with it: name files or a Redis")
   )
 
@@ -112,9 +115,9 @@ export const layer = (
 
 /** Whether somebody has kept something of the app there. Of a store that was named it is taken for granted. */
 export const isInUse = (
-  location: Location,
+  location: Kept,
   appId: string
 ): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
   location._tag === "Files" && location.isDefault
     ? FileStore.holds(location.path, appId)
-    : Effect.succeed(location._tag !== "Memory")
+    : Effect.succeed(true)

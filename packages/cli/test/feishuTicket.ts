@@ -1,7 +1,6 @@
 /** The command as a process of its own: through pipes, or in a pseudo-terminal as a person has it. */
 import { Command, FileSystem } from "@effect/platform"
 import { Effect, Option, Queue, Stream, SubscriptionRef } from "effect"
-import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
 const bin = fileURLToPath(new URL("../bin/feishu-ticket.js", import.meta.url))
@@ -20,7 +19,7 @@ export const secrets = {
 
 export interface Options {
   readonly env?: Record<string, string>
-  /** In a terminal: a file in place of `/etc/resolv.conf`, for this process alone. */
+  /** In a terminal, for whom may mount: a file in place of `/etc/resolv.conf`, for this process alone. */
   readonly resolvConf?: string
   readonly stdin?: string
   readonly cwd?: string
@@ -39,9 +38,6 @@ const inTerminal = (args: ReadonlyArray<string>, { resolvConf }: Options) => {
     "/dev/null"
   )
 }
-
-/** Who may not do that, on this machine, cannot have a `resolvConf`. */
-export const canMount = spawnSync("unshare", ["--mount", "mount", "--bind", "/", "/"]).status === 0
 
 /** A process of it, until the scope ends. Its state is in a folder of its own unless told otherwise. */
 const spawn = (command: Command.Command, { cwd, env, stdin }: Options) =>

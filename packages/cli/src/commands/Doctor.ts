@@ -234,22 +234,17 @@ export const run = (options: Commands.Doctor) =>
             })
         )
 
+        const ticket: Effect.Effect<string, Broken | Skipped, TicketStore> = isInUse
+          ? nextTicket(app.appId, before, location, Option.getOrElse(options.wait, () => Duration.seconds(150)))
+          : skip(
+            "it is not known who receives it: say with --store where your service keeps it, or run feishu-ticket serve "
+              + "beside this"
+          )
         yield* inspect(
           "ticket",
           app.kind !== "store"
             ? skip("a self-built app gets none and needs none")
-            : isInUse
-            ? given(
-              [...platform, "app type"],
-              nextTicket(app.appId, before, location, Option.getOrElse(options.wait, () => Duration.seconds(150)))
-            )
-            : given(
-              [...platform, "app type"],
-              skip(
-                "it is not known who receives it: say with --store where your service keeps it, or run feishu-ticket serve "
-                  + "beside this"
-              )
-            ),
+            : given([...platform, "app type"], ticket),
           "waiting for the app ticket, which may take 2 minutes"
         )
         const tokens = yield* Effect.either(tokensOf(app, location))

@@ -157,7 +157,7 @@ const ofChallenge = (challenge: string): Seen => ({
   lines: [["holds", "a handshake: the request URL is being saved"], ["challenge", challenge]]
 })
 
-const verify = (options: Commands.Verify, onRefused: () => void) =>
+export const run = (options: Commands.Verify) =>
   Effect.gen(function*() {
     const variables = yield* Configuration.variables(options)
     const headers = yield* headersOf(options)
@@ -207,10 +207,7 @@ const verify = (options: Commands.Verify, onRefused: () => void) =>
         )
       ),
       Effect.catchTag("EventSubscriptionError", () => new Failure.UsageError({ message: Configuration.nothingProves })),
-      Effect.catchTag("EventRefused", (refusal) => {
-        onRefused()
-        return inOwnWords(refusal, encryptedIn(json) !== undefined)
-      })
+      Effect.catchTag("EventRefused", (refusal) => inOwnWords(refusal, encryptedIn(json) !== undefined))
     )
     const { paint } = yield* Output.Output
     const isAppChecked = configured !== undefined || appId === "unknown"
@@ -245,13 +242,7 @@ const verify = (options: Commands.Verify, onRefused: () => void) =>
         ...(isAppChecked ? [] : [paint("dim", "FEISHU_APP_ID is not set, so whose event it is was not checked.")])
       ].join("\n")
     }
-  }).pipe(Effect.catchTag("TicketStoreError", Effect.die))
-
-export const run = (options: Commands.Verify) =>
-  Effect.suspend(() => {
-    let isRefused = false
-    return Failure.report(verify(options, () => void (isRefused = true)), {
-      json: options.json,
-      more: Effect.sync(() => isRefused ? { genuine: false } : {})
-    })
-  })
+  }).pipe(
+    Effect.catchTag("TicketStoreError", Effect.die),
+    (effect) => Failure.report(effect, options)
+  )
