@@ -253,10 +253,11 @@ describe("OpenApi, no usable answer", () => {
       assert.strictEqual((yield* networkError(Scripted.transportError(cause))).reason, "Connection")
     }))
 
+  const chain = (length: number): Error =>
+    new Error(`cause ${length}`, length > 0 ? { cause: chain(length - 1) } : {})
+
   it.effect("a transport's failure keeps its causes, as many as anybody reads", () =>
     Effect.gen(function*() {
-      const chain = (length: number): Error =>
-        new Error(`cause ${length}`, length > 0 ? { cause: chain(length - 1) } : {})
       const { description } = yield* networkError(Scripted.transportError(chain(20)))
       assert.strictEqual(
         description,
