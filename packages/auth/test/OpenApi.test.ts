@@ -253,8 +253,7 @@ describe("OpenApi, no usable answer", () => {
       assert.strictEqual((yield* networkError(Scripted.transportError(cause))).reason, "Connection")
     }))
 
-  const chain = (length: number): Error =>
-    new Error(`cause ${length}`, length > 0 ? { cause: chain(length - 1) } : {})
+  const chain = (length: number): Error => new Error(`cause ${length}`, length > 0 ? { cause: chain(length - 1) } : {})
 
   it.effect("a transport's failure keeps its causes, as many as anybody reads", () =>
     Effect.gen(function*() {
