@@ -32,7 +32,7 @@ export default defineWorkspace([{
   test: {
     name: "effect-feishu",
     globalSetup: ["packages/cli/test/bundle.ts"],
-    setupFiles: ["packages/auth/test/ownIt.ts"],
+    setupFiles: ["packages/core/test/ownIt.ts"],
     include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
     exclude: hasRedis ? [] : [needsRedis],
     testTimeout: 30_000

@@ -84,11 +84,11 @@ try {
   }
   writeFileSync(
     join(project, "by-path.ts"),
-    "import * as AppTicket from \"@effect-feishu/auth/AppTicket\"\nexport const resend = AppTicket.resend\n"
+    "import * as AppTicket from \"@effect-feishu/core/AppTicket\"\nexport const resend = AppTicket.resend\n"
   )
   writeFileSync(
     join(project, "store-suites.ts"),
-    `import { TicketStore, TokenStore } from "@effect-feishu/auth"
+    `import { TicketStore, TokenStore } from "@effect-feishu/core"
 import * as TicketStoreSuite from "@effect-feishu/emulator/TicketStoreSuite"
 import * as TokenStoreSuite from "@effect-feishu/emulator/TokenStoreSuite"
 TicketStoreSuite.suite("in memory", TicketStore.layerMemory, { atOnce: 10 })

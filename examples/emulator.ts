@@ -1,5 +1,5 @@
 /** An emulator of the platform in one's own program: what it saw of a resend whose first two attempts failed. */
-import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/auth"
+import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/core"
 import { Emulator, Fault } from "@effect-feishu/emulator"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Redacted } from "effect"

@@ -1,5 +1,5 @@
 /** What to do about a failure: by its tag, and for a refusal by its kind. */
-import { AppTicket, type ErrorCode, FeishuApp, OpenApi } from "@effect-feishu/auth"
+import { AppTicket, type ErrorCode, FeishuApp, OpenApi } from "@effect-feishu/core"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Match } from "effect"
 

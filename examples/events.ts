@@ -1,5 +1,5 @@
 /** What to do about events: a handler for one type, its payload decoded by a Schema, and one for all others. */
-import { EventHandler, EventHttpApp, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/auth"
+import { EventHandler, EventHttpApp, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { HttpLayerRouter } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Schema } from "effect"

@@ -1,5 +1,5 @@
 /** The request URL in a Fastify app: in a hook that runs before Fastify parses the body, for the signature is over it. */
-import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/auth"
+import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer } from "effect"
 import fastify from "fastify"

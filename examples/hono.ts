@@ -2,7 +2,7 @@
  * The request URL in a Hono app, for every runtime that serves a default export with `fetch`: Bun, Deno, Workers. Any
  * other router of web requests takes the handler in the same way.
  */
-import { EventHandler, EventSubscription, EventWebHandler, FeishuApp, TicketStore } from "@effect-feishu/auth"
+import { EventHandler, EventSubscription, EventWebHandler, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { ConfigProvider, Console, Layer } from "effect"
 import { Hono } from "hono"
 import { env } from "hono/adapter"

@@ -1,5 +1,5 @@
 /** The request URL in a Koa app. It comes before every body parser: the signature is over the bytes. */
-import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/auth"
+import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer } from "effect"
 import Koa from "koa"

@@ -8,7 +8,7 @@ import {
   FeishuApp,
   FeishuClient,
   OpenApi
-} from "@effect-feishu/auth"
+} from "@effect-feishu/core"
 import { RedisConnection, RedisTicketStore, RedisTokenStore } from "@effect-feishu/redis"
 import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"

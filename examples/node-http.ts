@@ -1,5 +1,5 @@
 /** The request URL on a server of `node:http`, with the ticket in a file. Ctrl-C ends it when all answers are given. */
-import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/auth"
+import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { NodeKeyValueStore, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer } from "effect"
 import { once } from "node:events"

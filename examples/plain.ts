@@ -1,4 +1,4 @@
-import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/auth"
+import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/core"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 

@@ -1,5 +1,5 @@
 /** A store of one's own: the ticket and the claims in PostgreSQL. */
-import { TicketStore } from "@effect-feishu/auth"
+import { TicketStore } from "@effect-feishu/core"
 import { DateTime, Duration, Effect, Layer, Option, Predicate, Redacted, Schedule, Schema, Stream } from "effect"
 import { createHash } from "node:crypto"
 

@@ -5,7 +5,7 @@
  * an emulator of the platform in this process, which drops the first connection and answers the second call with a
  * rate limit.
  */
-import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/auth"
+import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/core"
 import { Emulator, Fault } from "@effect-feishu/emulator"
 import { NodeRuntime } from "@effect/platform-node"
 import { Clock, Console, Duration, Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"

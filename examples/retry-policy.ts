@@ -1,5 +1,5 @@
 /** Other retries than the default: another policy for a region of code, and a Schedule of one's own in its place. */
-import { AppTicket, FeishuApp, type FeishuError, OpenApi, RetryPolicy } from "@effect-feishu/auth"
+import { AppTicket, FeishuApp, type FeishuError, OpenApi, RetryPolicy } from "@effect-feishu/core"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Schedule } from "effect"
 

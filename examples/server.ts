@@ -1,5 +1,5 @@
 /** A web server with a ticket: it receives the events at /webhook/event, and has a page that needs the ticket. */
-import { AppTicket, EventHttpApp, EventSubscription, FeishuApp, OpenApi, TicketStore } from "@effect-feishu/auth"
+import { AppTicket, EventHttpApp, EventSubscription, FeishuApp, OpenApi, TicketStore } from "@effect-feishu/core"
 import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, DateTime, Effect, Layer } from "effect"

@@ -9,7 +9,7 @@ import {
   OpenApi,
   TicketStore,
   TokenStore
-} from "@effect-feishu/auth"
+} from "@effect-feishu/core"
 import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, Layer, Schema } from "effect"

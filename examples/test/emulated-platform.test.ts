@@ -1,4 +1,4 @@
-import { AppTicket } from "@effect-feishu/auth"
+import { AppTicket } from "@effect-feishu/core"
 import { Emulator, EmulatorTest, Fault } from "@effect-feishu/emulator"
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Redacted, TestClock } from "effect"

@@ -1,5 +1,5 @@
 /** The store on PostgreSQL over a database that does not do what it should. */
-import { TicketStore } from "@effect-feishu/auth"
+import { TicketStore } from "@effect-feishu/core"
 import { assert, it } from "@effect/vitest"
 import { DateTime, Effect, Fiber, Option, Redacted, TestClock } from "effect"
 import { inspect } from "node:util"

@@ -1,5 +1,5 @@
 /** What the READMEs show is what the examples are and what the library does. */
-import { ErrorCode } from "@effect-feishu/auth"
+import { ErrorCode } from "@effect-feishu/core"
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"

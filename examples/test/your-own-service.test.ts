@@ -1,4 +1,4 @@
-import { AppTicket, FeishuApp } from "@effect-feishu/auth"
+import { AppTicket, FeishuApp } from "@effect-feishu/core"
 import { HttpClient, HttpClientResponse } from "@effect/platform"
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, TestClock } from "effect"

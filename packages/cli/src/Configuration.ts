@@ -1,7 +1,7 @@
 /**
  * Which app, on which platform: from the options, the environment and the file that `--env-file` names, in this order.
  */
-import * as FeishuApp from "@effect-feishu/auth/FeishuApp"
+import * as FeishuApp from "@effect-feishu/core/FeishuApp"
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as ConfigError from "effect/ConfigError"

@@ -1,10 +1,10 @@
 /**
  * Why a command failed: which exit code that is, and what it says of itself.
  */
-import type { TicketTimeout } from "@effect-feishu/auth/AppTicket"
-import type { EventRefused } from "@effect-feishu/auth/EventSubscription"
-import type { FeishuError } from "@effect-feishu/auth/FeishuError"
-import type { TicketStoreError } from "@effect-feishu/auth/TicketStore"
+import type { TicketTimeout } from "@effect-feishu/core/AppTicket"
+import type { EventRefused } from "@effect-feishu/core/EventSubscription"
+import type { FeishuError } from "@effect-feishu/core/FeishuError"
+import type { TicketStoreError } from "@effect-feishu/core/TicketStore"
 import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"

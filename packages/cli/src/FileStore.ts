@@ -1,8 +1,8 @@
 /**
  * A folder as the store: a file for each entry, for whoever runs the command alone to read.
  */
-import * as TicketStore from "@effect-feishu/auth/TicketStore"
-import * as TokenStore from "@effect-feishu/auth/TokenStore"
+import * as TicketStore from "@effect-feishu/core/TicketStore"
+import * as TokenStore from "@effect-feishu/core/TokenStore"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import type * as Path from "@effect/platform/Path"

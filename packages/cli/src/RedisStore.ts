@@ -1,8 +1,8 @@
 /**
  * The stores that services share on Redis. Loaded only where one is named.
  */
-import type * as TicketStore from "@effect-feishu/auth/TicketStore"
-import type * as TokenStore from "@effect-feishu/auth/TokenStore"
+import type * as TicketStore from "@effect-feishu/core/TicketStore"
+import type * as TokenStore from "@effect-feishu/core/TokenStore"
 import * as RedisConnection from "@effect-feishu/redis/RedisConnection"
 import * as RedisTicketStore from "@effect-feishu/redis/RedisTicketStore"
 import * as RedisTokenStore from "@effect-feishu/redis/RedisTokenStore"

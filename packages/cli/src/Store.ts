@@ -1,8 +1,8 @@
 /**
  * Where the ticket is kept between two commands, or shared with a service: what `--store` says.
  */
-import * as TicketStore from "@effect-feishu/auth/TicketStore"
-import * as TokenStore from "@effect-feishu/auth/TokenStore"
+import * as TicketStore from "@effect-feishu/core/TicketStore"
+import * as TokenStore from "@effect-feishu/core/TokenStore"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"

@@ -1,9 +1,9 @@
 /**
  * The app ticket as the commands that only look have it: from the store, or by waiting for it where they are told to.
  */
-import * as AppTicket from "@effect-feishu/auth/AppTicket"
-import { FeishuApp } from "@effect-feishu/auth/FeishuApp"
-import { type Ticket, TicketStore } from "@effect-feishu/auth/TicketStore"
+import * as AppTicket from "@effect-feishu/core/AppTicket"
+import { FeishuApp } from "@effect-feishu/core/FeishuApp"
+import { type Ticket, TicketStore } from "@effect-feishu/core/TicketStore"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"

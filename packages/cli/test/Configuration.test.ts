@@ -1,5 +1,5 @@
 /** Which app on which platform: what is taken from where, and what is said of it where it is wrong. */
-import * as FeishuApp from "@effect-feishu/auth/FeishuApp"
+import * as FeishuApp from "@effect-feishu/core/FeishuApp"
 import { FileSystem, Path } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"

@@ -1,5 +1,5 @@
 /** What others see of the files that the command keeps, and what is left of a write that was cut short. */
-import { type Ticket, TicketStore } from "@effect-feishu/auth/TicketStore"
+import { type Ticket, TicketStore } from "@effect-feishu/core/TicketStore"
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { SystemError } from "@effect/platform/Error"

@@ -1,5 +1,5 @@
 /** `doctor`, against the emulator, and against what else may answer in its place. */
-import { TicketStore } from "@effect-feishu/auth"
+import { TicketStore } from "@effect-feishu/core"
 import { Emulator } from "@effect-feishu/emulator"
 import { Command, FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"

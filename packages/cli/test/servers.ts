@@ -1,5 +1,5 @@
 /** What stands at the other end of a URL: a service with its webhook, and whatever else may stand there instead. */
-import { EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/auth"
+import { EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { NodeKeyValueStore } from "@effect/platform-node"
 import { Effect, Layer, Logger } from "effect"
 import * as Http from "node:http"

@@ -1,5 +1,5 @@
 /** `ticket` and `token`, with tickets that are kept in files, and with those that come while somebody waits. */
-import { TicketStore } from "@effect-feishu/auth"
+import { TicketStore } from "@effect-feishu/core"
 import { Emulator, Fault } from "@effect-feishu/emulator"
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { OpenApi } from "@effect-feishu/auth"
+import { OpenApi } from "@effect-feishu/core"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

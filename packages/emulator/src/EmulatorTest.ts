@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { AccessToken, AppTicket, EventSubscription, FeishuApp, TicketStore, TokenStore } from "@effect-feishu/auth"
+import { AccessToken, AppTicket, EventSubscription, FeishuApp, TicketStore, TokenStore } from "@effect-feishu/core"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

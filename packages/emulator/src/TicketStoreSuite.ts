@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { type Ticket, TicketStore } from "@effect-feishu/auth/TicketStore"
+import { type Ticket, TicketStore } from "@effect-feishu/core/TicketStore"
 import { assert, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"

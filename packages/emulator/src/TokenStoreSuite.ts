@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import { type Dropped, type Key, type StoredToken, TokenStore } from "@effect-feishu/auth/TokenStore"
+import { type Dropped, type Key, type StoredToken, TokenStore } from "@effect-feishu/core/TokenStore"
 import { assert, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"

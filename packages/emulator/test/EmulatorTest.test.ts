@@ -1,4 +1,4 @@
-import { AppTicket, FeishuApp } from "@effect-feishu/auth"
+import { AppTicket, FeishuApp } from "@effect-feishu/core"
 import { assert, it } from "@effect/vitest"
 import { Effect, Option, Redacted, TestClock } from "effect"
 import * as Emulator from "../src/Emulator.js"

@@ -7,12 +7,12 @@
  * Real processes, a real Redis, and the emulated platform over HTTP; only the clocks are others, which run 60 times as
  * fast, so that 3 hours take 3 minutes. Each process calls for each tenant every 10 minutes of these.
  */
-import * as AccessToken from "@effect-feishu/auth/AccessToken"
-import * as AppTicket from "@effect-feishu/auth/AppTicket"
-import * as EventSubscription from "@effect-feishu/auth/EventSubscription"
-import * as FeishuApp from "@effect-feishu/auth/FeishuApp"
-import * as OpenApi from "@effect-feishu/auth/OpenApi"
-import * as RetryPolicy from "@effect-feishu/auth/RetryPolicy"
+import * as AccessToken from "@effect-feishu/core/AccessToken"
+import * as AppTicket from "@effect-feishu/core/AppTicket"
+import * as EventSubscription from "@effect-feishu/core/EventSubscription"
+import * as FeishuApp from "@effect-feishu/core/FeishuApp"
+import * as OpenApi from "@effect-feishu/core/OpenApi"
+import * as RetryPolicy from "@effect-feishu/core/RetryPolicy"
 import * as Emulator from "@effect-feishu/emulator/Emulator"
 import * as EmulatorTest from "@effect-feishu/emulator/EmulatorTest"
 import * as RedisConnection from "@effect-feishu/redis/RedisConnection"

@@ -6,10 +6,10 @@
  *
  * It starts a Redis of its own. What is printed of times are medians of rounds in turns, beside the bare client's.
  */
-import * as AccessToken from "@effect-feishu/auth/AccessToken"
-import * as AppTicket from "@effect-feishu/auth/AppTicket"
-import * as FeishuApp from "@effect-feishu/auth/FeishuApp"
-import * as TokenStore from "@effect-feishu/auth/TokenStore"
+import * as AccessToken from "@effect-feishu/core/AccessToken"
+import * as AppTicket from "@effect-feishu/core/AppTicket"
+import * as FeishuApp from "@effect-feishu/core/FeishuApp"
+import * as TokenStore from "@effect-feishu/core/TokenStore"
 import * as RedisConnection from "@effect-feishu/redis/RedisConnection"
 import * as RedisTokenStore from "@effect-feishu/redis/RedisTokenStore"
 import * as HttpClient from "@effect/platform/HttpClient"

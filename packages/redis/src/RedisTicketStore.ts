@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as TicketStore from "@effect-feishu/auth/TicketStore"
+import * as TicketStore from "@effect-feishu/core/TicketStore"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as TokenStore from "@effect-feishu/auth/TokenStore"
+import * as TokenStore from "@effect-feishu/core/TokenStore"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"

@@ -6,7 +6,7 @@ import {
   EventSubscription,
   type TicketStore,
   type TokenStore
-} from "@effect-feishu/auth"
+} from "@effect-feishu/core"
 import { Emulator, EmulatorTest } from "@effect-feishu/emulator"
 import { assert, describe, it } from "@effect/vitest"
 import {

@@ -13,7 +13,7 @@ import {
   type FeishuEvent,
   OpenApi,
   type TicketStore
-} from "@effect-feishu/auth"
+} from "@effect-feishu/core"
 import { RedisConnection, RedisTicketStore, RedisTokenStore } from "@effect-feishu/redis"
 import { HttpLayerRouter, HttpServerRequest, HttpServerResponse } from "@effect/platform"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"

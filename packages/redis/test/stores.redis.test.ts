@@ -1,4 +1,4 @@
-import type { Ticket } from "@effect-feishu/auth/TicketStore"
+import type { Ticket } from "@effect-feishu/core/TicketStore"
 import * as TicketStoreSuite from "@effect-feishu/emulator/TicketStoreSuite"
 import * as TokenStoreSuite from "@effect-feishu/emulator/TokenStoreSuite"
 import { afterAll, assert, describe, it } from "@effect/vitest"

@@ -1,6 +1,6 @@
 /** What the tests of the stores have in common: systems of several Redis, a process's two stores, what is logged. */
-import type { TicketStore } from "@effect-feishu/auth"
-import { TicketStore as Tickets, TokenStore as Tokens } from "@effect-feishu/auth"
+import type { TicketStore } from "@effect-feishu/core"
+import { TicketStore as Tickets, TokenStore as Tokens } from "@effect-feishu/core"
 import {
   Clock,
   Context,

@@ -2,13 +2,13 @@
  * `feishu-ticket doctor`: each link of the chain from the configuration to a tenant's token, and what to do about one
  * that is broken.
  */
-import * as AccessToken from "@effect-feishu/auth/AccessToken"
-import * as AppTicket from "@effect-feishu/auth/AppTicket"
-import { FeishuApp, type Service as App } from "@effect-feishu/auth/FeishuApp"
-import * as OpenApi from "@effect-feishu/auth/OpenApi"
-import * as RetryPolicy from "@effect-feishu/auth/RetryPolicy"
-import { type Ticket, TicketStore } from "@effect-feishu/auth/TicketStore"
-import * as TokenStore from "@effect-feishu/auth/TokenStore"
+import * as AccessToken from "@effect-feishu/core/AccessToken"
+import * as AppTicket from "@effect-feishu/core/AppTicket"
+import { FeishuApp, type Service as App } from "@effect-feishu/core/FeishuApp"
+import * as OpenApi from "@effect-feishu/core/OpenApi"
+import * as RetryPolicy from "@effect-feishu/core/RetryPolicy"
+import { type Ticket, TicketStore } from "@effect-feishu/core/TicketStore"
+import * as TokenStore from "@effect-feishu/core/TokenStore"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

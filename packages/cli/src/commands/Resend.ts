@@ -1,9 +1,9 @@
 /**
  * `feishu-ticket resend`: one resend, under the retry policy.
  */
-import * as AppTicket from "@effect-feishu/auth/AppTicket"
-import * as OpenApi from "@effect-feishu/auth/OpenApi"
-import * as RetryPolicy from "@effect-feishu/auth/RetryPolicy"
+import * as AppTicket from "@effect-feishu/core/AppTicket"
+import * as OpenApi from "@effect-feishu/core/OpenApi"
+import * as RetryPolicy from "@effect-feishu/core/RetryPolicy"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

@@ -1,8 +1,8 @@
 /**
  * `feishu-ticket ticket`: the state of the ticket that is kept.
  */
-import { FeishuApp } from "@effect-feishu/auth/FeishuApp"
-import * as OpenApi from "@effect-feishu/auth/OpenApi"
+import { FeishuApp } from "@effect-feishu/core/FeishuApp"
+import * as OpenApi from "@effect-feishu/core/OpenApi"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"

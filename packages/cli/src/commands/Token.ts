@@ -1,10 +1,10 @@
 /**
  * `feishu-ticket token`: the state of an access token, the app's or a tenant's.
  */
-import * as AccessToken from "@effect-feishu/auth/AccessToken"
-import { FeishuApp } from "@effect-feishu/auth/FeishuApp"
-import * as OpenApi from "@effect-feishu/auth/OpenApi"
-import { TokenStore } from "@effect-feishu/auth/TokenStore"
+import * as AccessToken from "@effect-feishu/core/AccessToken"
+import { FeishuApp } from "@effect-feishu/core/FeishuApp"
+import * as OpenApi from "@effect-feishu/core/OpenApi"
+import { TokenStore } from "@effect-feishu/core/TokenStore"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"

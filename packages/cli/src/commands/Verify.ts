@@ -1,12 +1,12 @@
 /**
  * `feishu-ticket verify`: whether a delivery is genuine, by the same rules as the webhook's, and what it holds.
  */
-import * as EventCrypto from "@effect-feishu/auth/EventCrypto"
-import * as EventHandler from "@effect-feishu/auth/EventHandler"
-import * as EventSubscription from "@effect-feishu/auth/EventSubscription"
-import * as FeishuApp from "@effect-feishu/auth/FeishuApp"
-import * as FeishuEvent from "@effect-feishu/auth/FeishuEvent"
-import * as TicketStore from "@effect-feishu/auth/TicketStore"
+import * as EventCrypto from "@effect-feishu/core/EventCrypto"
+import * as EventHandler from "@effect-feishu/core/EventHandler"
+import * as EventSubscription from "@effect-feishu/core/EventSubscription"
+import * as FeishuApp from "@effect-feishu/core/FeishuApp"
+import * as FeishuEvent from "@effect-feishu/core/FeishuEvent"
+import * as TicketStore from "@effect-feishu/core/TicketStore"
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Chunk from "effect/Chunk"

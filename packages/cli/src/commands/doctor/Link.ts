@@ -1,7 +1,7 @@
 /**
  * One link of the chain that `doctor` checks: it holds, it is broken, or it was not checked.
  */
-import type { FeishuError } from "@effect-feishu/auth/FeishuError"
+import type { FeishuError } from "@effect-feishu/core/FeishuError"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { ExitCode } from "../../ExitCode.js"

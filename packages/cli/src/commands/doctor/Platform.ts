@@ -1,8 +1,8 @@
 /**
  * The links between this machine and the platform: DNS, TLS, the clocks, what the platform thinks of the app.
  */
-import type { Service as App } from "@effect-feishu/auth/FeishuApp"
-import type { ApiError, FeishuError } from "@effect-feishu/auth/FeishuError"
+import type { Service as App } from "@effect-feishu/core/FeishuApp"
+import type { ApiError, FeishuError } from "@effect-feishu/core/FeishuError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { lookup } from "node:dns/promises"

@@ -2,7 +2,7 @@
  * The links between the platform and the service at the app's request URL, tried by asking it for a challenge as the
  * platform does.
  */
-import type { Service as App } from "@effect-feishu/auth/FeishuApp"
+import type { Service as App } from "@effect-feishu/core/FeishuApp"
 import * as EventCrypto from "@effect-feishu/emulator/EventCrypto"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"

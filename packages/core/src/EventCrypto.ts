@@ -17,7 +17,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  * @category errors
  */
-export class DecryptionError extends Schema.TaggedError<DecryptionError>("@effect-feishu/auth/DecryptionError")(
+export class DecryptionError extends Schema.TaggedError<DecryptionError>("@effect-feishu/core/DecryptionError")(
   "DecryptionError",
   {}
 ) {

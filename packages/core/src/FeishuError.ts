@@ -30,7 +30,7 @@ const networkAdvice = {
  * @since 0.1.0
  * @category errors
  */
-export class NetworkError extends Schema.TaggedError<NetworkError>("@effect-feishu/auth/NetworkError")(
+export class NetworkError extends Schema.TaggedError<NetworkError>("@effect-feishu/core/NetworkError")(
   "NetworkError",
   {
     reason: Schema.Literal("Connection", "Timeout", "Unavailable", "InvalidResponse", "Schema"),
@@ -115,7 +115,7 @@ const classify = (error: ApiError) =>
  * @since 0.1.0
  * @category errors
  */
-export class ApiError extends Schema.TaggedError<ApiError>("@effect-feishu/auth/ApiError")("ApiError", {
+export class ApiError extends Schema.TaggedError<ApiError>("@effect-feishu/core/ApiError")("ApiError", {
   /** The platform's error code; `ErrorCode.table` has the known ones. */
   code: Schema.Int,
   /** The platform's own words, empty where it gave none. */

@@ -83,7 +83,7 @@ export interface Service {
  * @since 0.1.0
  * @category tags
  */
-export class AccessToken extends Context.Tag("@effect-feishu/auth/AccessToken")<AccessToken, Service>() {}
+export class AccessToken extends Context.Tag("@effect-feishu/core/AccessToken")<AccessToken, Service>() {}
 
 /**
  * @since 0.1.0

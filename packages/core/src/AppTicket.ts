@@ -67,7 +67,7 @@ export const resend: Effect.Effect<void, NetworkError | ApiError, FeishuApp | Ht
  * @since 0.1.0
  * @category errors
  */
-export class TicketTimeout extends Schema.TaggedError<TicketTimeout>("@effect-feishu/auth/TicketTimeout")(
+export class TicketTimeout extends Schema.TaggedError<TicketTimeout>("@effect-feishu/core/TicketTimeout")(
   "TicketTimeout",
   {
     appId: Schema.String,
@@ -123,7 +123,7 @@ export interface Service {
  * @since 0.1.0
  * @category tags
  */
-export class AppTicket extends Context.Tag("@effect-feishu/auth/AppTicket")<AppTicket, Service>() {}
+export class AppTicket extends Context.Tag("@effect-feishu/core/AppTicket")<AppTicket, Service>() {}
 
 /**
  * @since 0.1.0

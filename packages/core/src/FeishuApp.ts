@@ -58,7 +58,7 @@ export interface Service {
  * @since 0.1.0
  * @category tags
  */
-export class FeishuApp extends Context.Tag("@effect-feishu/auth/FeishuApp")<FeishuApp, Service>() {}
+export class FeishuApp extends Context.Tag("@effect-feishu/core/FeishuApp")<FeishuApp, Service>() {}
 
 /**
  * @since 0.1.0
@@ -95,7 +95,7 @@ const variables = {
  * @since 0.1.0
  * @category errors
  */
-export class FeishuAppError extends Schema.TaggedError<FeishuAppError>("@effect-feishu/auth/FeishuAppError")(
+export class FeishuAppError extends Schema.TaggedError<FeishuAppError>("@effect-feishu/core/FeishuAppError")(
   "FeishuAppError",
   {
     field: Schema.Literal("appId", "appSecret", "kind", "baseUrl", "encryptKey", "verificationToken"),

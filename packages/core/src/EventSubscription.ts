@@ -97,7 +97,7 @@ const statuses = {
  * @since 0.1.0
  * @category errors
  */
-export class EventRefused extends Schema.TaggedError<EventRefused>("@effect-feishu/auth/EventRefused")("EventRefused", {
+export class EventRefused extends Schema.TaggedError<EventRefused>("@effect-feishu/core/EventRefused")("EventRefused", {
   reason: Schema.Literal(
     "Method",
     "ContentType",
@@ -160,7 +160,7 @@ export interface Service {
  * @category tags
  */
 export class EventSubscription
-  extends Context.Tag("@effect-feishu/auth/EventSubscription")<EventSubscription, Service>()
+  extends Context.Tag("@effect-feishu/core/EventSubscription")<EventSubscription, Service>()
 {}
 
 /**
@@ -198,7 +198,7 @@ export interface Options<R = never> {
  * @category errors
  */
 export class EventSubscriptionError
-  extends Schema.TaggedError<EventSubscriptionError>("@effect-feishu/auth/EventSubscriptionError")(
+  extends Schema.TaggedError<EventSubscriptionError>("@effect-feishu/core/EventSubscriptionError")(
     "EventSubscriptionError",
     { field: Schema.String, problem: Schema.String }
   )

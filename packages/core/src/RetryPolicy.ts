@@ -116,7 +116,7 @@ export const none: Policy = make({ retries: 0 })
  * @since 0.1.0
  * @category references
  */
-export class RetryPolicy extends Context.Reference<RetryPolicy>()("@effect-feishu/auth/RetryPolicy", {
+export class RetryPolicy extends Context.Reference<RetryPolicy>()("@effect-feishu/core/RetryPolicy", {
   defaultValue: (): Policy | Schedule.Schedule<unknown, FeishuError> => make()
 }) {}
 

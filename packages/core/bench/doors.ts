@@ -2,14 +2,14 @@
  * The three doors of the request URL under load, beside a bare `node:http` listener that does the same work by hand, and
  * beside the platform's own SDK:
  *
- *     npx tsx packages/auth/bench/doors.ts [--quick]
+ *     npx tsx packages/core/bench/doors.ts [--quick]
  *
  * Each server is a process of its own, and all of them are sent the same deliveries: encrypted, signed, each with an id
  * of its own, over 50 connections that are kept alive. They take turns, one at a time, round after round, so that
  * whatever else the machine does falls on all alike; what is printed are medians, and the least and the most of each
  * ratio to the bare listener of the same round. Every answer must be 200, and each server must have taken each delivery.
  */
-import * as EventCrypto from "@effect-feishu/auth/EventCrypto"
+import * as EventCrypto from "@effect-feishu/core/EventCrypto"
 import * as Emulated from "@effect-feishu/emulator/EventCrypto"
 import autocannon from "autocannon"
 import * as Arr from "effect/Array"
@@ -139,11 +139,11 @@ const bareAdapted = (): Door => {
 /** The subscription behind each of the doors, with a handler that does nothing. */
 const subscription = async () => {
   const [EventHandler, EventSubscription, FeishuApp, FeishuMetrics, TicketStore] = await Promise.all([
-    import("@effect-feishu/auth/EventHandler"),
-    import("@effect-feishu/auth/EventSubscription"),
-    import("@effect-feishu/auth/FeishuApp"),
-    import("@effect-feishu/auth/FeishuMetrics"),
-    import("@effect-feishu/auth/TicketStore")
+    import("@effect-feishu/core/EventHandler"),
+    import("@effect-feishu/core/EventSubscription"),
+    import("@effect-feishu/core/FeishuApp"),
+    import("@effect-feishu/core/FeishuMetrics"),
+    import("@effect-feishu/core/TicketStore")
   ])
   const outcomes = ["stored", "older", "handled"].map((outcome) =>
     FeishuMetrics.pushes.pipe(Metric.tagged("app_id", appId), Metric.tagged("outcome", outcome))
@@ -163,7 +163,7 @@ const subscription = async () => {
 }
 
 const nodeListener = async (): Promise<Door> => {
-  const EventNodeListener = await import("@effect-feishu/auth/EventNodeListener")
+  const EventNodeListener = await import("@effect-feishu/core/EventNodeListener")
   const { layer, taken } = await subscription()
   // Never disposed of: the layer lives as long as the process.
   const listener = await ManagedRuntime.make(layer).runPromise(EventNodeListener.make)
@@ -171,14 +171,14 @@ const nodeListener = async (): Promise<Door> => {
 }
 
 const webHandler = async (): Promise<Door> => {
-  const EventWebHandler = await import("@effect-feishu/auth/EventWebHandler")
+  const EventWebHandler = await import("@effect-feishu/core/EventWebHandler")
   const { layer, taken } = await subscription()
   return { server: Http.createServer(adapt(EventWebHandler.make(layer).handler)), taken }
 }
 
 const httpApp = async (): Promise<Door> => {
   const [EventHttpApp, NodeHttpServer, HttpLayerRouter] = await Promise.all([
-    import("@effect-feishu/auth/EventHttpApp"),
+    import("@effect-feishu/core/EventHttpApp"),
     import("@effect/platform-node/NodeHttpServer"),
     import("@effect/platform/HttpLayerRouter")
   ])

@@ -45,7 +45,7 @@ import * as RetryPolicy from "./RetryPolicy.js"
 export type Client = HttpClient.HttpClient.With<AccessTokenError>
 
 /** Whether the caller says that what it does may be done twice. */
-class IsIdempotent extends Context.Reference<IsIdempotent>()("@effect-feishu/auth/FeishuClient/IsIdempotent", {
+class IsIdempotent extends Context.Reference<IsIdempotent>()("@effect-feishu/core/FeishuClient/IsIdempotent", {
   defaultValue: () => false
 }) {}
 

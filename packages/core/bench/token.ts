@@ -2,15 +2,15 @@
  * What it costs to have a tenant's token that is in memory, beside the platform's own SDK, and beside the least that can
  * be done inside Effect, a look-up in a map and at the clock:
  *
- *     npx tsx packages/auth/bench/token.ts [--quick]
+ *     npx tsx packages/core/bench/token.ts [--quick]
  *
  * All in one process, in turns, round after round; what is printed are medians. Each has the tokens of so many tenants
  * and is asked for one after another of a thousand of them.
  */
-import * as AccessToken from "@effect-feishu/auth/AccessToken"
-import * as AppTicket from "@effect-feishu/auth/AppTicket"
-import * as FeishuApp from "@effect-feishu/auth/FeishuApp"
-import * as TokenStore from "@effect-feishu/auth/TokenStore"
+import * as AccessToken from "@effect-feishu/core/AccessToken"
+import * as AppTicket from "@effect-feishu/core/AppTicket"
+import * as FeishuApp from "@effect-feishu/core/FeishuApp"
+import * as TokenStore from "@effect-feishu/core/TokenStore"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Lark from "@larksuiteoapi/node-sdk"
 import * as Arr from "effect/Array"

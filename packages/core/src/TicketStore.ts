@@ -38,7 +38,7 @@ export interface Ticket {
  * @since 0.1.0
  * @category errors
  */
-export class TicketStoreError extends Schema.TaggedError<TicketStoreError>("@effect-feishu/auth/TicketStoreError")(
+export class TicketStoreError extends Schema.TaggedError<TicketStoreError>("@effect-feishu/core/TicketStoreError")(
   "TicketStoreError",
   {
     appId: Schema.String,
@@ -97,7 +97,7 @@ export interface Service {
  * @since 0.1.0
  * @category tags
  */
-export class TicketStore extends Context.Tag("@effect-feishu/auth/TicketStore")<TicketStore, Service>() {}
+export class TicketStore extends Context.Tag("@effect-feishu/core/TicketStore")<TicketStore, Service>() {}
 
 /**
  * @since 0.1.0

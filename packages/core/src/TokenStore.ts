@@ -49,7 +49,7 @@ export interface StoredToken {
  * @since 0.1.0
  * @category errors
  */
-export class TokenStoreError extends Schema.TaggedError<TokenStoreError>("@effect-feishu/auth/TokenStoreError")(
+export class TokenStoreError extends Schema.TaggedError<TokenStoreError>("@effect-feishu/core/TokenStoreError")(
   "TokenStoreError",
   {
     appId: Schema.String,
@@ -112,7 +112,7 @@ export interface Service {
  * @since 0.1.0
  * @category tags
  */
-export class TokenStore extends Context.Tag("@effect-feishu/auth/TokenStore")<TokenStore, Service>() {}
+export class TokenStore extends Context.Tag("@effect-feishu/core/TokenStore")<TokenStore, Service>() {}
 
 /** One name for each key and no other. A lone surrogate has no URL encoding, but one in JSON. */
 const nameOf = ({ appId, secretHash, tenantKey }: Key): string =>
