@@ -13,8 +13,8 @@ const reaction = Match.type<ErrorCode.Kind>().pipe(
 const program = AppTicket.resend.pipe(
   Effect.zipRight(Console.log("Accepted.")),
   Effect.catchTags({
-    NetworkError: (error) => Console.log(`Go on: the platform cannot be reached (${error.reason}).`),
-    ApiError: (error) =>
+    FeishuNetworkError: (error) => Console.log(`Go on: the platform cannot be reached (${error.reason}).`),
+    FeishuApiError: (error) =>
       Effect.gen(function*() {
         yield* Console.log(reaction(error.kind))
         yield* Console.log(`Code ${error.code}: ${error.advice}`)

@@ -35,9 +35,9 @@ const Page = HttpLayerRouter.add(
   }).pipe(
     Effect.catchTags({
       // 11210: the tenant has not installed the app; 99991673: not any longer.
-      ApiError: ({ advice, code }) =>
+      FeishuApiError: ({ advice, code }) =>
         HttpServerResponse.text(advice, { status: code === 11210 || code === 99991673 ? 404 : 502 }),
-      NetworkError: ({ advice }) => HttpServerResponse.text(advice, { status: 502 }),
+      FeishuNetworkError: ({ advice }) => HttpServerResponse.text(advice, { status: 502 }),
       TicketTimeout: ({ message }) => HttpServerResponse.text(message, { status: 503 }),
       TicketStoreError: ({ message }) => HttpServerResponse.text(message, { status: 503 })
     })

@@ -110,7 +110,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (i
         const { calls, code, stderr } = yield* runAgainst("resend.ts", [], { FEISHU_APP_SECRET: "another" })
         assert.strictEqual(code, 1)
         assert.strictEqual(calls, 1)
-        assert.include(stderr, "Failed: ApiError: POST http://127.0.0.1:")
+        assert.include(stderr, "Failed: FeishuApiError: POST http://127.0.0.1:")
         assert.include(stderr, "Check that the app id and the app secret belong together")
       }))
   })
@@ -161,8 +161,8 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (i
       assert.deepStrictEqual(stdout.split("\n").filter((line) => /^(Accepted|Tried)/.test(line)), [
         "Accepted under the quick policy.",
         "Accepted under the steady schedule.",
-        "Tried again after NetworkError",
-        "Tried again after ApiError",
+        "Tried again after FeishuNetworkError",
+        "Tried again after FeishuApiError",
         "Accepted under the watched schedule."
       ])
     }))

@@ -6,7 +6,7 @@ import { Effect, Fiber, Layer, Redacted, TestClock } from "effect"
 /** A service of yours: it goes on where the platform cannot be reached. */
 const wakeUp = AppTicket.resend.pipe(
   Effect.as("asked"),
-  Effect.catchTag("NetworkError", () => Effect.succeed("unreachable"))
+  Effect.catchTag("FeishuNetworkError", () => Effect.succeed("unreachable"))
 )
 
 const App = FeishuApp.layer({ appId: "cli_test", appSecret: Redacted.make("a secret") })

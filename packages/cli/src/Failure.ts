@@ -25,11 +25,11 @@ export const exitCodeOf = (failure: Failure): ExitCode => {
       return 1
     case "UsageError":
       return 2
-    case "NetworkError":
+    case "FeishuNetworkError":
       return failure.reason === "Unavailable" ? 5 : 3
     case "TicketStoreError":
       return 3
-    case "ApiError":
+    case "FeishuApiError":
       return failure.isRetryable ? 5 : 4
     case "NoTicket":
     case "TicketTimeout":
@@ -41,7 +41,7 @@ export const exitCodeOf = (failure: Failure): ExitCode => {
 export const toJson = (failure: Failure): object => {
   const { _tag, message } = failure
   switch (failure._tag) {
-    case "ApiError":
+    case "FeishuApiError":
       return {
         _tag,
         code: failure.code,
@@ -51,7 +51,7 @@ export const toJson = (failure: Failure): object => {
         advice: failure.advice,
         message
       }
-    case "NetworkError":
+    case "FeishuNetworkError":
       return { _tag, reason: failure.reason, advice: failure.advice, message }
     case "EventRefused":
       return { _tag, reason: failure.reason, message: failure.description }

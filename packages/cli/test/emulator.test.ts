@@ -87,7 +87,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
       assert.deepInclude(documentIn(tenant1.stdout), { ok: true, appId: "cli_emulated", tenantKey: "tenant_1" })
       // Of those that were not told of, there is only the first.
       assert.strictEqual(tenant2.code, 4, tenant2.stdout)
-      assert.deepInclude(documentIn(tenant2.stdout)["error"], { _tag: "ApiError", kind: "AppState" })
+      assert.deepInclude(documentIn(tenant2.stdout)["error"], { _tag: "FeishuApiError", kind: "AppState" })
 
       yield* serve.signal("SIGINT")
       const served = yield* serve.ended

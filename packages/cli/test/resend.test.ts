@@ -103,7 +103,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
         assert.isBelow(elapsedMs as number, 20_000)
         const { logId, message, ...fields } = error as Record<string, unknown>
         assert.deepStrictEqual(fields, {
-          _tag: "ApiError",
+          _tag: "FeishuApiError",
           code: 99991400,
           kind: "RateLimited",
           msg: "request trigger frequency limit",
@@ -129,7 +129,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
         assert.isBelow(elapsedMs as number, 8000)
         const { message, ...fields } = error as Record<string, unknown>
         assert.deepStrictEqual(fields, {
-          _tag: "NetworkError",
+          _tag: "FeishuNetworkError",
           reason: "Unavailable",
           advice: "The platform, or a gateway before it, is out of order: try again later."
         })
@@ -196,14 +196,14 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
           stderr: "",
           attempts: 1,
           fields: {
-            _tag: "NetworkError",
+            _tag: "FeishuNetworkError",
             reason: "Connection",
             advice: "Check the network, DNS, and any proxy or firewall between this machine and the host."
           }
         })
         assert.include(message as string, "ECONNREFUSED")
 
-        assert.deepInclude(silent.error, { _tag: "NetworkError", reason: "Timeout" })
+        assert.deepInclude(silent.error, { _tag: "FeishuNetworkError", reason: "Timeout" })
         assert.strictEqual(silent.code, 3)
         assert.isAtLeast(silent.elapsedMs, 1500)
         assert.isBelow(silent.elapsedMs, 8000)
@@ -226,9 +226,9 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
           })
         ], { concurrency: 2 })
         assert.deepStrictEqual([half.code, garbage.code, endless.code], [3, 3, 3])
-        assert.deepInclude(half.error, { _tag: "NetworkError", reason: "InvalidResponse" })
-        assert.deepInclude(garbage.error, { _tag: "NetworkError", reason: "Connection" })
-        assert.deepInclude(endless.error, { _tag: "NetworkError", reason: "InvalidResponse" })
+        assert.deepInclude(half.error, { _tag: "FeishuNetworkError", reason: "InvalidResponse" })
+        assert.deepInclude(garbage.error, { _tag: "FeishuNetworkError", reason: "Connection" })
+        assert.deepInclude(endless.error, { _tag: "FeishuNetworkError", reason: "InvalidResponse" })
         assert.include(JSON.stringify(endless.error), "longer than 1 MiB")
         // Well before the 10 s that an attempt may take.
         for (const { elapsedMs } of [half, garbage, endless]) assert.isBelow(elapsedMs, 8000)
@@ -241,7 +241,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
           answer("", { status: "307 Temporary Redirect", headers: [`location: ${elsewhere.baseUrl}/`] })
         )
         assert.strictEqual(code, 3)
-        assert.deepInclude(error, { _tag: "NetworkError", reason: "InvalidResponse" })
+        assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "InvalidResponse" })
         assert.deepStrictEqual(elsewhere.requests, [])
       }).pipe(Effect.scoped))
 

@@ -263,7 +263,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
         assert.strictEqual(code, 130)
         const failures = documentsIn(stdout).filter(({ type }) => type === "no ticket")
         assert.strictEqual(failures.length, 1)
-        assert.deepInclude(failures[0]?.["error"], { _tag: "NetworkError", reason: "Connection" })
+        assert.deepInclude(failures[0]?.["error"], { _tag: "FeishuNetworkError", reason: "Connection" })
         assert.match(stderr, new RegExp(`error: .*${nobody}/.* Check the network, DNS, and any proxy or firewall`))
         assert.include(stderr, "asking again in 1m")
         assertNoSecrets(stdout + stderr)

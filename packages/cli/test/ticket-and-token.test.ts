@@ -259,10 +259,18 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("ticket and to
         const args = ["token", "--store", `file:${folder}`, "--json"]
         const tenant = yield* here([...args, "--tenant", "tenant_2"], "cli_kept")
         assert.strictEqual(tenant.code, 4)
-        assert.deepInclude(documentIn(tenant.stdout)["error"], { _tag: "ApiError", code: 11210, kind: "AppState" })
+        assert.deepInclude(documentIn(tenant.stdout)["error"], {
+          _tag: "FeishuApiError",
+          code: 11210,
+          kind: "AppState"
+        })
         const secret = yield* here(args, "cli_kept", { FEISHU_APP_SECRET: "another" })
         assert.strictEqual(secret.code, 4)
-        assert.deepInclude(documentIn(secret.stdout)["error"], { _tag: "ApiError", code: 10015, kind: "Credentials" })
+        assert.deepInclude(documentIn(secret.stdout)["error"], {
+          _tag: "FeishuApiError",
+          code: 10015,
+          kind: "Credentials"
+        })
       }).pipe(Effect.scoped))
 
     it.effect("is not to be had with a ticket that the platform does not accept, which is dropped", () =>
@@ -332,7 +340,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("ticket and to
           FEISHU_APP_SECRET: "another"
         })
         assert.strictEqual(refused.code, 4)
-        assert.deepInclude(documentIn(refused.stdout)["error"], { _tag: "ApiError", code: 10015 })
+        assert.deepInclude(documentIn(refused.stdout)["error"], { _tag: "FeishuApiError", code: 10015 })
 
         yield* emulator.setFaults([Fault.next(1, Fault.Refuse({ code: 10016, msg: "not a store app", status: 200 }))])
         const third = yield* newFolder

@@ -26,7 +26,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AppTicket from "./AppTicket.js"
 import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
-import type { ApiError, FeishuError } from "./FeishuError.js"
+import type { FeishuApiError, FeishuError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
 import { isSame } from "./internal/isSame.js"
@@ -73,7 +73,7 @@ export interface Service {
    */
   readonly tenant: (tenantKey: string) => Effect.Effect<Token, AccessTokenError>
   /**
-   * Never hands out this token again: the platform has refused it (`ApiError` of kind `TokenInvalid`). A newer one, which
+   * Never hands out this token again: the platform has refused it (`FeishuApiError` of kind `TokenInvalid`). A newer one, which
    * somebody else may have got meanwhile, stays as it is.
    */
   readonly invalidate: (token: Token) => Effect.Effect<void>
@@ -190,8 +190,8 @@ const hold = (place: Place, held: Held | undefined) => {
   if (held !== undefined) renewAt(place, held.renewAt)
 }
 
-const isApiError = (kind: ApiError["kind"]) => (error: { readonly _tag: string }): error is ApiError =>
-  error._tag === "ApiError" && (error as ApiError).kind === kind
+const isApiError = (kind: FeishuApiError["kind"]) => (error: { readonly _tag: string }): error is FeishuApiError =>
+  error._tag === "FeishuApiError" && (error as FeishuApiError).kind === kind
 
 /** Of the app's secret, so that nothing that was got with another is taken for its own. */
 const hashOf = (appId: string, appSecret: Redacted.Redacted): Effect.Effect<string> =>
@@ -437,7 +437,7 @@ const makeWith = (
             Effect.gen(function*() {
               if (Cause.isInterruptedOnly(cause)) return
               const error = Option.getOrUndefined(Cause.failureOption(cause))
-              const isFeishuError = error?._tag === "ApiError" || error?._tag === "NetworkError"
+              const isFeishuError = error?._tag === "FeishuApiError" || error?._tag === "FeishuNetworkError"
               const asked = Duration.toMillis((isFeishuError ? askedWait(error) : undefined) ?? 0)
               const bound = Math.min(lastPause, firstPause * 2 ** place.failures)
               const pause = Math.max(asked, bound * (0.5 + (yield* Random.next) / 2))

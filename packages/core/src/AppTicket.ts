@@ -25,7 +25,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
-import type { ApiError, NetworkError } from "./FeishuError.js"
+import type { FeishuApiError, FeishuNetworkError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
 import { isSame } from "./internal/isSame.js"
@@ -48,18 +48,19 @@ import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.j
  * @since 0.1.0
  * @category calls
  */
-export const resend: Effect.Effect<void, NetworkError | ApiError, FeishuApp | HttpClient.HttpClient> = FeishuApp.pipe(
-  Effect.flatMap((app) =>
-    OpenApi.post({
-      name: "appTicketResend",
-      path: "/open-apis/auth/v3/app_ticket/resend",
-      body: { app_id: app.appId, app_secret: app.appSecret },
-      answer: Schema.Struct({})
-    })
-  ),
-  Effect.asVoid,
-  Effect.withSpan("AppTicket.resend")
-)
+export const resend: Effect.Effect<void, FeishuNetworkError | FeishuApiError, FeishuApp | HttpClient.HttpClient> =
+  FeishuApp.pipe(
+    Effect.flatMap((app) =>
+      OpenApi.post({
+        name: "appTicketResend",
+        path: "/open-apis/auth/v3/app_ticket/resend",
+        body: { app_id: app.appId, app_secret: app.appSecret },
+        answer: Schema.Struct({})
+      })
+    ),
+    Effect.asVoid,
+    Effect.withSpan("AppTicket.resend")
+  )
 
 /**
  * No ticket came in time.
@@ -99,7 +100,7 @@ export class TicketTimeout extends Schema.TaggedError<TicketTimeout>("@effect-fe
  * @since 0.1.0
  * @category errors
  */
-export type TicketError = TicketTimeout | NetworkError | ApiError | TicketStoreError
+export type TicketError = TicketTimeout | FeishuNetworkError | FeishuApiError | TicketStoreError
 
 /**
  * @since 0.1.0

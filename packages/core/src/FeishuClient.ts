@@ -36,7 +36,7 @@ import * as RetryPolicy from "./RetryPolicy.js"
  *   `idempotent`. Any other is not, unless the platform refused it before doing anything, or was never reached.
  *
  * It fails where no token can be had and where no answer comes. An answer that says no is an answer: `json` turns it into
- * an `ApiError`. What is neither JSON nor a failure, a file for one, is not read before you read it, and then has no time
+ * an `FeishuApiError`. What is neither JSON nor a failure, a file for one, is not read before you read it, and then has no time
  * limit. The response's `request` has the token in its headers.
  *
  * @since 0.1.0
@@ -84,7 +84,7 @@ const neverReached = (error: unknown): boolean => {
 
 /** Whether nothing has been done about the request, for certain. */
 const hasDoneNothing = (error: FeishuError): boolean =>
-  error._tag === "ApiError"
+  error._tag === "FeishuApiError"
     ? error.kind === "RateLimited"
     : error.status === 429 || (error.reason === "Connection" && error.status === undefined && neverReached(error.cause))
 
@@ -116,7 +116,7 @@ interface Seen {
   readonly error: FeishuError | undefined
 }
 
-const isRefused = ({ error }: Seen): boolean => error?._tag === "ApiError" && error.kind === "TokenInvalid"
+const isRefused = ({ error }: Seen): boolean => error?._tag === "FeishuApiError" && error.kind === "TokenInvalid"
 
 /** What is not to be tried again: a success, or a failure that is the caller's to deal with. */
 type Result<A> = Either.Either<A, AccessTokenError>
@@ -165,7 +165,7 @@ const look = (
       return { response: whole, error: undefined }
     }
     const opened = yield* Effect.either(Answer.open(target, { status, headers, body }))
-    const isOfNoConcern = Either.isRight(opened) || (opened.left._tag === "NetworkError" && status < 400)
+    const isOfNoConcern = Either.isRight(opened) || (opened.left._tag === "FeishuNetworkError" && status < 400)
     return { response: whole, error: isOfNoConcern ? undefined : opened.left }
   })
 
@@ -318,8 +318,8 @@ const misfit = (target: Answer.Target, answer: Answer.Answer, description: strin
   Answer.networkError(target, { reason: "Schema", description, answer })
 
 /**
- * The field `data` of an answer `{ code: 0, msg, data }`. Any other code is an `ApiError`; what is not such an answer is a
- * `NetworkError`, and so is, with the reason `Schema`, what does not fit the schema.
+ * The field `data` of an answer `{ code: 0, msg, data }`. Any other code is an `FeishuApiError`; what is not such an answer is a
+ * `FeishuNetworkError`, and so is, with the reason `Schema`, what does not fit the schema.
  *
  * @since 0.1.0
  * @category decoding

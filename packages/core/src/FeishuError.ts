@@ -1,5 +1,5 @@
 /**
- * Why a call to the platform failed: `NetworkError` when nothing usable came back, `ApiError` when the platform
+ * Why a call to the platform failed: `FeishuNetworkError` when nothing usable came back, `FeishuApiError` when the platform
  * answered and refused.
  *
  * @since 0.1.0
@@ -30,22 +30,24 @@ const networkAdvice = {
  * @since 0.1.0
  * @category errors
  */
-export class NetworkError extends Schema.TaggedError<NetworkError>("@effect-feishu/core/NetworkError")(
-  "NetworkError",
-  {
-    reason: Schema.Literal("Connection", "Timeout", "Unavailable", "InvalidResponse", "Schema"),
-    method: Schema.String,
-    url: Schema.String,
-    /** What was seen, in a few words. */
-    description: Schema.String,
-    /** The HTTP status, where an answer had begun. */
-    status: Schema.optional(Schema.Number),
-    /** How long the answer said to wait (header `x-ogw-ratelimit-reset`), even though its body was of no use. */
-    retryAfter: Schema.optional(Schema.DurationFromMillis),
-    /** The transport's own error: its names, messages and codes only, with the secrets masked. */
-    cause: Schema.optional(Schema.Defect)
-  }
-) {
+export class FeishuNetworkError
+  extends Schema.TaggedError<FeishuNetworkError>("@effect-feishu/core/FeishuNetworkError")(
+    "FeishuNetworkError",
+    {
+      reason: Schema.Literal("Connection", "Timeout", "Unavailable", "InvalidResponse", "Schema"),
+      method: Schema.String,
+      url: Schema.String,
+      /** What was seen, in a few words. */
+      description: Schema.String,
+      /** The HTTP status, where an answer had begun. */
+      status: Schema.optional(Schema.Number),
+      /** How long the answer said to wait (header `x-ogw-ratelimit-reset`), even though its body was of no use. */
+      retryAfter: Schema.optional(Schema.DurationFromMillis),
+      /** The transport's own error: its names, messages and codes only, with the secrets masked. */
+      cause: Schema.optional(Schema.Defect)
+    }
+  )
+{
   /**
    * What to do about it, in one sentence.
    *
@@ -91,7 +93,7 @@ export class NetworkError extends Schema.TaggedError<NetworkError>("@effect-feis
 }
 
 /** An `InvalidResponse` has a cause where the transport failed on the way, and none where a wrong answer came whole. */
-const brokeOff = (error: NetworkError): boolean => error.reason === "InvalidResponse" && error.cause !== undefined
+const brokeOff = (error: FeishuNetworkError): boolean => error.reason === "InvalidResponse" && error.cause !== undefined
 
 /**
  * A page that the platform points to.
@@ -104,7 +106,7 @@ export const HelpLink = Schema.Struct({
   description: Schema.optional(Schema.String)
 })
 
-const classify = (error: ApiError) =>
+const classify = (error: FeishuApiError) =>
   ErrorCode.classify({ code: error.code, status: error.status, toldToWait: askedWait(error) !== undefined })
 
 /**
@@ -115,24 +117,26 @@ const classify = (error: ApiError) =>
  * @since 0.1.0
  * @category errors
  */
-export class ApiError extends Schema.TaggedError<ApiError>("@effect-feishu/core/ApiError")("ApiError", {
-  /** The platform's error code; `ErrorCode.table` has the known ones. */
-  code: Schema.Int,
-  /** The platform's own words, empty where it gave none. */
-  msg: Schema.String,
-  /** The HTTP status: the platform refuses with 200, too. */
-  status: Schema.Number,
-  method: Schema.String,
-  url: Schema.String,
-  /** What to quote to the platform's support: `x-tt-logid`, else `x-request-id`, else `error.log_id` of the body. */
-  logId: Schema.optional(Schema.String),
-  /** How long to wait before the next try, from the header `x-ogw-ratelimit-reset` (seconds). */
-  retryAfter: Schema.optional(Schema.DurationFromMillis),
-  /** A page or a hint that the platform gives for finding the cause. */
-  troubleshooter: Schema.optional(Schema.String),
-  /** Pages that the platform points to. */
-  helps: Schema.optionalWith(Schema.Array(HelpLink), { default: () => [] })
-}) {
+export class FeishuApiError
+  extends Schema.TaggedError<FeishuApiError>("@effect-feishu/core/FeishuApiError")("FeishuApiError", {
+    /** The platform's error code; `ErrorCode.table` has the known ones. */
+    code: Schema.Int,
+    /** The platform's own words, empty where it gave none. */
+    msg: Schema.String,
+    /** The HTTP status: the platform refuses with 200, too. */
+    status: Schema.Number,
+    method: Schema.String,
+    url: Schema.String,
+    /** What to quote to the platform's support: `x-tt-logid`, else `x-request-id`, else `error.log_id` of the body. */
+    logId: Schema.optional(Schema.String),
+    /** How long to wait before the next try, from the header `x-ogw-ratelimit-reset` (seconds). */
+    retryAfter: Schema.optional(Schema.DurationFromMillis),
+    /** A page or a hint that the platform gives for finding the cause. */
+    troubleshooter: Schema.optional(Schema.String),
+    /** Pages that the platform points to. */
+    helps: Schema.optionalWith(Schema.Array(HelpLink), { default: () => [] })
+  })
+{
   /**
    * What the code means, as one of eleven kinds.
    *
@@ -189,7 +193,7 @@ export class ApiError extends Schema.TaggedError<ApiError>("@effect-feishu/core/
  * @since 0.1.0
  * @category errors
  */
-export type FeishuError = NetworkError | ApiError
+export type FeishuError = FeishuNetworkError | FeishuApiError
 
 /**
  * The two families as one schema, to send a failure to another process or to store it.
@@ -197,4 +201,7 @@ export type FeishuError = NetworkError | ApiError
  * @since 0.1.0
  * @category errors
  */
-export const FeishuError: Schema.Union<[typeof NetworkError, typeof ApiError]> = Schema.Union(NetworkError, ApiError)
+export const FeishuError: Schema.Union<[typeof FeishuNetworkError, typeof FeishuApiError]> = Schema.Union(
+  FeishuNetworkError,
+  FeishuApiError
+)

@@ -7,7 +7,7 @@
 import * as Metric from "effect/Metric"
 
 /**
- * Resends that have ended, by `outcome`: `success`, or the `reason` of a `NetworkError`, or the `kind` of an `ApiError`.
+ * Resends that have ended, by `outcome`: `success`, or the `reason` of a `FeishuNetworkError`, or the `kind` of an `FeishuApiError`.
  *
  * @since 0.1.0
  * @category metrics
@@ -62,7 +62,7 @@ export const refusals: Metric.Metric.Counter<number> = Metric.counter("feishu_re
 
 /**
  * Calls for an access token that have ended, by `token` (`app`, `tenant`) and `outcome`: `success`, the `reason` of a
- * `NetworkError`, the `kind` of an `ApiError`, `no ticket`, or `interrupted`.
+ * `FeishuNetworkError`, the `kind` of an `FeishuApiError`, `no ticket`, or `interrupted`.
  *
  * @since 0.1.0
  * @category metrics

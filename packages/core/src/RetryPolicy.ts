@@ -184,7 +184,7 @@ export const retry = <A, R>(
       number++
       return yield* attempt(number, isCutShort ? left : Duration.decode(policy.attemptTimeout)).pipe(
         Effect.mapError((error) => {
-          const saysLess = isCutShort && error._tag === "NetworkError" && error.reason === "Timeout"
+          const saysLess = isCutShort && error._tag === "FeishuNetworkError" && error.reason === "Timeout"
           lastError = saysLess && lastError !== undefined ? lastError : error
           return lastError
         })

@@ -76,7 +76,7 @@ export * as FeishuApp from "./FeishuApp.js"
 export * as FeishuClient from "./FeishuClient.js"
 
 /**
- * Why a call failed: `NetworkError` or `ApiError`.
+ * Why a call failed: `FeishuNetworkError` or `FeishuApiError`.
  *
  * @since 0.1.0
  */

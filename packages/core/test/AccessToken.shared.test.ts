@@ -410,8 +410,8 @@ describe("whoever gets a token for all", () => {
     }).pipe(test))
 
   it.effect.each<[string, Scripted.Step, object]>([
-    ["a refusal", Scripted.refused(11210), { _tag: "ApiError", code: 11210 }],
-    ["a broken connection", Scripted.dropped, { _tag: "NetworkError" }]
+    ["a refusal", Scripted.refused(11210), { _tag: "FeishuApiError", code: 11210 }],
+    ["a broken connection", Scripted.dropped, { _tag: "FeishuNetworkError" }]
   ])("and gets %s fails alone: each other gets its own answer", ([_, step, error]) =>
     Effect.gen(function*() {
       const { isFree, store } = yield* observed

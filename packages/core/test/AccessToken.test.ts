@@ -554,7 +554,7 @@ describe("a renewal that fails", () => {
           assert.isAtMost(pause, seconds(bound + 1), `pause ${index}`)
         }
         const error = yield* Effect.flip(AccessToken.tenant("a"))
-        assert.deepInclude(error, { _tag: "ApiError", code: 1500 })
+        assert.deepInclude(error, { _tag: "FeishuApiError", code: 1500 })
       }).pipe(Effect.provide(layer), Effect.withClock(clock))
     }))
 
@@ -649,7 +649,7 @@ describe("a renewal that fails", () => {
           times: 60,
           use: Effect.map(AccessToken.tenant("b"), (token) => assert.strictEqual(valueOf(token), "tenant-2"))
         })
-        assert.deepInclude(yield* Effect.flip(AccessToken.tenant("a")), { _tag: "ApiError", code: 10015 })
+        assert.deepInclude(yield* Effect.flip(AccessToken.tenant("a")), { _tag: "FeishuApiError", code: 10015 })
         assert.strictEqual(tenant.seen.length, 2)
       }).pipe(Effect.provide(layer), Effect.withClock(clock))
     }))
@@ -661,7 +661,7 @@ describe("an answer", () => {
       const { layer } = scripted({ ...(app && { app: [app] }), ...(tenant && { tenant: [tenant] }) })
       return Effect.gen(function*() {
         const error = yield* Effect.flip(AccessToken.tenant("a"))
-        assert.deepInclude(error, { _tag: "NetworkError", reason: "InvalidResponse" })
+        assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "InvalidResponse" })
         assert.notInclude(everything(error), "very-secret")
         assert.deepInclude(yield* Effect.flip(AccessToken.tenant("a")), { reason: "InvalidResponse" }, "not kept")
       }).pipe(Effect.provide(layer))
@@ -724,7 +724,7 @@ describe("a failure", () => {
       const errors = yield* inTime(
         Effect.all(Effect.replicate(Effect.flip(AccessToken.tenant("a")), 100), unbounded)
       )
-      assert.isTrue(errors.every((error) => error._tag === "ApiError" && error.code === 1500))
+      assert.isTrue(errors.every((error) => error._tag === "FeishuApiError" && error.code === 1500))
       assert.strictEqual(tenant.seen.length, 1)
     }).pipe(Effect.provide(layer))
   })
@@ -761,7 +761,7 @@ describe("a tenant that has not installed the app", () => {
       const [known, stranger] = yield* inTime(
         Effect.all([AccessToken.tenant("tenant_1"), Effect.flip(AccessToken.tenant("stranger"))], unbounded)
       )
-      assert.deepInclude(stranger, { _tag: "ApiError", code: 11210, kind: "AppState" })
+      assert.deepInclude(stranger, { _tag: "FeishuApiError", code: 11210, kind: "AppState" })
       assert.strictEqual(valueOf(yield* AccessToken.tenant("tenant_1")), valueOf(known))
       yield* Effect.flip(AccessToken.tenant("stranger"))
       assert.deepStrictEqual(yield* counts, { resend: 1, app: 1, tenant: 3 })
@@ -823,7 +823,7 @@ describe("a ticket that the platform refuses", () => {
       yield* setFaults([Fault.next(100, refusal, { only: paths.app })])
       yield* TestClock.adjust("1 minute")
       const error = yield* inTime(Effect.flip(AccessToken.app))
-      assert.deepInclude(error, { _tag: "ApiError", code: 10012 })
+      assert.deepInclude(error, { _tag: "FeishuApiError", code: 10012 })
       assert.deepStrictEqual(yield* codes, [["app", 10012], ["resend", 0], ["app", 10012]])
     }).pipe(Effect.provide(loop())))
 
@@ -891,7 +891,7 @@ describe("an app token that the platform refuses", () => {
   it.effect.each([99991664, 20014])("with code %i twice fails the call", (code) => {
     const { app, layer, tenant } = scripted({ tenant: [Scripted.refused(code)] })
     return Effect.gen(function*() {
-      assert.deepInclude(yield* Effect.flip(AccessToken.tenant("a")), { _tag: "ApiError", code })
+      assert.deepInclude(yield* Effect.flip(AccessToken.tenant("a")), { _tag: "FeishuApiError", code })
       assert.strictEqual(tenant.seen.length, 2)
       assert.strictEqual(app.seen.length, 2)
     }).pipe(Effect.provide(layer))

@@ -193,7 +193,7 @@ describe("the claim on a resend", () => {
       const { get } = yield* start({ store, step: Scripted.after("100 seconds", Scripted.dropped), retryPolicy: slow })
       const fiber = yield* Effect.fork(Effect.flip(get))
       yield* pass("100 seconds")
-      assert.strictEqual((yield* Fiber.join(fiber))._tag, "NetworkError")
+      assert.strictEqual((yield* Fiber.join(fiber))._tag, "FeishuNetworkError")
       const { hold } = counts
       assert.strictEqual(Duration.toSeconds(yield* leftOf(store)), 60)
       yield* pass("59 seconds")

@@ -150,7 +150,7 @@ describe("get", () => {
       }
       assert.strictEqual(script.seen.length, 19, "it tries again each time")
       const error = yield* Effect.flip(AppTicket.get)
-      assert.deepInclude(error, { _tag: "ApiError", code: 10014 })
+      assert.deepInclude(error, { _tag: "FeishuApiError", code: 10014 })
     }).pipe(Effect.provide(layer()))
   })
 
@@ -203,7 +203,7 @@ describe("get", () => {
       yield* putTicket("old", 0)
       yield* AppTicket.get
       yield* TestClock.adjust("176 minutes")
-      assert.strictEqual((yield* Effect.flip(AppTicket.get))._tag, "ApiError")
+      assert.strictEqual((yield* Effect.flip(AppTicket.get))._tag, "FeishuApiError")
     }).pipe(Effect.provide(layer({ freshFor: "1 day" })))
   })
 
@@ -338,7 +338,7 @@ describe("a resend that fails", () => {
       const errors = yield* Effect.all(Effect.replicate(Effect.flip(AppTicket.get), 1000), {
         concurrency: "unbounded"
       })
-      assert.isTrue(errors.every((error) => error._tag === "ApiError" && error.code === 10014))
+      assert.isTrue(errors.every((error) => error._tag === "FeishuApiError" && error.code === 10014))
       assert.strictEqual(script.seen.length, 1)
       const later = yield* Effect.fork(AppTicket.get)
       yield* TestClock.adjust(59_999)
@@ -356,7 +356,7 @@ describe("a resend that fails", () => {
       const error = yield* Effect.flip(
         Effect.provideService(AppTicket.get, RetryPolicy.RetryPolicy, RetryPolicy.make())
       )
-      assert.strictEqual(error._tag, "NetworkError")
+      assert.strictEqual(error._tag, "FeishuNetworkError")
       assert.strictEqual(script.seen.length, 1)
     }).pipe(Effect.provide(
       layer().pipe(Layer.provide(Layer.succeed(RetryPolicy.RetryPolicy, RetryPolicy.none)))
@@ -367,7 +367,7 @@ describe("a resend that fails", () => {
     const { layer, script } = scripted(Scripted.rateLimited(600), Scripted.ok)
     return Effect.gen(function*() {
       const error = yield* Effect.flip(AppTicket.get)
-      assert.deepInclude(error, { _tag: "ApiError", kind: "RateLimited" })
+      assert.deepInclude(error, { _tag: "FeishuApiError", kind: "RateLimited" })
       const patient = yield* Effect.fork(AppTicket.get)
       yield* TestClock.adjust(599_999)
       assert.strictEqual(script.seen.length, 1)

@@ -8,7 +8,7 @@ import { describe, expectTypeOf, it } from "@effect/vitest"
 import { Effect, Redacted, Schedule } from "effect"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuApp from "../src/FeishuApp.js"
-import type { ApiError, FeishuError, NetworkError } from "../src/FeishuError.js"
+import type { FeishuApiError, FeishuError, FeishuNetworkError } from "../src/FeishuError.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 
 const app = FeishuApp.layer({ appId: "cli_a", appSecret: Redacted.make("a secret") })
@@ -16,7 +16,7 @@ const app = FeishuApp.layer({ appId: "cli_a", appSecret: Redacted.make("a secret
 describe("AppTicket.resend, its type", () => {
   it("fails with exactly the two families and needs exactly the app and a client", () => {
     expectTypeOf(AppTicket.resend).toEqualTypeOf<
-      Effect.Effect<void, NetworkError | ApiError, FeishuApp.FeishuApp | HttpClient.HttpClient>
+      Effect.Effect<void, FeishuNetworkError | FeishuApiError, FeishuApp.FeishuApp | HttpClient.HttpClient>
     >()
   })
 
@@ -33,8 +33,8 @@ describe("AppTicket.resend, its type", () => {
 
   it("has no error left once both families are handled", () => {
     const handled = Effect.catchTags(AppTicket.resend, {
-      NetworkError: () => Effect.void,
-      ApiError: () => Effect.void
+      FeishuNetworkError: () => Effect.void,
+      FeishuApiError: () => Effect.void
     })
     expectTypeOf<Effect.Effect.Error<typeof handled>>().toEqualTypeOf<never>()
   })

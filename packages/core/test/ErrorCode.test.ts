@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, FastCheck } from "effect"
 import * as ErrorCode from "../src/ErrorCode.js"
-import { ApiError } from "../src/FeishuError.js"
+import { FeishuApiError } from "../src/FeishuError.js"
 
 /** PROTOCOL: the codes that matter here, with what to do about each. */
 const rows: ReadonlyArray<readonly [code: number, kind: ErrorCode.ErrorCode["kind"], retryable: boolean]> = [
@@ -47,7 +47,7 @@ const rows: ReadonlyArray<readonly [code: number, kind: ErrorCode.ErrorCode["kin
 ]
 
 const refusal = (code: number, status: number) =>
-  new ApiError({ code, status, msg: "", method: "POST", url: "https://open.feishu.cn/x" })
+  new FeishuApiError({ code, status, msg: "", method: "POST", url: "https://open.feishu.cn/x" })
 
 describe("ErrorCode", () => {
   it("has exactly the documented codes", () => {

@@ -38,7 +38,7 @@ import * as AppTicket from "../src/AppTicket.js"
 import * as ErrorCode from "../src/ErrorCode.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import * as FeishuClient from "../src/FeishuClient.js"
-import { ApiError, type FeishuError, NetworkError } from "../src/FeishuError.js"
+import { FeishuApiError, type FeishuError, FeishuNetworkError } from "../src/FeishuError.js"
 import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import { listen } from "./listen.js"
@@ -157,7 +157,7 @@ const opened = <A, I>(step: Scripted.Step, schema: Schema.Schema<A, I>) =>
 const codeOf = (exit: Exit.Exit<HttpClientResponse.HttpClientResponse, unknown>) =>
   Effect.map(
     Effect.flip(FeishuClient.json(Schema.Unknown)(successOf(exit))),
-    (error) => error._tag === "ApiError" ? error.code : error.reason
+    (error) => error._tag === "FeishuApiError" ? error.code : error.reason
   )
 
 const User = Schema.Struct({ name: Schema.String, age: Schema.Number })
@@ -283,7 +283,7 @@ describe("FeishuClient.json", () => {
     }))
 
   it.effect.each([200, 400, 403, 500])(
-    "gives an ApiError for another code, with HTTP %i",
+    "gives an FeishuApiError for another code, with HTTP %i",
     (status) =>
       Effect.gen(function*() {
         const step = Scripted.json({ code: 99992402, msg: "field validation failed", data: user }, {
@@ -291,7 +291,7 @@ describe("FeishuClient.json", () => {
           headers: { "x-tt-logid": "log 1" }
         })
         const error = failureOf(yield* opened(step, User))
-        assert.instanceOf(error, ApiError)
+        assert.instanceOf(error, FeishuApiError)
         assert.deepInclude(error, {
           code: 99992402,
           msg: "field validation failed",
@@ -308,7 +308,7 @@ describe("FeishuClient.json", () => {
     Effect.gen(function*() {
       for (const status of [429, 400]) {
         assert.deepInclude(failureOf(yield* opened(Scripted.rateLimited(52, status), User)), {
-          _tag: "ApiError",
+          _tag: "FeishuApiError",
           status,
           retryAfter: Duration.seconds(52)
         })
@@ -330,7 +330,7 @@ describe("FeishuClient.json", () => {
         headers: { "content-type": "text/plain" }
       })
       assert.deepInclude(failureOf(yield* settle(opened(stalled, Schema.Unknown))), {
-        _tag: "NetworkError",
+        _tag: "FeishuNetworkError",
         reason: "Timeout"
       })
     }))
@@ -338,7 +338,7 @@ describe("FeishuClient.json", () => {
   it.effect("says that data is missing where it is", () =>
     Effect.gen(function*() {
       assert.deepInclude(failureOf(yield* opened(Scripted.ok, User)), {
-        _tag: "NetworkError",
+        _tag: "FeishuNetworkError",
         reason: "Schema",
         description: "the answer has missing \"data\""
       })
@@ -349,7 +349,7 @@ describe("FeishuClient.json", () => {
       const step = Scripted.json({ code: 0, data: { items: [{ name: ["private-1"] }, { age: "private-2" }] } })
       const error = failureOf(yield* opened(step, Schema.Struct({ items: Schema.Array(User) })))
       assert.deepInclude(error, {
-        _tag: "NetworkError",
+        _tag: "FeishuNetworkError",
         reason: "Schema",
         status: 200,
         description: "the answer has unexpected \"data.items.0.name\", missing \"data.items.0.age\", "
@@ -358,7 +358,7 @@ describe("FeishuClient.json", () => {
       assert.notInclude(inspect(error, { depth: 20 }) + JSON.stringify(error), "private")
     }))
 
-  it.effect.each<[string, NetworkError["reason"], Scripted.Step]>([
+  it.effect.each<[string, FeishuNetworkError["reason"], Scripted.Step]>([
     ["HTML with 200", "InvalidResponse", Scripted.answer("<html>", { headers: { "content-type": "text/html" } })],
     ["HTML with 404", "InvalidResponse", Scripted.answer("<html>", { status: 404 })],
     [
@@ -401,7 +401,7 @@ describe("FeishuClient.json", () => {
   ])("%s is %s", ([_, reason, step]) =>
     Effect.gen(function*() {
       const error = failureOf(yield* opened(step, Schema.Unknown))
-      assert.instanceOf(error, NetworkError)
+      assert.instanceOf(error, FeishuNetworkError)
       assert.deepInclude(error, { reason, method: "POST", url })
     }))
 
@@ -557,7 +557,13 @@ describe("FeishuClient, a token that the platform refuses", () => {
   it.effect("gives the token's own failure where no other can be had, without a retry", () =>
     Effect.gen(function*() {
       const tokens = makeTokens()
-      const failure = new NetworkError({ reason: "Unavailable", method: "POST", url: "", description: "", status: 502 })
+      const failure = new FeishuNetworkError({
+        reason: "Unavailable",
+        method: "POST",
+        url: "",
+        description: "",
+        status: 502
+      })
       let calls = 0
       const failing = {
         ...tokens,
@@ -678,14 +684,14 @@ describe("FeishuClient over the emulator", () => {
       assert.deepStrictEqual((yield* calls(appTokenPath)).map(({ code }) => code), [0, 0])
     }).pipe(Effect.provide(EmulatorTest.layerToken())))
 
-  it.effect("a tenant that has not installed the app is the token's ApiError, asked for once", () =>
+  it.effect("a tenant that has not installed the app is the token's FeishuApiError, asked for once", () =>
     Effect.gen(function*() {
       const stranger = yield* FeishuClient.forTenant("tenant_2")
       for (const policy of [RetryPolicy.make(), Schedule.recurs(3)]) {
         const error = yield* settle(
           stranger.get(path).pipe(Effect.flip, Effect.provideService(RetryPolicy.RetryPolicy, policy))
         )
-        assert.deepInclude(error, { _tag: "ApiError", code: 11210, method: "POST" })
+        assert.deepInclude(error, { _tag: "FeishuApiError", code: 11210, method: "POST" })
       }
       assert.deepStrictEqual((yield* calls(tokenPath)).map(({ code }) => code), [11210, 11210])
       assert.deepStrictEqual(yield* calls(path), [])
@@ -932,9 +938,19 @@ describe("FeishuClient, a failure", () => {
       assert.strictEqual(yield* successOf(page.exit).text, "<html>")
       assert.strictEqual(page.at.length, 6)
       const unanswered = yield* play(get, [Scripted.refused(1500), Scripted.dropped])
-      assert.deepInclude(failureOf(unanswered.exit), { _tag: "NetworkError", reason: "Connection", method: "GET", url })
+      assert.deepInclude(failureOf(unanswered.exit), {
+        _tag: "FeishuNetworkError",
+        reason: "Connection",
+        method: "GET",
+        url
+      })
       const once = yield* play(post, [Scripted.dropped])
-      assert.deepInclude(failureOf(once.exit), { _tag: "NetworkError", reason: "Connection", method: "POST", url })
+      assert.deepInclude(failureOf(once.exit), {
+        _tag: "FeishuNetworkError",
+        reason: "Connection",
+        method: "POST",
+        url
+      })
     }))
 
   it.effect("by an answer that says more is given before a last attempt that was cut short", () =>
@@ -1395,7 +1411,7 @@ describe("FeishuClient, the token", () => {
           Scripted.json({ code: 99992402, msg: "bad t-secret-2" })
         ], (client) => Effect.flatMap(client.execute(get), FeishuClient.json(User)))
       )
-      assert.deepInclude(failureOf(exit), { _tag: "ApiError", msg: "bad <redacted>" })
+      assert.deepInclude(failureOf(exit), { _tag: "FeishuApiError", msg: "bad <redacted>" })
     }))
 })
 
@@ -1553,7 +1569,7 @@ for (const [name, http] of clients) {
           ),
           () => Effect.sync(() => void server.close().closeAllConnections())
         )
-        assert.deepInclude(failureOf(yield* Fiber.join(fiber)), { _tag: "ApiError", code: 1500 })
+        assert.deepInclude(failureOf(yield* Fiber.join(fiber)), { _tag: "FeishuApiError", code: 1500 })
         assert.deepStrictEqual(arrived, ["POST"])
       }))
 

@@ -4,14 +4,14 @@ import * as FeishuError from "../src/FeishuError.js"
 
 const request = { method: "POST", url: "https://open.feishu.cn/open-apis/auth/v3/app_ticket/resend" }
 
-const networkError = (reason: FeishuError.NetworkError["reason"], status?: number) =>
-  new FeishuError.NetworkError({ ...request, reason, status, description: "what was seen" })
+const networkError = (reason: FeishuError.FeishuNetworkError["reason"], status?: number) =>
+  new FeishuError.FeishuNetworkError({ ...request, reason, status, description: "what was seen" })
 
-describe("NetworkError", () => {
+describe("FeishuNetworkError", () => {
   it("is an Error with a message that says what was seen and what to do", () => {
     const error = networkError("Unavailable", 502)
     assert.instanceOf(error, Error)
-    assert.strictEqual(error.name, "NetworkError")
+    assert.strictEqual(error.name, "FeishuNetworkError")
     assert.strictEqual(
       error.message,
       "POST https://open.feishu.cn/open-apis/auth/v3/app_ticket/resend: what was seen (Unavailable, HTTP 502). "
@@ -37,17 +37,17 @@ describe("NetworkError", () => {
 
   it("an answer that broke off, or that asks to wait, is retried whatever its status", () => {
     const invalid = { ...request, reason: "InvalidResponse", status: 400, description: "" } as const
-    const brokeOff = new FeishuError.NetworkError({ ...invalid, cause: new Error("terminated") })
+    const brokeOff = new FeishuError.FeishuNetworkError({ ...invalid, cause: new Error("terminated") })
     assert.isTrue(brokeOff.isRetryable)
     assert.include(brokeOff.message, "Check the network")
-    assert.isTrue(new FeishuError.NetworkError({ ...invalid, retryAfter: Duration.seconds(1) }).isRetryable)
-    assert.isFalse(new FeishuError.NetworkError({ ...invalid, retryAfter: Duration.zero }).isRetryable)
+    assert.isTrue(new FeishuError.FeishuNetworkError({ ...invalid, retryAfter: Duration.seconds(1) }).isRetryable)
+    assert.isFalse(new FeishuError.FeishuNetworkError({ ...invalid, retryAfter: Duration.zero }).isRetryable)
   })
 })
 
-describe("ApiError", () => {
+describe("FeishuApiError", () => {
   it("is an Error with a message that says what was refused, the log id, and what to do", () => {
-    const error = new FeishuError.ApiError({
+    const error = new FeishuError.FeishuApiError({
       ...request,
       code: 99991400,
       msg: "request trigger frequency limit",
@@ -68,7 +68,7 @@ describe("ApiError", () => {
   })
 
   it("needs no more than a refusal has at least", () => {
-    const error = new FeishuError.ApiError({ ...request, code: 4, msg: "", status: 200 })
+    const error = new FeishuError.FeishuApiError({ ...request, code: 4, msg: "", status: 200 })
     assert.deepStrictEqual(error.helps, [])
     assert.include(error.message, "refused with code 4 (Unknown, HTTP 200). Look the code up")
   })
@@ -77,15 +77,17 @@ describe("ApiError", () => {
 describe("FeishuError", () => {
   it("has one line for a message, whatever the platform says, and keeps its words", () => {
     const msg = `\u001b[2J\n${"x".repeat(100_000)}`
-    const error = new FeishuError.ApiError({ ...request, code: 4, msg, status: 200 })
+    const error = new FeishuError.FeishuApiError({ ...request, code: 4, msg, status: 200 })
     assert.isBelow(error.message.length, 1000)
     assert.notMatch(error.message, /\p{Cc}/u)
     assert.strictEqual(error.msg, msg)
   })
 
   it("shows in JSON what one branches on", () => {
-    const json = JSON.parse(JSON.stringify(new FeishuError.ApiError({ ...request, code: 10016, msg: "", status: 200 })))
-    assert.deepInclude(json, { _tag: "ApiError", code: 10016, kind: "NotStoreApp", isRetryable: false })
+    const json = JSON.parse(
+      JSON.stringify(new FeishuError.FeishuApiError({ ...request, code: 10016, msg: "", status: 200 }))
+    )
+    assert.deepInclude(json, { _tag: "FeishuApiError", code: 10016, kind: "NotStoreApp", isRetryable: false })
     assert.include(json.message, "refused with code 10016")
     assert.deepInclude(JSON.parse(JSON.stringify(networkError("Timeout"))), { reason: "Timeout", isRetryable: true })
   })
@@ -94,7 +96,7 @@ describe("FeishuError", () => {
   const retryAfter = FastCheck.option(FastCheck.nat(), { nil: undefined })
     .map((millis) => millis === undefined ? undefined : Duration.millis(millis))
   const networkErrors = FastCheck.record({
-    reason: FastCheck.constantFrom<FeishuError.NetworkError["reason"][]>(
+    reason: FastCheck.constantFrom<FeishuError.FeishuNetworkError["reason"][]>(
       "Connection",
       "Timeout",
       "Unavailable",
@@ -105,7 +107,7 @@ describe("FeishuError", () => {
     description: text,
     status: FastCheck.option(FastCheck.nat(), { nil: undefined }),
     retryAfter
-  }).map((fields) => new FeishuError.NetworkError(fields))
+  }).map((fields) => new FeishuError.FeishuNetworkError(fields))
   const apiErrors = FastCheck.record({
     code: FastCheck.integer(),
     msg: text,
@@ -115,7 +117,7 @@ describe("FeishuError", () => {
     logId: FastCheck.option(text, { nil: undefined }),
     retryAfter,
     helps: FastCheck.array(FastCheck.record({ url: text, description: text }))
-  }).map((fields) => new FeishuError.ApiError(fields))
+  }).map((fields) => new FeishuError.FeishuApiError(fields))
 
   it.effect.prop(
     "survives the way through JSON",

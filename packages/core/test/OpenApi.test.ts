@@ -25,13 +25,14 @@ const failure = (step: Scripted.Step, answer: Schema.Schema.AnyNoContext = Schem
 const networkError = (step: Scripted.Step, answer?: Schema.Schema.AnyNoContext) =>
   Effect.map(
     failure(step, answer),
-    (error) => error instanceof FeishuError.NetworkError ? error : assert.fail(`not a NetworkError: ${error}`)
+    (error) =>
+      error instanceof FeishuError.FeishuNetworkError ? error : assert.fail(`not a FeishuNetworkError: ${error}`)
   )
 
 const apiError = (step: Scripted.Step) =>
   Effect.map(
     failure(step),
-    (error) => error instanceof FeishuError.ApiError ? error : assert.fail(`not an ApiError: ${error}`)
+    (error) => error instanceof FeishuError.FeishuApiError ? error : assert.fail(`not an FeishuApiError: ${error}`)
   )
 
 describe("OpenApi, the request", () => {
@@ -95,7 +96,7 @@ describe("OpenApi, an answer", () => {
 
 describe("OpenApi, a refusal", () => {
   it.effect.each([200, 400, 401, 403, 404, 429, 500, 503])(
-    "is an ApiError with HTTP status %i",
+    "is an FeishuApiError with HTTP status %i",
     (status) =>
       Effect.gen(function*() {
         const error = yield* apiError(Scripted.refused(10015, { status }))
@@ -171,12 +172,12 @@ describe("OpenApi, a refusal", () => {
         ]),
         Effect.flip
       )
-      assert.deepInclude(error, { _tag: "ApiError", code: 10015, status: 400 })
+      assert.deepInclude(error, { _tag: "FeishuApiError", code: 10015, status: 400 })
     }))
 })
 
 describe("OpenApi, no usable answer", () => {
-  it.effect.each<[string, FeishuError.NetworkError["reason"], number, Scripted.Step]>([
+  it.effect.each<[string, FeishuError.FeishuNetworkError["reason"], number, Scripted.Step]>([
     ["HTML with 502", "Unavailable", 502, Scripted.answer("<html>", { status: 502 })],
     ["nothing with 500", "Unavailable", 500, Scripted.answer(null, { status: 500 })],
     ["foreign JSON with 503", "Unavailable", 503, Scripted.json({ error: "…" }, { status: 503 })],
@@ -364,7 +365,7 @@ describe("OpenApi, its spans", () => {
       yield* Fiber.join(fiber)
       const [span] = spans
       if (span?.status._tag !== "Ended" || Exit.isSuccess(span.status.exit)) return assert.fail("not a failure")
-      assert.deepInclude(Cause.squash(span.status.exit.cause), { _tag: "NetworkError", reason: "Timeout" })
+      assert.deepInclude(Cause.squash(span.status.exit.cause), { _tag: "FeishuNetworkError", reason: "Timeout" })
     }))
 
   it.effect("one for each attempt, with app id, attempt, code and log id", () =>

@@ -55,7 +55,7 @@ describe("RetryPolicy, the default", () => {
     Effect.gen(function*() {
       const run = yield* play([Scripted.dropped], { random: 1 })
       assert.deepStrictEqual(run.attempts, [0, 200, 600, 1400, 3000, 6200])
-      assert.deepInclude(failure(run.exit), { _tag: "NetworkError", reason: "Connection" })
+      assert.deepInclude(failure(run.exit), { _tag: "FeishuNetworkError", reason: "Connection" })
 
       assert.deepStrictEqual((yield* play([Scripted.dropped], { random: 0.5 })).attempts, [
         0,
@@ -85,14 +85,14 @@ describe("RetryPolicy, the default", () => {
     Effect.gen(function*() {
       const long = yield* play([Scripted.rateLimited(30)])
       assert.deepStrictEqual([long.attempts, long.total], [[0], 0])
-      assert.deepInclude(failure(long.exit), { _tag: "ApiError", code: 99991400 })
+      assert.deepInclude(failure(long.exit), { _tag: "FeishuApiError", code: 99991400 })
 
       const fits = yield* play([Scripted.rateLimited(29.999), Scripted.ok])
       assert.deepStrictEqual(fits.attempts, [0, 29_999])
 
       const later = yield* play([Scripted.after("5 seconds", Scripted.rateLimited(20)), Scripted.rateLimited(5)])
       assert.deepStrictEqual([later.attempts, later.total], [[0, 25_000], 25_000])
-      assert.deepInclude(failure(later.exit), { _tag: "ApiError", code: 99991400 })
+      assert.deepInclude(failure(later.exit), { _tag: "FeishuApiError", code: 99991400 })
     }))
 
   it.effect("backs off where the platform asks for a wait of zero, or for one that is not a number", () =>
@@ -108,7 +108,7 @@ describe("RetryPolicy, the default", () => {
       assert.deepStrictEqual(run.attempts, [0, 10_200, 20_600])
       assert.strictEqual(run.total, 30_000)
       const error = failure(run.exit)
-      assert.deepInclude(error, { _tag: "NetworkError", reason: "Timeout" })
+      assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "Timeout" })
       // The third attempt had only 9.4 s: the error before it says more.
       assert.include(error.message, "no complete answer within 10s (Timeout)")
     }))
@@ -117,7 +117,7 @@ describe("RetryPolicy, the default", () => {
     Effect.gen(function*() {
       const run = yield* play([Scripted.rateLimited(29), Scripted.hang])
       assert.deepStrictEqual([run.attempts, run.total], [[0, 29_000], 30_000])
-      assert.deepInclude(failure(run.exit), { _tag: "ApiError", code: 99991400 })
+      assert.deepInclude(failure(run.exit), { _tag: "FeishuApiError", code: 99991400 })
 
       const first = yield* play([Scripted.hang], { policy: RetryPolicy.make({ totalTimeout: "1 second" }) })
       assert.strictEqual(first.total, 1000)
@@ -161,7 +161,7 @@ describe("RetryPolicy, the default", () => {
       for (const millis of [3_600_000, -3_600_000]) {
         const run = yield* play([jump(millis, Scripted.dropped), Scripted.hang]).pipe(Effect.withClock(set))
         correction = 0
-        assert.strictEqual(failure(run.exit)._tag, "NetworkError")
+        assert.strictEqual(failure(run.exit)._tag, "FeishuNetworkError")
         assert.strictEqual(run.attempts.length, 4)
       }
     }))
@@ -174,7 +174,7 @@ describe("RetryPolicy, the default", () => {
       })
       const run = yield* play([Scripted.answer(endless)], { policy: RetryPolicy.none })
       assert.strictEqual(run.total, 10_000)
-      assert.deepInclude(failure(run.exit), { _tag: "NetworkError", reason: "Timeout" })
+      assert.deepInclude(failure(run.exit), { _tag: "FeishuNetworkError", reason: "Timeout" })
     }))
 
   it.effect.each<[string, Scripted.Step]>([
@@ -211,7 +211,7 @@ describe("RetryPolicy, in its place", () => {
     Effect.gen(function*() {
       const run = yield* play([Scripted.dropped], { policy: RetryPolicy.none })
       assert.deepStrictEqual([run.attempts, run.total], [[0], 0])
-      assert.deepInclude(failure(run.exit), { _tag: "NetworkError", reason: "Connection" })
+      assert.deepInclude(failure(run.exit), { _tag: "FeishuNetworkError", reason: "Connection" })
     }))
 
   it.effect("make: each of its numbers", () =>
@@ -440,7 +440,7 @@ describe("RetryPolicy, any sequence of outcomes", () => {
           onSuccess: () => "success",
           onFailure: () => {
             const error = failure(run.exit)
-            return error._tag === "NetworkError" ? error.reason : error.code === 10015 ? "refusal" : "rate limit"
+            return error._tag === "FeishuNetworkError" ? error.reason : error.code === 10015 ? "refusal" : "rate limit"
           }
         })
         assert.deepStrictEqual(
@@ -459,7 +459,12 @@ describe("RetryPolicy, any sequence of outcomes", () => {
     ([seed]) =>
       Effect.gen(function*() {
         const driver = yield* Schedule.driver(RetryPolicy.schedule({ retries: 8, maxDelay: "3 seconds" }))
-        const error = new FeishuError.NetworkError({ reason: "Timeout", method: "POST", url: "", description: "" })
+        const error = new FeishuError.FeishuNetworkError({
+          reason: "Timeout",
+          method: "POST",
+          url: "",
+          description: ""
+        })
         for (const bound of [200, 400, 800, 1600, 3000, 3000, 3000, 3000]) {
           const start = yield* Clock.currentTimeMillis
           const fiber = yield* Effect.fork(Effect.zipRight(driver.next(error), Clock.currentTimeMillis))

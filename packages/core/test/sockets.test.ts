@@ -8,7 +8,7 @@ import * as Http from "node:http"
 import * as Net from "node:net"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuApp from "../src/FeishuApp.js"
-import type { ApiError, NetworkError } from "../src/FeishuError.js"
+import type { FeishuApiError, FeishuNetworkError } from "../src/FeishuError.js"
 import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import { listen } from "./listen.js"
@@ -67,7 +67,7 @@ for (const [name, client] of clients) {
       return { exit, exchanges: (yield* calls).slice(before) }
     })
 
-  const failure = (exit: Exit.Exit<void, NetworkError | ApiError | FeishuApp.FeishuAppError>) =>
+  const failure = (exit: Exit.Exit<void, FeishuNetworkError | FeishuApiError | FeishuApp.FeishuAppError>) =>
     Exit.isFailure(exit) && exit.cause._tag === "Fail" ? exit.cause.error : assert.fail(`not a failure: ${exit}`)
 
   describe(`resend over ${name}`, () => {
@@ -107,7 +107,7 @@ for (const [name, client] of clients) {
           assert.isBelow(waited, 3000)
         }))
 
-      it.effect.each<[string, Partial<FeishuApp.Options>, number, ApiError["kind"]]>([
+      it.effect.each<[string, Partial<FeishuApp.Options>, number, FeishuApiError["kind"]]>([
         ["a wrong secret", { appSecret: Redacted.make("another") }, 10015, "Credentials"],
         ["an app that does not exist", { appId: "cli_none" }, 10015, "Credentials"],
         ["a disabled app", { appId: "cli_disabled" }, 10014, "AppState"],
@@ -118,8 +118,8 @@ for (const [name, client] of clients) {
           yield* emulator.setFaults([])
           const before = (yield* calls).length
           const error = yield* Effect.flip(resend(options))
-          assert.deepInclude(error, { _tag: "ApiError", code })
-          if (error._tag !== "ApiError") return
+          assert.deepInclude(error, { _tag: "FeishuApiError", code })
+          if (error._tag !== "FeishuApiError") return
           assert.strictEqual(error.kind, kind)
           assert.match(error.logId ?? "", /^\d{14}[0-9A-F]{20}$/)
           assert.strictEqual((yield* calls).length - before, 1)
@@ -135,13 +135,13 @@ for (const [name, client] of clients) {
             const { exchanges, exit } = yield* against([
               Fault.Answer({ status, headers: { location: `${elsewhere.baseUrl}/elsewhere` }, body: "" })
             ])
-            assert.deepInclude(failure(exit), { _tag: "NetworkError", reason: "InvalidResponse", status })
+            assert.deepInclude(failure(exit), { _tag: "FeishuNetworkError", reason: "InvalidResponse", status })
             assert.strictEqual(exchanges.length, 1)
             assert.deepStrictEqual(yield* elsewhere.journal, [])
           }).pipe(Effect.scoped)
       )
 
-      it.effect.each<[string, Fault.Fault, NetworkError["reason"]]>([
+      it.effect.each<[string, Fault.Fault, FeishuNetworkError["reason"]]>([
         ["no connection is kept", Fault.Drop(), "Connection"],
         ["no answer is whole", Fault.Cut(), "InvalidResponse"],
         ["no answer comes", Fault.Delay({ duration: Duration.infinity }), "Timeout"],
@@ -157,7 +157,7 @@ for (const [name, client] of clients) {
             Array.from({ length: 6 }, () => fault),
             reason === "Timeout" ? impatient("300 millis") : policy
           )
-          assert.deepInclude(failure(exit), { _tag: "NetworkError", reason })
+          assert.deepInclude(failure(exit), { _tag: "FeishuNetworkError", reason })
           assert.strictEqual(exchanges.length, 6)
         }))
     })
@@ -169,11 +169,11 @@ for (const [name, client] of clients) {
           Effect.scoped
         )
         const error = yield* Effect.flip(once(baseUrl))
-        assert.deepInclude(error, { _tag: "NetworkError", reason: "Connection" })
+        assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "Connection" })
         assert.include(error.message, "ECONNREFUSED")
       }))
 
-    it.scopedLive.each<[string, (socket: Net.Socket) => void, NetworkError["reason"]]>([
+    it.scopedLive.each<[string, (socket: Net.Socket) => void, FeishuNetworkError["reason"]]>([
       ["hangs up at once", (socket) => socket.destroy(), "Connection"],
       ["speaks something else than HTTP", (socket) => socket.end("220 mail.example.com ESMTP\r\n"), "Connection"],
       [
@@ -209,7 +209,7 @@ for (const [name, client] of clients) {
             socket.once("data", () => behave(socket))
           }))
         ))
-        assert.deepInclude(error, { _tag: "NetworkError", reason })
+        assert.deepInclude(error, { _tag: "FeishuNetworkError", reason })
         assert.isTrue("isRetryable" in error && error.isRetryable)
       }))
 
@@ -217,14 +217,14 @@ for (const [name, client] of clients) {
       Effect.gen(function*() {
         const baseUrl = yield* listen(Http.createServer((_, response) => response.end()))
         const error = yield* Effect.flip(once(baseUrl.replace("http:", "https:")))
-        assert.deepInclude(error, { _tag: "NetworkError", reason: "Connection" })
+        assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "Connection" })
         assert.match(error.message, /SSL|TLS|packet length/i)
       }))
 
     it.scopedLive("is a Connection error where the name is unknown", () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(once("https://open.feishu.invalid"))
-        assert.deepInclude(error, { _tag: "NetworkError", reason: "Connection" })
+        assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "Connection" })
         assert.match(error.message, /ENOTFOUND|EAI_AGAIN/)
       }))
 

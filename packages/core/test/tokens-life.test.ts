@@ -196,7 +196,7 @@ describe("Three days of calls by 200 tenants", () => {
               Effect.either(query(key)),
               Either.match({
                 onRight: () => "success",
-                onLeft: (error) => error._tag === "ApiError" ? error.kind : error._tag
+                onLeft: (error) => error._tag === "FeishuApiError" ? error.kind : error._tag
               })
             ).pipe(Effect.map((outcome) => outcomes.push({ step: now, key, outcome }))), {
             concurrency: "unbounded",

@@ -33,5 +33,5 @@ it.effect("EmulatorTest.layer gives the app that one asks for, and pushes to it 
 it.effect("EmulatorTest.layer gives a self-built app, too", () =>
   Effect.gen(function*() {
     assert.strictEqual((yield* FeishuApp.FeishuApp).kind, "self-built")
-    assert.deepInclude(yield* Effect.flip(AppTicket.resend), { _tag: "ApiError", code: 10016 })
+    assert.deepInclude(yield* Effect.flip(AppTicket.resend), { _tag: "FeishuApiError", code: 10016 })
   }).pipe(Effect.provide(EmulatorTest.layer({ app: { kind: "self-built" } }))))

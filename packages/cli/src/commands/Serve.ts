@@ -72,7 +72,7 @@ const pauseAfter = (failure: Failure.Failure): Duration.Duration => {
     case "TicketStoreError":
       return Duration.seconds(10)
     default:
-      return failure._tag === "ApiError" && !failure.isRetryable ? Duration.minutes(5) : Duration.minutes(1)
+      return failure._tag === "FeishuApiError" && !failure.isRetryable ? Duration.minutes(5) : Duration.minutes(1)
   }
 }
 

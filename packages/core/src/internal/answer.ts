@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { ApiError, HelpLink, NetworkError } from "../FeishuError.js"
+import { FeishuApiError, FeishuNetworkError, HelpLink } from "../FeishuError.js"
 import * as Mask from "./mask.js"
 
 export interface Answer {
@@ -35,13 +35,13 @@ export interface Target {
 }
 
 export const networkError = (target: Target, seen: {
-  readonly reason: NetworkError["reason"]
+  readonly reason: FeishuNetworkError["reason"]
   readonly description: string
   readonly cause?: unknown
   readonly answer?: Answer
 }) => {
   const cause = seen.cause === undefined ? undefined : Mask.cause(seen.cause, target.mask)
-  return new NetworkError({
+  return new FeishuNetworkError({
     reason: seen.reason,
     method: target.method,
     url: target.url,
@@ -138,7 +138,7 @@ export const open = Effect.fnUntraced(function*(target: Target, answer: Answer) 
   }
   if (envelope.code !== 0) {
     const { helps, troubleshooter } = envelope.error ?? {}
-    return yield* new ApiError({
+    return yield* new FeishuApiError({
       code: envelope.code,
       msg: target.mask(envelope.msg ?? ""),
       status: answer.status,

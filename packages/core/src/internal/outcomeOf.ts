@@ -11,6 +11,10 @@ export const outcomeOf = (exit: Exit.Exit<unknown, TicketError>): string =>
       Option.match(Cause.failureOption(cause), {
         onNone: () => "interrupted",
         onSome: (error) =>
-          error._tag === "NetworkError" ? error.reason : error._tag === "ApiError" ? error.kind : "no ticket"
+          error._tag === "FeishuNetworkError"
+            ? error.reason
+            : error._tag === "FeishuApiError"
+            ? error.kind
+            : "no ticket"
       })
   })

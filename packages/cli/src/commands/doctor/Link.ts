@@ -26,7 +26,7 @@ const requestOf = ({ method, url }: FeishuError) => `${method} ${new URL(url).pa
 export const broken = (failure: Failure): Broken => {
   const code = exitCodeOf(failure)
   switch (failure._tag) {
-    case "ApiError": {
+    case "FeishuApiError": {
       const { advice, msg } = failure
       const logId = failure.logId === undefined ? "" : `, log id ${failure.logId}`
       return new Broken({
@@ -35,7 +35,7 @@ export const broken = (failure: Failure): Broken => {
         code
       })
     }
-    case "NetworkError": {
+    case "FeishuNetworkError": {
       const status = failure.status === undefined ? "" : `, HTTP ${failure.status}`
       return new Broken({
         detail: `${requestOf(failure)}: ${failure.description}${status}`,

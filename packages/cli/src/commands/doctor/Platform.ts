@@ -2,7 +2,7 @@
  * The links between this machine and the platform: DNS, TLS, the clocks, what the platform thinks of the app.
  */
 import type { Service as App } from "@effect-feishu/core/FeishuApp"
-import type { ApiError, FeishuError } from "@effect-feishu/core/FeishuError"
+import type { FeishuApiError, FeishuError } from "@effect-feishu/core/FeishuError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { lookup } from "node:dns/promises"
@@ -120,11 +120,11 @@ export const clock = (dated: Dated | undefined): Link =>
 /** What the platform answered to a call with the app's id and secret; undefined for success. */
 export type Answer = FeishuError | undefined
 
-const isAboutApp = (answer: Answer): answer is ApiError =>
-  answer?._tag === "ApiError" && (answer.kind === "NotStoreApp" || answer.kind === "AppState")
+const isAboutApp = (answer: Answer): answer is FeishuApiError =>
+  answer?._tag === "FeishuApiError" && (answer.kind === "NotStoreApp" || answer.kind === "AppState")
 
 export const credentials = (answer: Answer): Link => {
-  if (answer?._tag === "ApiError" && answer.kind === "Credentials") return broken(answer)
+  if (answer?._tag === "FeishuApiError" && answer.kind === "Credentials") return broken(answer)
   if (answer === undefined || isAboutApp(answer)) {
     return Effect.succeed("the platform knows this app id with this secret")
   }
