@@ -22,7 +22,7 @@ const whoIs = (tenantKey: string) =>
   Effect.gen(function*() {
     const client = yield* FeishuClient.forTenant(tenantKey)
     const response = yield* client.get("/open-apis/tenant/v2/tenant/query")
-    const { tenant } = yield* FeishuClient.json(Tenant)(response)
+    const { tenant } = yield* FeishuClient.schemaData(Tenant)(response)
     return `${tenant.name} (${tenant.display_id})`
   })
 

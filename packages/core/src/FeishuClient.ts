@@ -35,7 +35,7 @@ import * as RetryPolicy from "./RetryPolicy.js"
  * - A `GET`, `HEAD`, `OPTIONS`, `PUT` or `DELETE` is repeated after any failure that may pass, and so is what is
  *   `idempotent`. Any other is not, unless the platform refused it before doing anything, or was never reached.
  *
- * It fails where no token can be had and where no answer comes. An answer that says no is an answer: `json` turns it into
+ * It fails where no token can be had and where no answer comes. An answer that says no is an answer: `schemaData` turns it into
  * an `FeishuApiError`. What is neither JSON nor a failure, a file for one, is not read before you read it, and then has no time
  * limit. The response's `request` has the token in its headers.
  *
@@ -324,7 +324,7 @@ const misfit = (target: Answer.Target, answer: Answer.Answer, description: strin
  * @since 0.1.0
  * @category decoding
  */
-export const json =
+export const schemaData =
   <A, I, R>(schema: Schema.Schema<A, I, R>) =>
   (response: HttpClientResponse.HttpClientResponse): Effect.Effect<A, FeishuError, R> =>
     Effect.gen(function*() {

@@ -25,7 +25,7 @@ const networkAdvice = {
  * - `Timeout`: no complete answer in the time allowed for one attempt.
  * - `Unavailable`: HTTP 5xx without an error code of the platform's, so most likely from a gateway.
  * - `InvalidResponse`: an answer came, but it is not the platform's: not JSON, not its envelope, too long, or cut off.
- * - `Schema`: an answer came that says success, but what it holds does not fit the schema given to `FeishuClient.json`.
+ * - `Schema`: an answer came that says success, but what it holds does not fit the schema given to `FeishuClient.schemaData`.
  *
  * @since 0.1.0
  * @category errors

@@ -148,7 +148,7 @@ const successOf = <A, E>(exit: Exit.Exit<A, E>): A =>
 /** What `json` says of one answer. */
 const opened = <A, I>(step: Scripted.Step, schema: Schema.Schema<A, I>) =>
   Effect.map(
-    withScript([step], (client) => Effect.flatMap(client.execute(post), FeishuClient.json(schema)), {
+    withScript([step], (client) => Effect.flatMap(client.execute(post), FeishuClient.schemaData(schema)), {
       policy: RetryPolicy.none
     }),
     ({ exit }) => exit
@@ -156,7 +156,7 @@ const opened = <A, I>(step: Scripted.Step, schema: Schema.Schema<A, I>) =>
 
 const codeOf = (exit: Exit.Exit<HttpClientResponse.HttpClientResponse, unknown>) =>
   Effect.map(
-    Effect.flip(FeishuClient.json(Schema.Unknown)(successOf(exit))),
+    Effect.flip(FeishuClient.schemaData(Schema.Unknown)(successOf(exit))),
     (error) => error._tag === "FeishuApiError" ? error.code : error.reason
   )
 
@@ -276,7 +276,7 @@ describe("FeishuClient, a request", () => {
     }))
 })
 
-describe("FeishuClient.json", () => {
+describe("FeishuClient.schemaData", () => {
   it.effect("gives the data", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(successOf(yield* opened(found, User)), user)
@@ -443,7 +443,7 @@ describe("FeishuClient, a token that the platform refuses", () => {
             Scripted.refused(code, { status }),
             found
           ])
-          assert.deepStrictEqual(yield* FeishuClient.json(User)(successOf(exit)), user)
+          assert.deepStrictEqual(yield* FeishuClient.schemaData(User)(successOf(exit)), user)
           assert.deepStrictEqual(bearers, ["t-secret-1", "t-secret-2"])
           assert.deepStrictEqual(invalidated, ["t-secret-1"])
           assert.deepStrictEqual(at, [0, 0])
@@ -520,7 +520,7 @@ describe("FeishuClient, a token that the platform refuses", () => {
     Effect.gen(function*() {
       const through = HttpClient.filterStatusOk
       const recovered = yield* play(get, [Scripted.refused(99991663, { status: 400 }), found], { through })
-      assert.deepStrictEqual(yield* FeishuClient.json(User)(successOf(recovered.exit)), user)
+      assert.deepStrictEqual(yield* FeishuClient.schemaData(User)(successOf(recovered.exit)), user)
       assert.deepStrictEqual(recovered.bearers, ["t-secret-1", "t-secret-2"])
       const limited = yield* play(post, [Scripted.rateLimited(7), found], { through })
       assert.strictEqual(successOf(limited.exit).status, 200)
@@ -603,14 +603,14 @@ describe("FeishuClient over the emulator", () => {
       const { data } = yield* settle(
         tenant.get("/open-apis/tenant/v2/tenant/query").pipe(
           Effect.flatMap(
-            FeishuClient.json(Schema.Struct({ tenant: Schema.Struct({ tenant_key: Schema.String }) }))
+            FeishuClient.schemaData(Schema.Struct({ tenant: Schema.Struct({ tenant_key: Schema.String }) }))
           ),
           Effect.map((data) => ({ data }))
         )
       )
       assert.deepStrictEqual(data, { tenant: { tenant_key: "tenant_1" } })
       const app = yield* FeishuClient.forApp
-      assert.deepStrictEqual(yield* Effect.flatMap(app.post(path), FeishuClient.json(Schema.Struct({}))), {})
+      assert.deepStrictEqual(yield* Effect.flatMap(app.post(path), FeishuClient.schemaData(Schema.Struct({}))), {})
     }).pipe(Effect.provide(EmulatorTest.layerToken())))
 
   it.effect("100 callers who are refused at once get one new token", () =>
@@ -621,7 +621,7 @@ describe("FeishuClient over the emulator", () => {
       yield* emulator.invalidateTokens("cli_test")
       const responses = yield* settle(
         Effect.all(
-          Array.from({ length: 100 }, () => Effect.flatMap(tenant.get(path), FeishuClient.json(Schema.Unknown))),
+          Array.from({ length: 100 }, () => Effect.flatMap(tenant.get(path), FeishuClient.schemaData(Schema.Unknown))),
           {
             concurrency: "unbounded"
           }
@@ -745,7 +745,7 @@ describe("FeishuClient, a rate limit", () => {
             Scripted.rateLimited(1.5, status),
             found
           ])
-          assert.deepStrictEqual(yield* FeishuClient.json(User)(successOf(exit)), user)
+          assert.deepStrictEqual(yield* FeishuClient.schemaData(User)(successOf(exit)), user)
           assert.deepStrictEqual([at, took], [[0, 7000, 8500], 8500])
         }
       }
@@ -923,7 +923,7 @@ describe("FeishuClient, a failure", () => {
         Scripted.hang,
         found
       ])
-      assert.deepStrictEqual(yield* FeishuClient.json(User)(successOf(exit)), user)
+      assert.deepStrictEqual(yield* FeishuClient.schemaData(User)(successOf(exit)), user)
       assert.deepStrictEqual(at, [0, 100, 300, 700, 11_500])
     }))
 
@@ -1139,7 +1139,7 @@ describe("FeishuClient, an answer", () => {
       assert.deepInclude(response.headers, { "content-type": "application/json", "x-tt-logid": "log 1", "x-own": "1" })
       assert.deepStrictEqual(yield* response.json, envelope)
       assert.strictEqual(yield* response.text, text)
-      assert.deepStrictEqual(yield* FeishuClient.json(User)(response), user)
+      assert.deepStrictEqual(yield* FeishuClient.schemaData(User)(response), user)
       assert.deepStrictEqual(
         yield* HttpClientResponse.schemaBodyJson(Schema.Struct({ data: User }))(yield* answer),
         { data: user }
@@ -1364,7 +1364,7 @@ describe("FeishuClient, the token", () => {
         })
         const run = withScript([step], (client) =>
           client.execute(name === "a wrong host" ? HttpClientRequest.get("https://evil.example/") : get).pipe(
-            Effect.flatMap(FeishuClient.json(User)),
+            Effect.flatMap(FeishuClient.schemaData(User)),
             Effect.tapErrorCause((cause) =>
               Effect.logError("failed", cause)
             ),
@@ -1409,7 +1409,7 @@ describe("FeishuClient, the token", () => {
         withScript([
           Scripted.refused(99991663),
           Scripted.json({ code: 99992402, msg: "bad t-secret-2" })
-        ], (client) => Effect.flatMap(client.execute(get), FeishuClient.json(User)))
+        ], (client) => Effect.flatMap(client.execute(get), FeishuClient.schemaData(User)))
       )
       assert.deepInclude(failureOf(exit), { _tag: "FeishuApiError", msg: "bad <redacted>" })
     }))
@@ -1482,7 +1482,7 @@ for (const [name, http] of clients) {
         )
         const exit = yield* call(baseUrl, (client) =>
           client.post(`${path}?a=1`, { urlParams: { b: "飞 书" }, body: HttpBody.unsafeJson({ c: 2 }) }).pipe(
-            Effect.flatMap(FeishuClient.json(User))
+            Effect.flatMap(FeishuClient.schemaData(User))
           ))
         assert.deepStrictEqual(successOf(exit), user)
         const request = { method: "POST", url: `${path}?a=1&b=%E9%A3%9E+%E4%B9%A6`, body: "{\"c\":2}" }
@@ -1558,7 +1558,7 @@ for (const [name, http] of clients) {
         const fiber = yield* Effect.fork(
           call(
             baseUrl,
-            (client) => Effect.flatMap(client.post(path), FeishuClient.json(User)),
+            (client) => Effect.flatMap(client.post(path), FeishuClient.schemaData(User)),
             Schedule.spaced("20 millis").pipe(Schedule.upTo("5 seconds"))
           )
         )
@@ -1604,7 +1604,7 @@ for (const [name, http] of clients) {
         for (let n = 0; n < 2; n++) {
           const exit = yield* call(
             baseUrl,
-            (client) => Effect.flatMap(client.get(path), FeishuClient.json(User)),
+            (client) => Effect.flatMap(client.get(path), FeishuClient.schemaData(User)),
             RetryPolicy.none
           )
           assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Fail", `${exit}`)
@@ -1645,7 +1645,7 @@ describe("FeishuClient over fetch, too", () => {
       })
       const data = yield* FeishuClient.forTenant("tenant_1").pipe(
         Effect.flatMap((client) => client.get(path)),
-        Effect.flatMap(FeishuClient.json(User)),
+        Effect.flatMap(FeishuClient.schemaData(User)),
         Effect.provide([
           OpenApi.layerFetch,
           FeishuApp.layer({ appId: "cli_test", appSecret: Scripted.appSecret, baseUrl }),
@@ -1722,7 +1722,7 @@ describe("FeishuClient, its types", () => {
       decode: (text) => Effect.map(Needed, (needed) => text.length + needed.length),
       encode: () => Effect.succeed("")
     })
-    expectTypeOf(FeishuClient.json(schema)).toEqualTypeOf<
+    expectTypeOf(FeishuClient.schemaData(schema)).toEqualTypeOf<
       (response: HttpClientResponse.HttpClientResponse) => Effect.Effect<number, FeishuError, Needed>
     >()
   })

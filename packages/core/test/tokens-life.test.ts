@@ -56,7 +56,7 @@ const Tenant = Schema.Struct({ tenant: Schema.Struct({ tenant_key: Schema.String
 const query = (tenantKey: string) =>
   Effect.gen(function*() {
     const client = yield* FeishuClient.forTenant(tenantKey)
-    const { tenant } = yield* Effect.flatMap(client.get(paths.query), FeishuClient.json(Tenant))
+    const { tenant } = yield* Effect.flatMap(client.get(paths.query), FeishuClient.schemaData(Tenant))
     assert.strictEqual(tenant.tenant_key, tenantKey)
   })
 

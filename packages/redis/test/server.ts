@@ -76,7 +76,7 @@ const Pages = Layer.mergeAll(
       const client = yield* FeishuClient.forTenant(yield* tenantKey)
       const response = yield* client.get("/open-apis/tenant/v2/tenant/query")
       const Tenant = Schema.Struct({ tenant: Schema.Struct({ name: Schema.String }) })
-      return (yield* FeishuClient.json(Tenant)(response)).tenant.name
+      return (yield* FeishuClient.schemaData(Tenant)(response)).tenant.name
     })
   )
 )
