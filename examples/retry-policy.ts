@@ -9,9 +9,11 @@ const quick = AppTicket.resend.pipe(
 )
 
 // A Schedule of one's own. It alone decides: this one goes on only while it makes sense to.
-const steady = Schedule.spaced("100 millis").pipe(
-  Schedule.intersect(Schedule.recurs(20)),
-  Schedule.whileInput((error: FeishuError.FeishuError) => error.isRetryable)
+const steady = RetryPolicy.fromSchedule(
+  Schedule.spaced("100 millis").pipe(
+    Schedule.intersect(Schedule.recurs(20)),
+    Schedule.whileInput((error: FeishuError.FeishuError) => error.isRetryable)
+  )
 )
 
 // The default waits, and a look at each error on the way.

@@ -107,26 +107,33 @@ export const make = (options?: Options): Policy => ({
 export const none: Policy = make({ retries: 0 })
 
 /**
- * The policy in force: `make()` where nothing else is provided, so that one service can override it for a region of
- * code.
+ * A policy of a bare `Schedule`, which alone decides: it sees each failure, retryable or not. There is no total time
+ * limit, and an attempt has 10 s unless `attemptTimeout` says otherwise.
  *
- * A bare `Schedule` is a policy, too. It alone decides then: it sees each error, retryable or not, and there is no
- * total time limit; an attempt still has 10 s.
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromSchedule = (
+  schedule: Schedule.Schedule<unknown, FeishuError>,
+  options?: {
+    /** Default: 10 s. */
+    readonly attemptTimeout?: Duration.DurationInput | undefined
+  }
+): Policy => ({
+  schedule,
+  attemptTimeout: options?.attemptTimeout ?? defaults.attemptTimeout,
+  totalTimeout: Duration.infinity
+})
+
+/**
+ * The policy in force. Default: `make()`. Provide another to a region of code, or to a whole program.
  *
  * @since 0.1.0
  * @category references
  */
 export class RetryPolicy extends Context.Reference<RetryPolicy>()("@effect-feishu/core/RetryPolicy", {
-  defaultValue: (): Policy | Schedule.Schedule<unknown, FeishuError> => make()
+  defaultValue: (): Policy => make()
 }) {}
-
-const currentPolicy: Effect.Effect<Policy> = Effect.map(
-  RetryPolicy,
-  (policy) =>
-    Schedule.isSchedule(policy)
-      ? { schedule: policy, attemptTimeout: defaults.attemptTimeout, totalTimeout: Duration.infinity }
-      : policy
-)
 
 /**
  * The time for one attempt under the policy in force.
@@ -135,7 +142,7 @@ const currentPolicy: Effect.Effect<Policy> = Effect.map(
  * @category references
  */
 export const attemptTimeout: Effect.Effect<Duration.Duration> = Effect.map(
-  currentPolicy,
+  RetryPolicy,
   ({ attemptTimeout }) => Duration.decode(attemptTimeout)
 )
 
@@ -173,7 +180,7 @@ export const retry = <A, R>(
   attempt: (number: number, timeout: Duration.Duration) => Effect.Effect<A, FeishuError, R>
 ): Effect.Effect<A, FeishuError, R> =>
   Effect.gen(function*() {
-    const policy = yield* currentPolicy
+    const policy = yield* RetryPolicy
     const start = yield* monotonicMillis
     const millisLeft = Effect.map(monotonicMillis, (now) => start + Duration.toMillis(policy.totalTimeout) - now)
     let number = 0

@@ -25,7 +25,9 @@ describe("AppTicket.resend, its type", () => {
       AppTicket.resend.pipe(
         Effect.provideService(
           RetryPolicy.RetryPolicy,
-          Schedule.recurs(3).pipe(Schedule.whileInput((error: FeishuError) => error.isRetryable))
+          RetryPolicy.fromSchedule(
+            Schedule.recurs(3).pipe(Schedule.whileInput((error: FeishuError) => error.isRetryable))
+          )
         )
       )
     ).toEqualTypeOf<typeof AppTicket.resend>()
@@ -53,7 +55,7 @@ describe("AppTicket.resend, its type", () => {
   it("takes no schedule that does not take the errors", () => {
     const onlyNumbers = Schedule.recurs(3).pipe(Schedule.whileInput((n: number) => n > 0))
     // @ts-expect-error: this schedule's input is a number
-    AppTicket.resend.pipe(Effect.provideService(RetryPolicy.RetryPolicy, onlyNumbers))
+    RetryPolicy.fromSchedule(onlyNumbers)
   })
 
   it("takes no app secret in the open", () => {

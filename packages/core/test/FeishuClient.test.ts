@@ -76,11 +76,9 @@ const textOf = ({ body }: HttpClientRequest.HttpClientRequest): string =>
 
 const bearerOf = ({ headers }: HttpClientRequest.HttpClientRequest): string | undefined => headers["authorization"]
 
-type Policy = RetryPolicy.Policy | Schedule.Schedule<unknown, FeishuError>
-
 interface Setting {
   readonly forApp?: boolean
-  readonly policy?: Policy
+  readonly policy?: RetryPolicy.Policy
   readonly isIdempotent?: boolean
   readonly tokens?: ReturnType<typeof makeTokens>
   readonly through?: (client: HttpClient.HttpClient) => HttpClient.HttpClient
@@ -467,7 +465,7 @@ describe("FeishuClient, a token that the platform refuses", () => {
 
   it.effect("is refused a second time at most: then the caller gets the answer", () =>
     Effect.gen(function*() {
-      for (const policy of [RetryPolicy.make(), Schedule.recurs(5)]) {
+      for (const policy of [RetryPolicy.make(), RetryPolicy.fromSchedule(Schedule.recurs(5))]) {
         for (const request of [get, post]) {
           const { bearers, exit, invalidated } = yield* play(request, [Scripted.refused(99991663, { status: 400 })], {
             policy,
@@ -687,7 +685,7 @@ describe("FeishuClient over the emulator", () => {
   it.effect("a tenant that has not installed the app is the token's FeishuApiError, asked for once", () =>
     Effect.gen(function*() {
       const stranger = yield* FeishuClient.forTenant("tenant_2")
-      for (const policy of [RetryPolicy.make(), Schedule.recurs(3)]) {
+      for (const policy of [RetryPolicy.make(), RetryPolicy.fromSchedule(Schedule.recurs(3))]) {
         const error = yield* settle(
           stranger.get(path).pipe(Effect.flip, Effect.provideService(RetryPolicy.RetryPolicy, policy))
         )
@@ -973,7 +971,7 @@ describe("FeishuClient, a failure", () => {
 
   it.effect("of a POST is not repeated by a Schedule that knows no better", () =>
     Effect.gen(function*() {
-      const policy = Schedule.recurs(3)
+      const policy = RetryPolicy.fromSchedule(Schedule.recurs(3))
       for (const step of [Scripted.dropped, Scripted.hang, unavailable, Scripted.refused(1500), Scripted.refused(77)]) {
         assert.strictEqual((yield* play(post, [step], { policy })).at.length, 1)
       }
@@ -1090,7 +1088,7 @@ describe("FeishuClient, a body", () => {
           refused("ECONNREFUSED")
         ]
       ) {
-        for (const policy of [RetryPolicy.make(), Schedule.recurs(3)]) {
+        for (const policy of [RetryPolicy.make(), RetryPolicy.fromSchedule(Schedule.recurs(3))]) {
           const server = taking(step)
           const { requests } = yield* play(spent(), server.steps, { isIdempotent: true, policy })
           assert.strictEqual(requests.length, 1)
@@ -1460,7 +1458,7 @@ for (const [name, http] of clients) {
     const call = <A, E>(
       baseUrl: string,
       use: (client: FeishuClient.Client) => Effect.Effect<A, E>,
-      policy: Policy = quick
+      policy: RetryPolicy.Policy = quick
     ) =>
       FeishuClient.forTenant("tenant_1").pipe(
         Effect.flatMap(use),
@@ -1559,7 +1557,7 @@ for (const [name, http] of clients) {
           call(
             baseUrl,
             (client) => Effect.flatMap(client.post(path), FeishuClient.schemaData(User)),
-            Schedule.spaced("20 millis").pipe(Schedule.upTo("5 seconds"))
+            RetryPolicy.fromSchedule(Schedule.spaced("20 millis").pipe(Schedule.upTo("5 seconds")))
           )
         )
         yield* Effect.sleep("100 millis")
@@ -1576,7 +1574,9 @@ for (const [name, http] of clients) {
     it.scopedLive("repeats a POST whose host has no address", () =>
       Effect.gen(function*() {
         let failures = 0
-        const policy = Schedule.recurs(2).pipe(Schedule.tapInput(() => Effect.sync(() => void failures++)))
+        const policy = RetryPolicy.fromSchedule(
+          Schedule.recurs(2).pipe(Schedule.tapInput(() => Effect.sync(() => void failures++)))
+        )
         const exit = yield* call("https://open.feishu.invalid", (client) => client.post(path), policy)
         assert.deepInclude(failureOf(exit), { reason: "Connection" })
         assert.strictEqual(failures, 3)

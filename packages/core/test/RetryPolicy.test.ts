@@ -24,7 +24,7 @@ const play = (
   steps: ReadonlyArray<Scripted.Step>,
   options?: {
     readonly random?: number
-    readonly policy?: RetryPolicy.Policy | Schedule.Schedule<unknown, FeishuError.FeishuError>
+    readonly policy?: RetryPolicy.Policy
   }
 ) =>
   Effect.gen(function*() {
@@ -244,23 +244,28 @@ describe("RetryPolicy, in its place", () => {
       assert.isBelow(run.total, 60_000)
     }))
 
-  it.effect("any Schedule: it alone decides", () =>
+  it.effect("fromSchedule: the schedule alone decides", () =>
     Effect.gen(function*() {
       const everySecond = Schedule.spaced("1 second").pipe(Schedule.intersect(Schedule.recurs(40)))
-      const run = yield* play([Scripted.refused(10015)], { policy: everySecond })
+      const run = yield* play([Scripted.refused(10015)], { policy: RetryPolicy.fromSchedule(everySecond) })
       assert.deepStrictEqual(run.attempts, Array.from({ length: 41 }, (_, n) => n * 1000))
 
       const onlyRetryable = everySecond.pipe(
         Schedule.whileInput((error: FeishuError.FeishuError) => error.isRetryable)
       )
-      assert.deepStrictEqual((yield* play([Scripted.refused(10015)], { policy: onlyRetryable })).attempts, [0])
+      assert.deepStrictEqual(
+        (yield* play([Scripted.refused(10015)], { policy: RetryPolicy.fromSchedule(onlyRetryable) })).attempts,
+        [0]
+      )
     }))
 
-  it.effect("any Schedule: an attempt still has 10 s", () =>
+  it.effect("fromSchedule: an attempt has 10 s, or what is given", () =>
     Effect.gen(function*() {
-      const run = yield* play([Scripted.hang], { policy: Schedule.recurs(3) })
+      const run = yield* play([Scripted.hang], { policy: RetryPolicy.fromSchedule(Schedule.recurs(3)) })
       assert.deepStrictEqual(run.attempts, [0, 10_000, 20_000, 30_000])
       assert.strictEqual(run.total, 40_000)
+      const policy = RetryPolicy.fromSchedule(Schedule.recurs(1), { attemptTimeout: "2 seconds" })
+      assert.strictEqual((yield* play([Scripted.hang], { policy })).total, 4000)
     }))
 
   it.effect("a schedule with time limits around it", () =>
@@ -282,7 +287,7 @@ describe("RetryPolicy, in its place", () => {
         Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.none),
         Effect.flip,
         Effect.zipRight(Effect.flip(AppTicket.resend)),
-        Effect.provideService(RetryPolicy.RetryPolicy, Schedule.recurs(2)),
+        Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.fromSchedule(Schedule.recurs(2))),
         Effect.provide([script.layer, Scripted.app])
       )
       assert.strictEqual(script.seen.length, 1 + 3)
