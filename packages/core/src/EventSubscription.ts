@@ -27,15 +27,17 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import * as EventCrypto from "./EventCrypto.js"
 import type { EventHandler } from "./EventHandler.js"
 import { FeishuApp } from "./FeishuApp.js"
-import * as FeishuEvent from "./FeishuEvent.js"
+import type * as FeishuEvent from "./FeishuEvent.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { oneLine } from "./internal/oneLine.js"
 import * as Outage from "./internal/outage.js"
 import * as TicketAge from "./internal/ticketAge.js"
+import { constantTimeEquals } from "./internal/webhook/constantTimeEquals.js"
+import * as EventCrypto from "./internal/webhook/eventCrypto.js"
+import * as Message from "./internal/webhook/message.js"
 import { TicketStore, type TicketStoreError } from "./TicketStore.js"
 
 /**
@@ -242,9 +244,9 @@ const utf8 = new TextDecoder("utf-8", { fatal: true })
 const parse = (text: () => string): Checked<unknown> =>
   Either.try({ try: () => JSON.parse(text()), catch: () => refused("Malformed", "the body is not JSON in UTF-8") })
 
-const messageIn = (json: unknown): Checked<FeishuEvent.Message> =>
+const messageIn = (json: unknown): Checked<Message.Message> =>
   Either.mapLeft(
-    FeishuEvent.decode(json),
+    Message.decode(json),
     (problem) => refused("Malformed", `neither an event nor a handshake: ${problem}`)
   )
 
@@ -323,10 +325,10 @@ export const make = <R = never>(
       )
     }
 
-    const checkToken = (message: FeishuEvent.Message): Checked<FeishuEvent.Message> => {
+    const checkToken = (message: Message.Message): Checked<Message.Message> => {
       const { token } = message
       return Option.isNone(verificationToken)
-          || (token !== undefined && EventCrypto.constantTimeEquals(token, Redacted.value(verificationToken.value)))
+          || (token !== undefined && constantTimeEquals(token, Redacted.value(verificationToken.value)))
         ? Either.right(message)
         : Either.left(refused(
           "Token",
@@ -342,7 +344,7 @@ export const make = <R = never>(
       isGenuine: boolean,
       text: Either.Either<string, EventCrypto.DecryptionError>,
       now: number
-    ): Checked<FeishuEvent.Message> => {
+    ): Checked<Message.Message> => {
       const flaw = signed === undefined
         ? refused("Unsigned", "the signature's headers are missing")
         : isGenuine
@@ -361,7 +363,7 @@ export const make = <R = never>(
     }
 
     /** The message, proven by its signature and its token as far as the app has them. */
-    const open = (delivery: Delivery, now: number): Effect.Effect<FeishuEvent.Message, EventRefused> => {
+    const open = (delivery: Delivery, now: number): Effect.Effect<Message.Message, EventRefused> => {
       const json = parse(() => utf8.decode(delivery.body))
       if (Either.isLeft(json)) return json.left
       const encrypted = encryptedIn(json.right)
@@ -477,7 +479,7 @@ export const make = <R = never>(
       return yield* refused("Handler", `the handler of ${event.type} failed`)
     })
 
-    const take = (message: FeishuEvent.Message, now: number): Effect.Effect<Receipt, EventRefused> => {
+    const take = (message: Message.Message, now: number): Effect.Effect<Receipt, EventRefused> => {
       if (message._tag === "Challenge") {
         FeishuMetrics.pushes.unsafeUpdate(1, byOutcome("challenge"))
         return Effect.succeed({ outcome: "challenge", challenge: message.challenge })

@@ -3,7 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, FastCheck, Inspectable, Redacted } from "effect"
 import * as Crypto from "node:crypto"
 import { inspect } from "node:util"
-import * as EventCrypto from "../src/EventCrypto.js"
+import { constantTimeEquals } from "../src/internal/webhook/constantTimeEquals.js"
+import * as EventCrypto from "../src/internal/webhook/eventCrypto.js"
 
 const encoder = new TextEncoder()
 
@@ -28,7 +29,7 @@ const changed = (text: string, position: number) => {
 }
 
 /** A text, or that there was a `DecryptionError`; anything else fails the test. */
-const opened = (crypto: EventCrypto.EventCrypto, encrypted: string) =>
+const opened = (crypto: EventCrypto.Crypto, encrypted: string) =>
   Effect.map(Effect.exit(crypto.decrypt(encrypted)), (exit) => {
     if (Exit.isSuccess(exit)) return { text: exit.value }
     if (exit.cause._tag !== "Fail") return assert.fail(`not a failure: ${Cause.pretty(exit.cause)}`)
@@ -308,15 +309,15 @@ describe("constantTimeEquals", () => {
     [FastCheck.string({ unit: "binary" }), FastCheck.string({ unit: "binary" }), FastCheck.nat()],
     ([a, b, position]) => {
       for (const other of [a, b, "", `${a}x`, a.slice(0, -1), a === "" ? a : changed(a, position), a.toUpperCase()]) {
-        assert.strictEqual(EventCrypto.constantTimeEquals(a, other), a === other)
-        assert.strictEqual(EventCrypto.constantTimeEquals(other, a), a === other)
+        assert.strictEqual(constantTimeEquals(a, other), a === other)
+        assert.strictEqual(constantTimeEquals(other, a), a === other)
       }
     }
   )
 
   it("looks at all of each character", () => {
     for (const [a, b] of [["\u0100", "\u0200"], ["\u0061", "\u0161"], ["\ud83c", "\ud83d"], ["ab", "ba"], ["\0", ""]]) {
-      assert.isFalse(EventCrypto.constantTimeEquals(a ?? "", b ?? ""))
+      assert.isFalse(constantTimeEquals(a ?? "", b ?? ""))
     }
   })
 })

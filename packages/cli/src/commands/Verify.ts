@@ -5,7 +5,7 @@ import * as EventCrypto from "@effect-feishu/core/EventCrypto"
 import * as EventHandler from "@effect-feishu/core/EventHandler"
 import * as EventSubscription from "@effect-feishu/core/EventSubscription"
 import * as FeishuApp from "@effect-feishu/core/FeishuApp"
-import * as FeishuEvent from "@effect-feishu/core/FeishuEvent"
+import type * as FeishuEvent from "@effect-feishu/core/FeishuEvent"
 import * as TicketStore from "@effect-feishu/core/TicketStore"
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -65,7 +65,10 @@ const encryptedIn = (json: unknown) =>
     ? json.encrypt
     : undefined
 
-/** The app that the delivery itself names, unproven. */
+const field = (json: unknown, name: string): unknown =>
+  typeof json === "object" && json !== null ? Reflect.get(json, name) : undefined
+
+/** Returns the app id that the delivery names: in `header` of schema 2.0, in `event` of 1.0. Nothing proves it yet. */
 const namedIn = (json: unknown, encryptKey: Option.Option<Redacted.Redacted>) =>
   Effect.gen(function*() {
     const encrypted = encryptedIn(json)
@@ -73,10 +76,9 @@ const namedIn = (json: unknown, encryptKey: Option.Option<Redacted.Redacted>) =>
     const { decrypt } = yield* EventCrypto.make(encryptKey.value)
     return jsonIn(yield* Effect.orElseSucceed(decrypt(encrypted), () => ""))
   }).pipe(Effect.map((json) => {
-    const message = Either.getOrUndefined(FeishuEvent.decode(json))
-    const appId = message?._tag === "Event" ? message.event.appId : undefined
-    // No app's id is like that: whoever sent it knows of no app.
-    return appId === undefined || /[\s\p{Cc}\p{Cs}]/u.test(appId) ? undefined : appId
+    const appId = field(field(json, "header"), "app_id") ?? field(field(json, "event"), "app_id")
+    // An app id has no white space or control character.
+    return typeof appId !== "string" || appId === "" || /[\s\p{Cc}\p{Cs}]/u.test(appId) ? undefined : appId
   }))
 
 /** What the library says to whoever runs a webhook, to whoever has a file and a command line. */

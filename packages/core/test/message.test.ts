@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Either, FastCheck, Option } from "effect"
-import * as FeishuEvent from "../src/FeishuEvent.js"
+import * as Message from "../src/internal/webhook/message.js"
 
-const decoded = (json: unknown) => Either.getOrThrowWith(FeishuEvent.decode(json), (problem) => new Error(problem))
+const decoded = (json: unknown) => Either.getOrThrowWith(Message.decode(json), (problem) => new Error(problem))
 
 const decodedEvent = (json: unknown) => {
   const message = decoded(json)
@@ -10,7 +10,7 @@ const decodedEvent = (json: unknown) => {
 }
 
 const problem = (json: unknown) =>
-  Either.match(FeishuEvent.decode(json), {
+  Either.match(Message.decode(json), {
     onLeft: (problem) => problem,
     onRight: () => assert.fail("it was decoded")
   })
@@ -42,7 +42,7 @@ const event2 = {
 const without = (fields: object, name: string) =>
   Object.fromEntries(Object.entries(fields).filter(([key]) => key !== name))
 
-describe("FeishuEvent.decode", () => {
+describe("Message.decode", () => {
   it("reads an event of schema 1.0", () => {
     assert.deepStrictEqual(decoded(event1), {
       _tag: "Event",
@@ -291,7 +291,7 @@ describe("FeishuEvent.decode", () => {
       )
     )],
     ([json]) => {
-      const message = FeishuEvent.decode(json)
+      const message = Message.decode(json)
       if (Either.isLeft(message)) {
         assert.match(message.left, /^it is not a JSON object$|^((missing|unexpected) "[a-z_.]+"(, |$))+$/)
       }
