@@ -1,5 +1,5 @@
 /** An emulator of the platform in one's own program: what it saw of a resend whose first two attempts failed. */
-import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/core"
+import { AppTicket, FeishuApp, FeishuClient } from "@effect-feishu/core"
 import { Emulator, Fault } from "@effect-feishu/emulator"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Redacted } from "effect"
@@ -25,6 +25,6 @@ const program = Effect.gen(function*() {
 })
 
 program.pipe(
-  Effect.provide([EmulatorLive, OpenApi.layerFetch]),
+  Effect.provide([EmulatorLive, FeishuClient.layerFetch]),
   NodeRuntime.runMain
 )

@@ -1,5 +1,5 @@
 /** What to do about a failure: by its tag, and for a refusal by its kind. */
-import { AppTicket, type ErrorCode, FeishuApp, OpenApi } from "@effect-feishu/core"
+import { AppTicket, type ErrorCode, FeishuApp, FeishuClient } from "@effect-feishu/core"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Match } from "effect"
 
@@ -23,6 +23,6 @@ const program = AppTicket.resend.pipe(
 )
 
 program.pipe(
-  Effect.provide([FeishuApp.layerConfig(), OpenApi.layerFetch]),
+  Effect.provide([FeishuApp.layerConfig(), FeishuClient.layerFetch]),
   NodeRuntime.runMain
 )

@@ -2,7 +2,7 @@
  * Several store apps in one process, each with its own ticket, behind one request URL or one each. The third is added
  * while the program runs. The platform is an emulator in the same process.
  */
-import { AppTicket, EventHttpApp, EventSubscription, FeishuApp, OpenApi, TicketStore } from "@effect-feishu/core"
+import { AppTicket, EventHttpApp, EventSubscription, FeishuApp, FeishuClient, TicketStore } from "@effect-feishu/core"
 import { Emulator } from "@effect-feishu/emulator"
 import { HttpLayerRouter, HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
@@ -25,7 +25,7 @@ class Apps extends LayerMap.Service<Apps>()("Apps", {
         return options === undefined ? Effect.fail(new UnknownApp()) : Effect.succeed(FeishuApp.layer(options))
       })))
     ),
-  dependencies: [TicketStore.layerMemory, OpenApi.layerFetch],
+  dependencies: [TicketStore.layerMemory, FeishuClient.layerFetch],
   idleTimeToLive: "1 day"
 }) {}
 

@@ -6,8 +6,7 @@ import {
   EventHttpApp,
   EventSubscription,
   FeishuApp,
-  FeishuClient,
-  OpenApi
+  FeishuClient
 } from "@effect-feishu/core"
 import { RedisConnection, RedisTicketStore, RedisTokenStore } from "@effect-feishu/redis"
 import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
@@ -39,7 +38,7 @@ const Page = HttpLayerRouter.add(
 HttpLayerRouter.serve(Layer.merge(EventHttpApp.layer("/webhook/event"), Page)).pipe(
   Layer.provide([AccessToken.layer(), Subscription]),
   Layer.provide(AppTicket.layer()),
-  Layer.provide([FeishuApp.layerConfig(), OpenApi.layerFetch, Stores]),
+  Layer.provide([FeishuApp.layerConfig(), FeishuClient.layerFetch, Stores]),
   Layer.provide(NodeHttpServer.layerConfig(createServer, { port: Config.withDefault(Config.integer("PORT"), 3000) })),
   Layer.launch,
   NodeRuntime.runMain

@@ -1,4 +1,4 @@
-import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/core"
+import { AppTicket, FeishuApp, FeishuClient } from "@effect-feishu/core"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect } from "effect"
 
@@ -9,6 +9,6 @@ const program = Effect.gen(function*() {
 
 program.pipe(
   // The app from FEISHU_APP_ID and FEISHU_APP_SECRET, and the HTTP client that carries the calls
-  Effect.provide([FeishuApp.layerConfig(), OpenApi.layerFetch]),
+  Effect.provide([FeishuApp.layerConfig(), FeishuClient.layerFetch]),
   NodeRuntime.runMain
 )

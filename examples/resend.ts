@@ -5,7 +5,7 @@
  * an emulator of the platform in this process, which drops the first connection and answers the second call with a
  * rate limit.
  */
-import { AppTicket, FeishuApp, OpenApi } from "@effect-feishu/core"
+import { AppTicket, FeishuApp, FeishuClient } from "@effect-feishu/core"
 import { Emulator, Fault } from "@effect-feishu/emulator"
 import { NodeRuntime } from "@effect/platform-node"
 import { Clock, Console, Duration, Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"
@@ -48,7 +48,7 @@ const program = Effect.gen(function*() {
 const isConfigured = ["FEISHU_APP_ID", "FEISHU_APP_SECRET", "FEISHU_BASE_URL"].some((name) => name in process.env)
 
 program.pipe(
-  Effect.provide([isConfigured ? FeishuApp.layerConfig() : EmulatedApp, OpenApi.layerFetch, Story]),
+  Effect.provide([isConfigured ? FeishuApp.layerConfig() : EmulatedApp, FeishuClient.layerFetch, Story]),
   Effect.catchAll((error) =>
     Effect.zipRight(
       Console.error(`\nFailed: ${error}`),

@@ -1,5 +1,5 @@
 /** Other retries than the default: another policy for a region of code, and a Schedule of one's own in its place. */
-import { AppTicket, FeishuApp, type FeishuError, OpenApi, RetryPolicy } from "@effect-feishu/core"
+import { AppTicket, FeishuApp, FeishuClient, type FeishuError, RetryPolicy } from "@effect-feishu/core"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Schedule } from "effect"
 
@@ -33,6 +33,6 @@ const program = Effect.gen(function*() {
 })
 
 program.pipe(
-  Effect.provide([FeishuApp.layerConfig(), OpenApi.layerFetch]),
+  Effect.provide([FeishuApp.layerConfig(), FeishuClient.layerFetch]),
   NodeRuntime.runMain
 )

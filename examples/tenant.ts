@@ -6,7 +6,6 @@ import {
   EventSubscription,
   FeishuApp,
   FeishuClient,
-  OpenApi,
   TicketStore,
   TokenStore
 } from "@effect-feishu/core"
@@ -48,7 +47,7 @@ const Tokens = AccessToken.layer().pipe(Layer.provide([AppTicket.layer(), TokenS
 
 HttpLayerRouter.serve(Layer.merge(EventHttpApp.layer("/webhook/event"), Page)).pipe(
   Layer.provide([Tokens, EventSubscription.layer()]),
-  Layer.provide([FeishuApp.layerConfig(), OpenApi.layerFetch, TicketStore.layerMemory]),
+  Layer.provide([FeishuApp.layerConfig(), FeishuClient.layerFetch, TicketStore.layerMemory]),
   Layer.provide(NodeHttpServer.layerConfig(createServer, { port: Config.withDefault(Config.integer("PORT"), 3000) })),
   Layer.launch,
   NodeRuntime.runMain

@@ -473,7 +473,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         const { advice, detail } = of("credentials")
         assert.match(
           detail,
-          /^POST \/open-apis\/auth\/v3\/app_ticket\/resend was refused with code 10015, app secret invalid, log id \w+$/
+          /^POST \/open-apis\/auth\/v3\/app_ticket\/resend was refused with code 10014, app secret invalid, log id \w+$/
         )
         assert.include(advice, "app id and the app secret belong together")
         assert.strictEqual(of("app token").detail, "it needs the credentials")
@@ -622,7 +622,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         assert.strictEqual(code, 4)
         assert.include(stdout, "\x1b[32m✓\x1b[0m configuration ")
         const shown = visible(stdout)
-        assert.match(shown, /␛\[31m✗␛\[0m credentials    POST .* 10015, no ✓ tenant token it is valid for 2h\r\n/)
+        assert.match(shown, /␛\[31m✗␛\[0m credentials    POST .* 10014, no ✓ tenant token it is valid for 2h\r\n/)
         assert.include(shown, "␛[2m-␛[0m tenant token   ␛[2mskipped: no --tenant was given␛[0m\r\n")
         const codes = new Set(shown.match(/[␛␦](\[\d*\w)?/g))
         assert.deepStrictEqual([...codes].toSorted(), ["␛[0m", "␛[2K", "␛[2m", "␛[31m", "␛[32m"])

@@ -145,7 +145,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
         assert.deepStrictEqual([secret.code, kind.code, secret.stdout, kind.stderr], [4, 4, "", ""])
         assert.match(
           secret.stderr,
-          /^✗ POST http.*: refused with code 10015 "app secret invalid" \(Credentials, HTTP 200, log id \w+\)\. Check that the app id and the app secret belong together and to this host \(Feishu or Lark\)\.\n$/
+          /^✗ POST http.*: refused with code 10014 "app secret invalid" \(Credentials, HTTP 200, log id \w+\)\. Check that the app id and the app secret belong together, .* white space, .* \(Feishu or Lark\); last, that the app is not disabled\.\n$/
         )
         assert.notInclude(secret.stderr, "9876543210")
         const { attempts, error, ok } = documentIn(kind.stdout)

@@ -240,7 +240,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
         const wrong = "another-secret-0123456789"
         const command = yield* serve(appId, [], { env: { FEISHU_APP_SECRET: wrong } })
         yield* command.logged(
-          /error: .* refused with code 10015 .* Check that the app id and the app secret belong together/
+          /error: .* refused with code 10014 .* Check that the app id and the app secret belong together/
         )
         yield* command.logged(/asking again in 5m; a ticket that the platform pushes before is taken, too/)
         yield* arrives(appId, command)

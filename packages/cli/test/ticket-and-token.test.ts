@@ -268,7 +268,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("ticket and to
         assert.strictEqual(secret.code, 4)
         assert.deepInclude(documentIn(secret.stdout)["error"], {
           _tag: "FeishuApiError",
-          code: 10015,
+          code: 10014,
           kind: "Credentials"
         })
       }).pipe(Effect.scoped))
@@ -340,7 +340,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("ticket and to
           FEISHU_APP_SECRET: "another"
         })
         assert.strictEqual(refused.code, 4)
-        assert.deepInclude(documentIn(refused.stdout)["error"], { _tag: "FeishuApiError", code: 10015 })
+        assert.deepInclude(documentIn(refused.stdout)["error"], { _tag: "FeishuApiError", code: 10014 })
 
         yield* emulator.setFaults([Fault.next(1, Fault.Refuse({ code: 10016, msg: "not a store app", status: 200 }))])
         const third = yield* newFolder

@@ -26,15 +26,16 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AppTicket from "./AppTicket.js"
 import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
-import type { FeishuApiError, FeishuError } from "./FeishuError.js"
+import { FeishuApiError, type FeishuError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
+import { onceMore } from "./internal/call/onceMore.js"
+import * as OpenApi from "./internal/call/openApi.js"
 import { isSame } from "./internal/isSame.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { monotonicMillis } from "./internal/monotonicMillis.js"
 import * as Outage from "./internal/outage.js"
 import { outcomeOf } from "./internal/outcomeOf.js"
-import * as OpenApi from "./OpenApi.js"
 import type { Ticket } from "./TicketStore.js"
 import { type Dropped, type StoredToken, TokenStore } from "./TokenStore.js"
 
@@ -190,8 +191,12 @@ const hold = (place: Place, held: Held | undefined) => {
   if (held !== undefined) renewAt(place, held.renewAt)
 }
 
-const isApiError = (kind: FeishuApiError["kind"]) => (error: { readonly _tag: string }): error is FeishuApiError =>
-  error._tag === "FeishuApiError" && (error as FeishuApiError).kind === kind
+const isOfKind = (kind: FeishuApiError["kind"]) => (error: { readonly _tag: string }): boolean =>
+  error instanceof FeishuApiError && error.kind === kind
+
+/** Invalidates the second value, unless it is the same as the first, and fails with the refusal. */
+const thenFail = <V>(invalidate: (value: V) => Effect.Effect<void>) => <E>(error: E, other: Option.Option<V>) =>
+  Effect.andThen(Option.match(other, { onNone: () => Effect.void, onSome: invalidate }), Effect.fail(error))
 
 /** Of the app's secret, so that nothing that was got with another is taken for its own. */
 const hashOf = (appId: string, appSecret: Redacted.Redacted): Effect.Effect<string> =>
@@ -492,22 +497,15 @@ const makeWith = (
         return orElse(undefined)(store.drop(keyOf(place), token))
       })
 
-    /** Where the platform refuses the app's token, once more with another. */
+    /** Runs once more with another app token if the platform refuses the first. */
     const withAppToken = (use: (token: Token) => Effect.Effect<Got, FeishuError, CallContext>) =>
-      Effect.flatMap(app, (token) =>
-        Effect.catchIf(
-          use(token),
-          isApiError("TokenInvalid"),
-          (error) =>
-            Effect.flatMap(
-              Effect.zipRight(invalidate(appPlace, token), app),
-              (newer) =>
-                isSame(newer, token) ? Effect.fail(error) : Effect.tapError(
-                  use(newer),
-                  (error) => isApiError("TokenInvalid")(error) ? invalidate(appPlace, newer) : Effect.void
-                )
-            )
-        ))
+      onceMore({
+        get: app,
+        use,
+        isRefused: isOfKind("TokenInvalid"),
+        invalidate: (token) => invalidate(appPlace, token),
+        onSecondRefusal: thenFail((token) => invalidate(appPlace, token))
+      })
 
     const tenantPlace = (tenantKey: string): Place => {
       const key = calls.placeOf(tenantKey)
@@ -599,14 +597,13 @@ export const make = (
     return yield* makeWith(options, {
       placeOf: identity,
       app: (once) =>
-        Effect.flatMap(tickets.get, (ticket) =>
-          Effect.catchIf(once(fetchWith(ticket.value)), isApiError("TicketInvalid"), () =>
-            Effect.flatMap(Effect.zipRight(invalidate(ticket), tickets.get), (newer) =>
-              Effect.tapError(
-                once(fetchWith(newer.value)),
-                (error) =>
-                  isApiError("TicketInvalid")(error) ? invalidate(newer) : Effect.void
-              )))),
+        onceMore({
+          get: tickets.get,
+          use: (ticket) => once(fetchWith(ticket.value)),
+          isRefused: isOfKind("TicketInvalid"),
+          invalidate: (ticket) => invalidate(ticket),
+          onSecondRefusal: thenFail(invalidate)
+        }),
       tenant: (tenantKey, once, withAppToken) =>
         withAppToken(({ value }) =>
           once(issue({
@@ -614,8 +611,7 @@ export const make = (
             path: "/open-apis/auth/v3/tenant_access_token",
             body: { app_access_token: value, tenant_key: tenantKey },
             answer: TenantAnswer
-          }, (answer) =>
-            answer.tenant_access_token))
+          }, (answer) => answer.tenant_access_token))
         )
     })
   })

@@ -28,14 +28,18 @@ import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import type { FeishuApiError, FeishuNetworkError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
+import * as OpenApi from "./internal/call/openApi.js"
 import { isSame } from "./internal/isSame.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { monotonicMillis } from "./internal/monotonicMillis.js"
 import * as Outage from "./internal/outage.js"
 import { outcomeOf } from "./internal/outcomeOf.js"
+import * as Span from "./internal/span.js"
 import * as TicketAge from "./internal/ticketAge.js"
-import * as OpenApi from "./OpenApi.js"
 import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.js"
+
+/** Nothing beside `code` and `msg`. */
+const ResendAnswer = Schema.Struct({})
 
 /**
  * Asks the platform to push an `app_ticket` event now: `POST /open-apis/auth/v3/app_ticket/resend`.
@@ -48,19 +52,20 @@ import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.j
  * @since 0.1.0
  * @category calls
  */
-export const resend: Effect.Effect<void, FeishuNetworkError | FeishuApiError, FeishuApp | HttpClient.HttpClient> =
-  FeishuApp.pipe(
-    Effect.flatMap((app) =>
-      OpenApi.post({
-        name: "appTicketResend",
-        path: "/open-apis/auth/v3/app_ticket/resend",
-        body: { app_id: app.appId, app_secret: app.appSecret },
-        answer: Schema.Struct({})
-      })
-    ),
+export const resend: Effect.Effect<
+  void,
+  FeishuNetworkError | FeishuApiError,
+  FeishuApp | HttpClient.HttpClient
+> = Effect.flatMap(FeishuApp, ({ appId, appSecret }) =>
+  OpenApi.post({
+    name: "appTicketResend",
+    path: "/open-apis/auth/v3/app_ticket/resend",
+    body: { app_id: appId, app_secret: appSecret },
+    answer: ResendAnswer
+  }).pipe(
     Effect.asVoid,
-    Effect.withSpan("AppTicket.resend")
-  )
+    Span.withSpan("AppTicket.resend", () => ({ captureStackTrace: false, attributes: { "feishu.app_id": appId } }))
+  ))
 
 /**
  * No ticket came in time.

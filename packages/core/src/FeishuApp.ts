@@ -1,8 +1,9 @@
 /**
- * Which app this is: its id, its secrets, and the platform it belongs to.
+ * The app: its id, its secrets, and the platform that it belongs to.
  *
  * @since 0.1.0
  */
+import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Config from "effect/Config"
 import * as ConfigError from "effect/ConfigError"
 import * as Context from "effect/Context"
@@ -46,12 +47,14 @@ export interface Service {
   readonly kind: Kind
   readonly appId: string
   readonly appSecret: Redacted.Redacted
-  /** Where the platform is, without a slash at its end. */
+  /** The platform's URL, without a slash at its end. */
   readonly baseUrl: string
-  /** The developer console's "Encrypt Key": events arrive encrypted and signed where the app has one. */
+  /** The developer console's "Encrypt Key": the platform encrypts and signs the events of an app that has one. */
   readonly encryptKey: Option.Option<Redacted.Redacted>
-  /** The developer console's "Verification Token": it is inside each event. */
+  /** The developer console's "Verification Token", which is inside each event. */
   readonly verificationToken: Option.Option<Redacted.Redacted>
+  /** Changes the `HttpClient` of all calls to the platform. */
+  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
 }
 
 /**
@@ -71,12 +74,22 @@ export interface Options {
   readonly appSecret: Redacted.Redacted
   /** Default: `store`. */
   readonly kind?: Kind | undefined
-  /** `FeishuApp.feishu` (the default), `FeishuApp.lark`, or any https URL; http is for loopback addresses only. */
+  /** `FeishuApp.feishu` (the default), `FeishuApp.lark`, or any https URL. For http see `allowHttp`. */
   readonly baseUrl?: string | undefined
-  /** Leave it out where the app has none. */
+  /**
+   * Allows a `baseUrl` with http:// to any host, for example to an emulator in another container. The app secret and the
+   * tokens then go through the network in clear text. Default: http is allowed to loopback addresses only.
+   */
+  readonly allowHttp?: boolean | undefined
+  /** Leave out if the app has none. */
   readonly encryptKey?: Redacted.Redacted | undefined
-  /** Leave it out where the app has none. */
+  /** Leave out if the app has none. */
   readonly verificationToken?: Redacted.Redacted | undefined
+  /**
+   * Changes the `HttpClient` of all calls to the platform, for example to add a header or to limit the rate. It sees each
+   * attempt with its secrets.
+   */
+  readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
 }
 
 /** The variable that `config` reads for each option. */
@@ -142,7 +155,7 @@ const optionalSecret = (
 const isLoopback = (hostname: string): boolean =>
   hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname)
 
-const baseUrl = (value: string): Either.Either<string, FeishuAppError> => {
+const baseUrl = (value: string, allowHttp: boolean): Either.Either<string, FeishuAppError> => {
   if (!URL.canParse(value)) return wrong("baseUrl", `is not a URL: give it in full, for example ${feishu}`)
   const url = new URL(value)
   const path = url.pathname.replace(/\/+$/, "")
@@ -151,10 +164,11 @@ const baseUrl = (value: string): Either.Either<string, FeishuAppError> => {
   }
   if (url.search !== "" || url.hash !== "") return wrong("baseUrl", "has a query or a fragment: remove it")
   if (path.endsWith("/open-apis")) return wrong("baseUrl", "ends in /open-apis: give only what comes before that")
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname))) {
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && (allowHttp || isLoopback(url.hostname)))) {
     return wrong(
       "baseUrl",
-      "must begin with https:// (http:// only for a loopback address), for the app secret goes there"
+      "must begin with https:// because the app secret goes there; http:// is for loopback addresses, and for any host "
+        + "with allowHttp (FEISHU_ALLOW_HTTP=true)"
     )
   }
   return Either.right(url.origin + path)
@@ -174,9 +188,10 @@ export const make = (options: Options): Effect.Effect<Service, FeishuAppError> =
         : wrong("kind", "must be store or self-built"),
       appId: appId(options.appId),
       appSecret: secret("appSecret", options.appSecret),
-      baseUrl: baseUrl(options.baseUrl ?? feishu),
+      baseUrl: baseUrl(options.baseUrl ?? feishu, options.allowHttp ?? false),
       encryptKey: optionalSecret("encryptKey", options.encryptKey),
-      verificationToken: optionalSecret("verificationToken", options.verificationToken)
+      verificationToken: optionalSecret("verificationToken", options.verificationToken),
+      transformClient: Either.right(options.transformClient)
     })
   )
 
@@ -187,7 +202,7 @@ export const make = (options: Options): Effect.Effect<Service, FeishuAppError> =
 export const layer = (options: Options): Layer.Layer<FeishuApp, FeishuAppError> =>
   Layer.effect(FeishuApp, make(options))
 
-/** A variable that is there but empty counts as left out, as in a `.env` file with nothing filled in. */
+/** An empty variable counts as left out, as in a `.env` file with nothing filled in. */
 const optional = (name: string): Config.Config<string | undefined> =>
   Config.map(Config.withDefault(Config.string(name), ""), (value) => value === "" ? undefined : value)
 
@@ -195,10 +210,13 @@ const oneOf = <const A extends string>(name: string, values: ReadonlyArray<A>): 
   Config.mapOrFail(optional(name), (value) => {
     const known = values.find((known) => known === value)
     return value !== undefined && known === undefined
-      // Without the value: it may be a secret that was put into the wrong variable.
+      // Leaves out the value, which may be a secret in the wrong variable.
       ? Either.left(ConfigError.InvalidData([name], `must be ${values.join(" or ")}`))
       : Either.right(known)
   })
+
+const flag = (name: string): Config.Config<boolean | undefined> =>
+  Config.map(oneOf(name, ["true", "false"]), (value) => value === undefined ? undefined : value === "true")
 
 const redacted = (value: string | undefined) => value === undefined ? undefined : Redacted.make(value)
 
@@ -207,15 +225,16 @@ const redacted = (value: string | undefined) => value === undefined ? undefined 
  *
  * - `FEISHU_APP_ID`, `FEISHU_APP_SECRET`: both needed;
  * - `FEISHU_BASE_URL`, or `FEISHU_DOMAIN` (`feishu` or `lark`), not both: default Feishu;
+ * - `FEISHU_ALLOW_HTTP`: `true` allows http:// to any host;
  * - `FEISHU_APP_KIND`: `store` (the default) or `self-built`;
- * - `FEISHU_ENCRYPT_KEY`, `FEISHU_VERIFICATION_TOKEN`: as the app has them.
+ * - `FEISHU_ENCRYPT_KEY`, `FEISHU_VERIFICATION_TOKEN`: if the app has them.
  *
- * An empty variable counts as left out, but for the first two.
+ * An empty variable counts as left out, except for the first two.
  *
  * @since 0.1.0
  * @category config
  */
-export const config: Config.Config<Options> = Config.all({
+export const config: Config.Config<Omit<Options, "transformClient">> = Config.all({
   appId: Config.string(variables.appId),
   // Not `Config.redacted`, which masks even the sentence that says that the variable is missing.
   appSecret: Config.map(Config.string(variables.appSecret), Redacted.make),
@@ -229,17 +248,20 @@ export const config: Config.Config<Options> = Config.all({
         ? Either.right(domain === "lark" ? lark : feishu)
         : Either.left(ConfigError.InvalidData(["FEISHU_DOMAIN"], "FEISHU_BASE_URL is set, too: set only one of them"))
   ),
+  allowHttp: flag("FEISHU_ALLOW_HTTP"),
   encryptKey: Config.map(optional(variables.encryptKey), redacted),
   verificationToken: Config.map(optional(variables.verificationToken), redacted)
 })
 
 /**
- * The app as the configuration has it: `config` unless told otherwise.
+ * Makes the app of the configuration.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerConfig = (
-  options: Config.Config.Wrap<Options> = config
+  /** Default: `config`. */
+  options: Config.Config.Wrap<Omit<Options, "transformClient">> = config,
+  more?: Pick<Options, "transformClient">
 ): Layer.Layer<FeishuApp, ConfigError.ConfigError | FeishuAppError> =>
-  Layer.effect(FeishuApp, Effect.flatMap(Config.unwrap(options), make))
+  Layer.effect(FeishuApp, Effect.flatMap(Config.unwrap(options), (options) => make({ ...options, ...more })))

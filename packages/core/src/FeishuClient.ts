@@ -1,57 +1,75 @@
 /**
- * Any of the platform's calls, for one tenant or for the app itself: an `HttpClient` that has its tokens.
+ * Calls the platform's APIs for one tenant, for the app itself or for a user: an `HttpClient` that adds the token.
  *
  * @since 0.1.0
  */
-import * as Cookies from "@effect/platform/Cookies"
 import * as HttpClient from "@effect/platform/HttpClient"
-import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
-import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { constTrue } from "effect/Function"
+import { identity } from "effect/Function"
+import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { hasProperty } from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { AccessToken, type AccessTokenError, type Token } from "./AccessToken.js"
-import { FeishuApp } from "./FeishuApp.js"
-import type { FeishuError } from "./FeishuError.js"
-import * as Answer from "./internal/answer.js"
-import * as Mask from "./internal/mask.js"
+import * as FeishuApp from "./FeishuApp.js"
+import { FeishuApiError, type FeishuError, type FeishuNetworkError } from "./FeishuError.js"
+import * as Attempts from "./internal/call/attempts.js"
+import { fileName } from "./internal/call/contentDisposition.js"
+import { describeIssue } from "./internal/call/envelope.js"
+import * as Exchange from "./internal/call/exchange.js"
+import * as Failure from "./internal/call/failure.js"
+import * as Fetch from "./internal/call/layerFetch.js"
+import * as Mask from "./internal/call/mask.js"
+import { onceMore } from "./internal/call/onceMore.js"
+import * as Read from "./internal/call/read.js"
+import { ReadResponse } from "./internal/call/readResponse.js"
+import * as SendAgain from "./internal/call/sendAgain.js"
+import * as Transport from "./internal/call/transport.js"
+import * as WrongTokens from "./internal/call/wrongTokens.js"
+import { readMonotonicMillis } from "./internal/monotonicMillis.js"
 import { oneLine } from "./internal/oneLine.js"
-import * as RetryPolicy from "./RetryPolicy.js"
+import { timeLimit } from "./internal/timeLimit.js"
+import { RetryPolicy } from "./RetryPolicy.js"
 
 /**
- * Takes paths of the platform's, `/open-apis/…`. Any other host is refused as a defect, for the token goes with the
- * request.
+ * An `HttpClient` for paths of the platform, `/open-apis/…`.
  *
- * - Each attempt carries a valid token. Where the platform refuses it, that token is never used again, and the request is
- *   sent once more with another.
- * - A rate limit is waited out as long as the platform says, under the `RetryPolicy` in force.
- * - A `GET`, `HEAD`, `OPTIONS`, `PUT` or `DELETE` is repeated after any failure that may pass, and so is what is
- *   `idempotent`. Any other is not, unless the platform refused it before doing anything, or was never reached.
+ * - Adds a valid token to each request. If the platform refuses the token, invalidates the token and sends the request
+ *   once more with another. If the platform refuses that one, too, the API may not take this kind of token: for the next
+ *   10 minutes a refusal by the API invalidates no token.
+ * - Waits as long as the platform says if a rate limit is exceeded, under the `RetryPolicy` in force.
+ * - Sends a `GET`, `HEAD`, `OPTIONS`, `PUT` or `DELETE` again after any failure that may pass, and any other request only
+ *   if the platform was never reached or refused the request for its rate. See `idempotent`.
+ * - Sends a body that can be read once, such as a `Stream`, once. See `replayable`.
  *
- * It fails where no token can be had and where no answer comes. An answer that says no is an answer: `schemaData` turns it into
- * an `FeishuApiError`. What is neither JSON nor a failure, a file for one, is not read before you read it, and then has no time
- * limit. The response's `request` has the token in its headers.
+ * Fails if no token can be had, and if no answer comes. A refusal is an answer: `schemaData` turns a refusal into a
+ * `FeishuApiError`. Reads refusals and JSON into memory, at most 1 MiB and 64 MiB, in the time of one attempt. Does not read
+ * any other answer: a file has no time limit, see `file`.
+ *
+ * Fails with the reason `InvalidRequest`, and sends nothing, if the URL leads to another host or if the request has a
+ * header `authorization`. The `request` of a response holds the token in its headers.
  *
  * @since 0.1.0
  * @category models
  */
 export type Client = HttpClient.HttpClient.With<AccessTokenError>
 
-/** Whether the caller says that what it does may be done twice. */
+/** Whether the caller says that the requests may be sent twice. */
 class IsIdempotent extends Context.Reference<IsIdempotent>()("@effect-feishu/core/FeishuClient/IsIdempotent", {
   defaultValue: () => false
 }) {}
 
 /**
- * Says of the calls in it that they may be sent twice without harm, for example since they carry the platform's own
- * `uuid` or `client_token`: they are then repeated after a failure like a `GET`.
+ * Declares that the requests within do no harm when they are sent twice, for example because they carry the platform's
+ * own `uuid` or `client_token`. They are then sent again like a `GET`.
  *
  * @since 0.1.0
  * @category combinators
@@ -59,294 +77,360 @@ class IsIdempotent extends Context.Reference<IsIdempotent>()("@effect-feishu/cor
 export const idempotent = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.provideService(effect, IsIdempotent, true)
 
-/** By their definition (RFC 9110, 9.2.2). */
-const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+/** Whether the caller says that the streams in the bodies of the requests can run again. */
+class IsReplayable extends Context.Reference<IsReplayable>()("@effect-feishu/core/FeishuClient/IsReplayable", {
+  defaultValue: () => false
+}) {}
 
-/** What the runtimes say where not even a connection was made: Node's `fetch` and sockets, Bun's `fetch`. */
-const neverConnected: ReadonlySet<unknown> = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "ENETUNREACH",
-  "EHOSTUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-  "ConnectionRefused",
-  "FailedToOpenSocket"
-])
+/**
+ * Declares that the `Stream`s in the bodies of the requests within give the same bytes each time they run, for example
+ * because they read a file. Such a request may then be sent again like one with a body in memory.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const replayable = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(effect, IsReplayable, true)
 
-const neverReached = (error: unknown): boolean => {
-  if (!(error instanceof Error)) return false
-  const { code, syscall } = error as { readonly code?: unknown; readonly syscall?: unknown }
-  // A connection that was made may end with the same codes.
-  const wasConnected = syscall === "read" || syscall === "write"
-  return (neverConnected.has(code) && !wasConnected) || neverReached(error.cause)
+type Request = HttpClientRequest.HttpClientRequest
+type Response = HttpClientResponse.HttpClientResponse
+
+/** Why an attempt did not succeed. `E`: why there is no token. */
+type Failed<E> =
+  | { readonly _tag: "NoToken"; readonly error: E }
+  | { readonly _tag: "NoAnswer"; readonly error: FeishuNetworkError }
+  | { readonly _tag: "Refused"; readonly error: FeishuError; readonly response: ReadResponse }
+
+const noAnswer = (error: FeishuNetworkError) => ({ _tag: "NoAnswer", error }) as const
+
+interface Bearer {
+  readonly value: Redacted.Redacted
 }
 
-/** Whether nothing has been done about the request, for certain. */
-const hasDoneNothing = (error: FeishuError): boolean =>
-  error._tag === "FeishuApiError"
-    ? error.kind === "RateLimited"
-    : error.status === 429 || (error.reason === "Connection" && error.status === undefined && neverReached(error.cause))
+/** Sends the request of one attempt with a token. */
+type Send = (token: Bearer) => Effect.Effect<Response, Failed<never>>
 
-/** What can be read again and again. Anything else is gone once it has been sent. */
-const isLasting = (body: unknown): boolean =>
-  typeof body === "string" || body instanceof ArrayBuffer || ArrayBuffer.isView(body) || body instanceof Blob
-  || body instanceof FormData || body instanceof URLSearchParams
-
-const isSpent = ({ body }: HttpClientRequest.HttpClientRequest): boolean => body._tag === "Raw" && !isLasting(body.body)
-
-const isJson = ({ headers }: HttpClientResponse.HttpClientResponse): boolean =>
-  /^application\/([\w.-]+\+)?json\b/i.test(headers["content-type"] ?? "")
-
-/** How most successes begin, which need not be parsed to be known as such. */
-const success = /^\s*\{\s*"code"\s*:\s*0\s*[,}]/
-
-const targetOf = (request: HttpClientRequest.HttpClientRequest): Answer.Target => {
-  const bearer = /^Bearer (.+)$/.exec(request.headers["authorization"] ?? "")?.[1]
-  return {
-    method: request.method,
-    url: request.url,
-    mask: Mask.make(bearer === undefined ? [] : [Redacted.make(bearer)])
-  }
+/** Whose calls a client makes. `E`: why there is no token. */
+interface Caller<E> {
+  /** The attributes of the caller's spans. */
+  readonly attributes: Readonly<Record<string, string>>
+  /** Waits for the first token, because the wait may be longer than the time of the call. */
+  readonly ready: Effect.Effect<unknown, Failed<E>>
+  /** Adds a token to each attempt of one call. */
+  readonly authorize: (
+    request: Request,
+    again: SendAgain.SendAgain
+  ) => (send: Send) => Effect.Effect<Response, Failed<E>>
 }
 
-interface Seen {
-  readonly response: HttpClientResponse.HttpClientResponse
-  /** What is wrong with it, as far as it concerns whether to repeat the request. */
-  readonly error: FeishuError | undefined
+/** A refusal, or an answer that is not HTTP's. JSON with a 2xx or 3xx status that is not the platform's is no failure. */
+const failureOf = (response: Response): Effect.Effect<Response, Failed<never>> => {
+  if (!(response instanceof ReadResponse) || Either.isRight(response.result)) return Effect.succeed(response)
+  const error = response.result.left
+  return error._tag === "FeishuNetworkError" && response.status < 400
+    ? Effect.succeed(response)
+    : Effect.fail({ _tag: "Refused", error, response } as const)
 }
 
-const isRefused = ({ error }: Seen): boolean => error?._tag === "FeishuApiError" && error.kind === "TokenInvalid"
+const annotationsOf = ({ appId }: FeishuApp.Service, { method, url }: Request) => ({
+  app_id: appId,
+  call: `${method} ${url}`
+})
 
-/** What is not to be tried again: a success, or a failure that is the caller's to deal with. */
-type Result<A> = Either.Either<A, AccessTokenError>
-
-const noContent: ReadonlySet<number> = new Set([204, 205, 304])
-
-/** Each cookie in a header of its own, as it came. */
-const headersOf = ({ cookies, headers }: HttpClientResponse.HttpClientResponse): Headers => {
-  const all = new Headers({ ...headers })
-  all.delete("set-cookie")
-  for (const cookie of Cookies.toSetCookieHeaders(cookies)) all.append("set-cookie", cookie)
-  return all
-}
-
-/** Looks into an answer, and leaves it as if nobody had. */
-const look = (
-  target: Answer.Target,
-  response: HttpClientResponse.HttpClientResponse
-): Effect.Effect<Seen, FeishuError> =>
-  Effect.gen(function*() {
-    const { headers, request, status } = response
-    const logId = headers["x-tt-logid"]
-    yield* Effect.annotateCurrentSpan({
-      "http.response.status_code": status,
-      ...(logId && { "feishu.log_id": target.mask(logId) })
-    })
-    // No `Response` could have it.
-    if (status < 200 || status > 599) {
-      return yield* Answer.unusable(target, { status, headers, body: "" }, "the answer is not HTTP's")
-    }
-    if (noContent.has(status) || request.method === "HEAD") {
-      const refusal = () =>
-        Answer.unusable(target, { status, headers, body: "" }, "the answer is a refusal without a body")
-      return { response, error: status < 400 ? undefined : refusal() }
-    }
-    // A file, for one, is not to be held in memory.
-    if (status < 400 && !isJson(response)) return { response, error: undefined }
-    const broken = (error: HttpClientError.ResponseError) =>
-      Answer.unusable(target, { status, headers, body: "" }, "the answer broke off", error.cause ?? error.message)
-    const bytes = status < 400
-      ? yield* Effect.mapError(response.arrayBuffer, broken)
-      : new TextEncoder().encode((yield* Answer.read(target, response)).body)
-    const body = new TextDecoder().decode(bytes)
-    const whole = HttpClientResponse.fromWeb(request, new Response(bytes, { status, headers: headersOf(response) }))
-    if (status < 300 && success.test(body)) {
-      return { response: whole, error: undefined }
-    }
-    const opened = yield* Effect.either(Answer.open(target, { status, headers, body }))
-    const isOfNoConcern = Either.isRight(opened) || (opened.left._tag === "FeishuNetworkError" && status < 400)
-    return { response: whole, error: isOfNoConcern ? undefined : opened.left }
-  })
-
-const tooLate = (target: Answer.Target, timeout: Duration.Duration) =>
-  Answer.networkError(target, {
-    reason: "Timeout",
-    description: `no complete answer within ${Duration.format(timeout)}`
-  })
-
-/** The platform's URL and no other: what follows a host without a slash would be another host. */
-const absolute = (baseUrl: string, url: string): string => {
-  if (url.startsWith("/")) return baseUrl + url
-  if (url.startsWith(`${baseUrl}/`)) return url
-  throw new Error(
-    `FeishuClient sends its token to ${baseUrl} only: give a path that begins with /open-apis/, and not ${oneLine(url)}`
-  )
-}
-
-const make = (
-  token: (tokens: Context.Tag.Service<AccessToken>) => Effect.Effect<Token, AccessTokenError>
-): Effect.Effect<Client, never, AccessToken | FeishuApp | HttpClient.HttpClient> =>
-  Effect.gen(function*() {
-    const { appId, baseUrl } = yield* FeishuApp
-    const tokens = yield* AccessToken
-    const bearer = token(tokens)
-    // Its span would end with an error that holds the request.
-    const client = HttpClient.withTracerDisabledWhen(yield* HttpClient.HttpClient, constTrue)
-
-    const exchange = (
-      request: HttpClientRequest.HttpClientRequest,
-      { tenantKey, value }: Token,
-      number: number,
-      timeout: Duration.Duration
-    ): Effect.Effect<Seen, FeishuError> => {
-      const authorized = HttpClientRequest.bearerToken(request, value)
-      const target = targetOf(authorized)
-      return client.execute(authorized).pipe(
-        // A client that refuses by status must not hide the platform's answer.
-        Effect.catchIf(
-          (error): error is HttpClientError.ResponseError => error._tag === "ResponseError",
-          (error) => Effect.succeed(error.response)
-        ),
-        Effect.mapError((error) => Answer.noAnswer(target, error)),
-        Effect.flatMap((response) => look(target, response)),
-        Effect.interruptible,
-        Effect.timeoutFail({
-          duration: timeout,
-          onTimeout: () => tooLate(target, timeout)
-        }),
-        Effect.withSpan(`FeishuClient.${request.method}`, {
-          kind: "client",
-          captureStackTrace: false,
-          attributes: {
-            "feishu.app_id": appId,
-            "feishu.attempt": number,
-            "http.request.method": request.method,
-            "url.full": request.url,
-            ...Option.match(tenantKey, { onNone: () => ({}), onSome: (key) => ({ "feishu.tenant_key": key }) })
-          }
-        })
+/** Returns how to send the request of one attempt: with each token in the time that the attempt has left. */
+const sendIn = (
+  app: FeishuApp.Service,
+  transport: Transport.Transport,
+  attributes: Readonly<Record<string, string>>,
+  request: Request,
+  { number, timeout }: Attempts.Attempt
+): Send => {
+  let timeLeft = timeout
+  return ({ value }) =>
+    Effect.clockWith((clock) => {
+      const start = readMonotonicMillis(clock)
+      const spend = Effect.sync(() => {
+        timeLeft = Duration.subtract(timeLeft, Duration.millis(readMonotonicMillis(clock) - start))
+      })
+      const target = { method: request.method, url: request.url, mask: Mask.make([value]) }
+      return Exchange.run({
+        transport,
+        request: HttpClientRequest.bearerToken(request, value),
+        target,
+        read: (response, span) => Read.unlessFile(target, response, span),
+        attempt: { number, timeout: timeLeft },
+        spanName: `FeishuClient.${request.method}`,
+        attributes: { "feishu.app_id": app.appId, ...attributes },
+        annotations: annotationsOf(app, request)
+      }).pipe(
+        Effect.mapError(noAnswer),
+        Effect.flatMap(failureOf),
+        Effect.tapError(() => spend)
       )
-    }
+    })
+}
 
-    const send = (
-      given: HttpClientRequest.HttpClientRequest
-    ): Effect.Effect<HttpClientResponse.HttpClientResponse, AccessTokenError> =>
-      Effect.gen(function*() {
-        const request = HttpClientRequest.setUrl(given, absolute(baseUrl, given.url))
-        const isIdempotent = idempotentMethods.has(request.method) || (yield* IsIdempotent)
-        const mayRepeat = (error: FeishuError) =>
-          !isSpent(request) && (hasDoneNothing(error) || (isIdempotent && error.isRetryable))
-        let hasNewToken = false
-        let refusal: Seen | undefined
+const invalid = ({ method, url }: Request, description: string) =>
+  Failure.networkError({ method, url: oneLine(url), mask: identity }, { reason: "InvalidRequest", description })
 
-        /** With another token if the platform refuses the first, once. Left: there is no token. */
-        const exchangeOnceMore = (
-          number: number,
-          timeout: Duration.Duration
-        ): Effect.Effect<Result<Seen>, FeishuError> =>
-          Effect.gen(function*() {
-            const token = yield* Effect.either(bearer)
-            if (Either.isLeft(token)) return Either.left(token.left)
-            const [elapsed, seen] = yield* Effect.timed(exchange(request, token.right, number, timeout))
-            if (!isRefused(seen)) return Either.right(seen)
-            yield* tokens.invalidate(token.right)
-            if (hasNewToken || isSpent(request)) return Either.right(seen)
-            hasNewToken = true
-            const left = Duration.subtract(timeout, elapsed)
-            const got = yield* Effect.timeoutOption(Effect.either(bearer), left)
-            if (Option.isNone(got)) return Either.right(seen)
-            const newer = got.value
-            if (Either.isLeft(newer)) return Either.left(newer.left)
-            if (Redacted.value(newer.right.value) === Redacted.value(token.right.value)) return Either.right(seen)
-            const seenAgain = yield* exchange(request, newer.right, number, left)
-            if (isRefused(seenAgain)) yield* tokens.invalidate(newer.right)
-            return Either.right(seenAgain)
-          })
+/** Returns the request with its whole URL. The token goes to the platform only, and only in the caller's name. */
+const checked = ({ baseUrl }: FeishuApp.Service, request: Request): Effect.Effect<Request, FeishuNetworkError> => {
+  const { headers, url } = request
+  // What follows a host without a slash would be part of the host's name.
+  const isPath = url.startsWith("/")
+  if (!isPath && !url.startsWith(`${baseUrl}/`)) {
+    return invalid(
+      request,
+      `FeishuClient sends its token to ${baseUrl} only: give a path that begins with /open-apis/`
+    )
+  }
+  if (headers["authorization"] !== undefined) {
+    return invalid(
+      request,
+      "the request has a header \"authorization\", which FeishuClient sets: leave the header out, or use "
+        + "FeishuClient.forUser for a user access token"
+    )
+  }
+  return Effect.succeed(isPath ? HttpClientRequest.setUrl(request, baseUrl + url) : request)
+}
 
-        // First of all, for it may take longer than the policy gives to the call.
-        yield* bearer
-        // What is not to be repeated is a success to the policy, whatever it says about failures.
-        const result = yield* RetryPolicy.retry((number, timeout) =>
-          Effect.matchEffect(exchangeOnceMore(number, timeout), {
-            onSuccess: (result): Effect.Effect<Result<HttpClientResponse.HttpClientResponse>, FeishuError> => {
-              if (Either.isLeft(result)) return Effect.succeed(Either.left(result.left))
-              const { error, response } = result.right
-              if (error === undefined || !mayRepeat(error)) return Effect.succeed(Either.right(response))
-              refusal = result.right
-              return Effect.fail(error)
-            },
-            onFailure: (error) => mayRepeat(error) ? Effect.fail(error) : Effect.succeed(Either.left(error))
-          })
-        ).pipe(
-          Effect.catchAll((error) =>
-            Effect.succeed(error === refusal?.error ? Either.right(refusal.response) : Either.left(error))
-          )
-        )
-        return yield* result
-      }).pipe(Effect.annotateLogs({ app_id: appId, call: `${given.method} ${given.url}` }))
+/** The policy decides about a failure if the request may be sent again. The lack of a token is final. */
+const toRepeat = (again: SendAgain.SendAgain) => (failed: Failed<unknown>): Option.Option<FeishuError> =>
+  failed._tag !== "NoToken" && again.after(failed.error) ? Option.some(failed.error) : Option.none()
+
+/** A refusal is an answer, which `schemaData` or the caller reads. */
+const toResponse = <E>(failed: Failed<E>): Effect.Effect<Response, E | FeishuNetworkError> =>
+  failed._tag === "Refused" ? Effect.succeed(failed.response) : Effect.fail(failed.error)
+
+const make = <E>(
+  caller: Caller<E>
+): Effect.Effect<
+  HttpClient.HttpClient.With<E | FeishuNetworkError>,
+  never,
+  FeishuApp.FeishuApp | HttpClient.HttpClient
+> =>
+  Effect.gen(function*() {
+    const app = yield* FeishuApp.FeishuApp
+    const transport = Transport.make(yield* HttpClient.HttpClient, app)
+
+    const call = Effect.fnUntraced(function*(given: Request) {
+      const request = yield* Effect.mapError(checked(app, given), noAnswer)
+      const again = SendAgain.make(request, {
+        isIdempotent: yield* IsIdempotent,
+        isReplayable: yield* IsReplayable
+      })
+      yield* caller.ready
+      const withToken = caller.authorize(request, again)
+      return yield* Attempts.repeat(
+        (attempt) => withToken(sendIn(app, transport, caller.attributes, request, attempt)),
+        { toRepeat: toRepeat(again), annotations: annotationsOf(app, request) }
+      )
+    })
 
     return HttpClient.makeWith(
-      (request) => Effect.flatMap(request, send),
-      Effect.succeed<HttpClientRequest.HttpClientRequest>
+      Effect.flatMap((request) => Effect.catchAll(call(request), toResponse)),
+      Effect.succeed<Request>
     )
   })
 
+/** Codes that refuse a user access token, which this library cannot renew. */
+const userTokenCodes: ReadonlySet<number> = new Set([20006, 99991668, 99991677])
+
+const isTokenRefused = (failed: Failed<unknown>): boolean =>
+  failed._tag === "Refused" && failed.error._tag === "FeishuApiError"
+  && failed.error.kind === "TokenInvalid" && !userTokenCodes.has(failed.error.code)
+
+/** By service: the APIs that refused a new token. */
+const wrongTokensOf = new WeakMap<Context.Tag.Service<AccessToken>, WrongTokens.WrongTokens>()
+
+/** Says in the refusal that the token was new. */
+const withNewToken = <E>(failed: Failed<E>): Effect.Effect<never, Failed<E>> => {
+  if (failed._tag !== "Refused" || failed.error._tag !== "FeishuApiError") return Effect.fail(failed)
+  const error = new FeishuApiError({ ...failed.error, wasTokenNew: true })
+  const { body, head, original } = failed.response
+  const response = new ReadResponse(original, head, body, Either.left(error))
+  return Effect.fail({ _tag: "Refused", error, response })
+}
+
+/** Calls with a token that the library renews. */
+const renewing = (
+  tokens: Context.Tag.Service<AccessToken>,
+  token: Effect.Effect<Token, AccessTokenError>,
+  tenantKey: Option.Option<string>
+): Caller<AccessTokenError> => {
+  const wrongTokens = wrongTokensOf.get(tokens) ?? WrongTokens.make()
+  wrongTokensOf.set(tokens, wrongTokens)
+  const owner = Option.match(tenantKey, { onNone: () => "the app", onSome: (key) => `tenant ${key}` })
+  const get = Effect.mapError(token, (error) => ({ _tag: "NoToken", error }) as const)
+  return {
+    attributes: Option.match(tenantKey, { onNone: () => ({}), onSome: (key) => ({ "feishu.tenant_key": key }) }),
+    ready: get,
+    authorize: (request, again) => {
+      let hasNewToken = false
+      const onSecondRefusal = (failed: Failed<never>) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          wrongTokens.add(owner, request, now)
+          return withNewToken(failed)
+        })
+      const invalidate = (token: Token, failed: Failed<never>) =>
+        Effect.flatMap(Clock.currentTimeMillis, (now) => {
+          if (wrongTokens.has(owner, request, now)) return withNewToken(failed)
+          if (hasNewToken) return onSecondRefusal(failed)
+          if (!again.withAnotherToken) return Effect.andThen(tokens.invalidate(token), Effect.fail(failed))
+          hasNewToken = true
+          return tokens.invalidate(token)
+        })
+      return (send) => onceMore({ get, use: send, isRefused: isTokenRefused, invalidate, onSecondRefusal })
+    }
+  }
+}
+
 /**
- * Calls for this tenant. For a self-built app, which has one tenant, any key stands for that.
+ * Calls for a tenant with its tenant access token. A self-built app has one tenant, its own, whatever the key.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const forTenant = (
   tenantKey: string
-): Effect.Effect<Client, never, AccessToken | FeishuApp | HttpClient.HttpClient> =>
-  make(({ tenant }) => tenant(tenantKey))
+): Effect.Effect<Client, never, AccessToken | FeishuApp.FeishuApp | HttpClient.HttpClient> =>
+  Effect.flatMap(AccessToken, (tokens) => make(renewing(tokens, tokens.tenant(tenantKey), Option.some(tenantKey))))
 
 /**
- * Calls for the app itself, with the app access token.
+ * Calls for the app itself with the app access token.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const forApp: Effect.Effect<Client, never, AccessToken | FeishuApp | HttpClient.HttpClient> = make(
-  ({ app }) => app
-)
-
-/** The platform has done what was asked. */
-const misfit = (target: Answer.Target, answer: Answer.Answer, description: string) =>
-  Answer.networkError(target, { reason: "Schema", description, answer })
+export const forApp: Effect.Effect<Client, never, AccessToken | FeishuApp.FeishuApp | HttpClient.HttpClient> = Effect
+  .flatMap(AccessToken, (tokens) => make(renewing(tokens, tokens.app, Option.none())))
 
 /**
- * The field `data` of an answer `{ code: 0, msg, data }`. Any other code is an `FeishuApiError`; what is not such an answer is a
- * `FeishuNetworkError`, and so is, with the reason `Schema`, what does not fit the schema.
+ * Calls for a user with a `user_access_token`, which the library does not renew: if the token is invalid or has expired,
+ * `schemaData` fails with a `FeishuApiError` of the kind `TokenInvalid` (codes 99991668, 99991677, 20006).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const forUser = (
+  accessToken: Redacted.Redacted
+): Effect.Effect<HttpClient.HttpClient.With<FeishuNetworkError>, never, FeishuApp.FeishuApp | HttpClient.HttpClient> =>
+  make({
+    attributes: {},
+    ready: Effect.void,
+    authorize: () => (send) => send({ value: accessToken })
+  })
+
+/** Masks the token of a response that was not read by this module. */
+const targetOf = ({ headers, method, url }: Request): Failure.Target => {
+  const bearer = /^Bearer (.+)$/.exec(headers["authorization"] ?? "")?.[1]
+  return { method, url, mask: Mask.make(bearer === undefined ? [] : [Redacted.make(bearer)]) }
+}
+
+/** Reads an answer that has not been read yet. */
+const read = (response: Response): Effect.Effect<ReadResponse, FeishuNetworkError> => {
+  if (response instanceof ReadResponse) return Effect.succeed(response)
+  const target = targetOf(response.request)
+  return Effect.flatMap(RetryPolicy, ({ attemptTimeout }) => {
+    const duration = Duration.decode(attemptTimeout)
+    return timeLimit(Read.whole(target, response, Read.maxLong), {
+      duration,
+      onTimeout: () => Failure.tooLate(target, duration)
+    })
+  })
+}
+
+/**
+ * Decodes the field `data` of an answer `{ code: 0, msg, data }`. An answer without `data` decodes like `undefined`.
+ *
+ * Fails with a `FeishuApiError` if the platform refused, with a `FeishuNetworkError` if the answer is not the platform's,
+ * and with a `FeishuNetworkError` of the reason `Schema` if `data` does not fit: then the platform has done what was asked.
+ *
+ * Numbers above 2^53 lose digits, as in every `JSON.parse`. `response.text` has all of them.
  *
  * @since 0.1.0
  * @category decoding
  */
-export const schemaData =
-  <A, I, R>(schema: Schema.Schema<A, I, R>) =>
-  (response: HttpClientResponse.HttpClientResponse): Effect.Effect<A, FeishuError, R> =>
-    Effect.gen(function*() {
-      const { headers, request, status } = response
-      const target = targetOf(request)
-      const timeout = yield* RetryPolicy.attemptTimeout
-      const body = yield* response.text.pipe(
-        Effect.mapError((error) =>
-          Answer.unusable(target, { status, headers, body: "" }, "the answer broke off", error.cause ?? error.message)
-        ),
-        Effect.timeoutFail({ duration: timeout, onTimeout: () => tooLate(target, timeout) })
+export const schemaData = <A, I, R>(schema: Schema.Schema<A, I, R>) => {
+  const decode = Schema.decodeUnknown(schema, { errors: "all" })
+  return (response: Response): Effect.Effect<A, FeishuError, R> =>
+    Effect.flatMap(read(response), (answer) =>
+      Effect.flatMap(answer.result, (json) => {
+        const hasData = hasProperty(json, "data")
+        return Effect.mapError(decode(hasData ? json.data : undefined), (error) =>
+          Failure.misfit(
+            targetOf(response.request),
+            answer.head,
+            `the answer has ${hasData ? describeIssue(error, ["data"]) : "missing \"data\""}`
+          ))
+      }))
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface File {
+  /** From the header `Content-Disposition`, without folders. */
+  readonly name: Option.Option<string>
+  /** The header `Content-Type`. Default: `application/octet-stream`. */
+  readonly type: string
+  /** In bytes, from the header `Content-Length`. */
+  readonly size: Option.Option<number>
+  /** The content. Can be read once, and has no time limit. */
+  readonly stream: Stream.Stream<Uint8Array, FeishuNetworkError>
+}
+
+/** Returns why an answer that was read is not a file: the platform sends a file as an attachment, or not as JSON. */
+const whyNoFile = ({ head, request, result }: ReadResponse): FeishuError | undefined =>
+  Either.match(result, {
+    onRight: () => Failure.misfit(targetOf(request), head, "the answer holds no file"),
+    // JSON that is not the platform's is the file.
+    onLeft: (error) => error._tag === "FeishuNetworkError" && head.status < 300 ? undefined : error
+  })
+
+/**
+ * Returns the file that an API sends.
+ *
+ * Fails with a `FeishuApiError` if the platform refused to send the file, also with HTTP 200, and with a
+ * `FeishuNetworkError` if the answer holds no file.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const file = (response: Response): Effect.Effect<File, FeishuError> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const { headers, request, status } = response
+    const target = targetOf(request)
+    const head = { status, headers, now }
+    if (response instanceof ReadResponse) {
+      const error = whyNoFile(response)
+      if (error !== undefined) return Effect.fail(error)
+    } else if (status >= 300) {
+      return Effect.fail(Failure.unusable(target, head, "the answer is not a file"))
+    }
+    const length = headers["content-length"]
+    return Effect.succeed<File>({
+      name: Option.fromNullable(fileName(headers["content-disposition"] ?? "")),
+      type: headers["content-type"] ?? "application/octet-stream",
+      size: length === undefined || headers["content-encoding"] !== undefined
+        ? Option.none()
+        : Option.some(Number(length)),
+      stream: Stream.catchAll(
+        response.stream,
+        (error) => error.reason === "EmptyBody" ? Stream.empty : Stream.fail(Failure.brokeOff(target, head, error))
       )
-      const answer = { status, headers, body }
-      const opened = yield* Answer.open(target, answer)
-      return hasProperty(opened, "data")
-        ? yield* Effect.catchAll(
-          Answer.decode(target, answer, schema, opened.data, ["data"]),
-          ({ description }) => misfit(target, answer, description)
-        )
-        // Where the caller expects none.
-        : yield* Effect.mapError(
-          Schema.decodeUnknown(schema)(undefined),
-          () => misfit(target, answer, "the answer has missing \"data\"")
-        )
     })
+  })
+
+/**
+ * An `HttpClient` over `fetch`, for all of this library's calls. Use it in place of `FetchHttpClient.layer`, which follows
+ * redirects and so can send the app secret or a token to another host.
+ *
+ * Follows no redirect and caches nothing (`cache: "no-store"`, where the runtime accepts the option), whatever
+ * `FetchHttpClient.RequestInit` says. Every other option of `RequestInit` holds.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFetch: Layer.Layer<HttpClient.HttpClient> = Fetch.layerFetch

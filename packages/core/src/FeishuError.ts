@@ -1,5 +1,5 @@
 /**
- * Why a call to the platform failed: `FeishuNetworkError` when nothing usable came back, `FeishuApiError` when the platform
+ * Why a call to the platform failed: `FeishuNetworkError` if no usable answer came, `FeishuApiError` if the platform
  * answered and refused.
  *
  * @since 0.1.0
@@ -8,48 +8,63 @@ import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import * as ErrorCode from "./ErrorCode.js"
 import { askedWait } from "./internal/askedWait.js"
+import { classify } from "./internal/call/classify.js"
 import { oneLine } from "./internal/oneLine.js"
 
 const networkAdvice = {
   Connection: "Check the network, DNS, and any proxy or firewall between this machine and the host.",
+  Certificate:
+    "Check the host's certificate, and any proxy that replaces certificates. If it is signed by an authority of "
+    + "your own, name the authority's certificate to the runtime (Node and Bun: the variable NODE_EXTRA_CA_CERTS).",
   Timeout: "Check that the host can be reached from this machine; if it is only slow, raise the time limit.",
   Unavailable: "The platform, or a gateway before it, is out of order: try again later.",
+  InvalidRequest: "Nothing was sent: correct the request.",
   InvalidResponse: "Something other than the Open Platform may have answered: check the base URL and any proxy.",
   Schema: "The platform has done what was asked, and its answer does not fit the schema: correct the schema."
 } as const
 
 /**
- * Nothing usable came back: the request may or may not have reached the platform.
+ * No usable answer came. The request may or may not have reached the platform.
  *
- * - `Connection`: no connection, or it broke before an answer came.
- * - `Timeout`: no complete answer in the time allowed for one attempt.
- * - `Unavailable`: HTTP 5xx without an error code of the platform's, so most likely from a gateway.
- * - `InvalidResponse`: an answer came, but it is not the platform's: not JSON, not its envelope, too long, or cut off.
- * - `Schema`: an answer came that says success, but what it holds does not fit the schema given to `FeishuClient.schemaData`.
+ * - `Connection`: no connection, or the connection broke before an answer came.
+ * - `Certificate`: the host's certificate was not accepted. Nothing was sent.
+ * - `Timeout`: no complete answer in the time for one attempt.
+ * - `Unavailable`: HTTP 5xx without an error code of the platform, so most likely from a gateway.
+ * - `InvalidRequest`: the request cannot be sent as it is. Nothing was sent.
+ * - `InvalidResponse`: the answer is not the platform's: not JSON, not its envelope, too long, or cut off.
+ * - `Schema`: the answer says success and does not fit what the caller expects.
  *
  * @since 0.1.0
  * @category errors
  */
-export class FeishuNetworkError
-  extends Schema.TaggedError<FeishuNetworkError>("@effect-feishu/core/FeishuNetworkError")(
-    "FeishuNetworkError",
-    {
-      reason: Schema.Literal("Connection", "Timeout", "Unavailable", "InvalidResponse", "Schema"),
-      method: Schema.String,
-      url: Schema.String,
-      /** What was seen, in a few words. */
-      description: Schema.String,
-      /** The HTTP status, where an answer had begun. */
-      status: Schema.optional(Schema.Number),
-      /** How long the answer said to wait (header `x-ogw-ratelimit-reset`), even though its body was of no use. */
-      retryAfter: Schema.optional(Schema.DurationFromMillis),
-      /** The transport's own error: its names, messages and codes only, with the secrets masked. */
-      cause: Schema.optional(Schema.Defect)
-    }
-  )
-{
+export class FeishuNetworkError extends Schema.TaggedError<FeishuNetworkError>(
+  "@effect-feishu/core/FeishuNetworkError"
+)(
+  "FeishuNetworkError",
+  {
+    reason: Schema.Literal(
+      "Connection",
+      "Certificate",
+      "Timeout",
+      "Unavailable",
+      "InvalidRequest",
+      "InvalidResponse",
+      "Schema"
+    ),
+    method: Schema.String,
+    url: Schema.String,
+    /** What happened, in a few words. */
+    description: Schema.String,
+    /** The HTTP status, if an answer had begun. */
+    status: Schema.optional(Schema.Number),
+    /** How long the answer asks to wait (headers `x-ogw-ratelimit-reset` and `Retry-After`). */
+    retryAfter: Schema.optional(Schema.DurationFromMillis),
+    /** The transport's own error: only its names, messages and codes, with the secrets masked. */
+    cause: Schema.optional(Schema.Defect)
+  }
+) {
   /**
-   * What to do about it, in one sentence.
+   * What to do, in one or two sentences.
    *
    * @since 0.1.0
    */
@@ -58,22 +73,30 @@ export class FeishuNetworkError
   }
 
   /**
-   * Whether the same request, sent again later, may succeed. True but for a whole answer that says, by its 3xx or 4xx
-   * status, that this is the wrong address; 408, 429 and a wait that it asks for are passing states; and for `Schema`.
+   * Whether the same request, sent again later, may succeed. False for `Certificate`, `InvalidRequest` and `Schema`, and
+   * for a complete answer with a 3xx or 4xx status, which says that the address is wrong. True for 408, for 429 and for any
+   * answer that asks to wait.
    *
-   * It is about the failure and not about the request: where no answer came, the platform may have done what was asked.
+   * This is about the failure, not about the request: without an answer the platform may have done what was asked.
    *
    * @since 0.1.0
    */
   get isRetryable(): boolean {
-    if (this.reason === "Schema") return false
-    return this.reason !== "InvalidResponse"
-      || brokeOff(this)
-      || askedWait(this) !== undefined
-      || this.status === undefined
-      || this.status < 300
-      || this.status === 408
-      || this.status === 429
+    switch (this.reason) {
+      case "Certificate":
+      case "InvalidRequest":
+      case "Schema":
+        return false
+      case "InvalidResponse":
+        return brokeOff(this)
+          || askedWait(this) !== undefined
+          || this.status === undefined
+          || this.status < 300
+          || this.status === 408
+          || this.status === 429
+      default:
+        return true
+    }
   }
 
   /**
@@ -92,7 +115,7 @@ export class FeishuNetworkError
   }
 }
 
-/** An `InvalidResponse` has a cause where the transport failed on the way, and none where a wrong answer came whole. */
+/** An `InvalidResponse` has a cause if the transport failed on the way, and none if a wrong answer came whole. */
 const brokeOff = (error: FeishuNetworkError): boolean => error.reason === "InvalidResponse" && error.cause !== undefined
 
 /**
@@ -106,8 +129,29 @@ export const HelpLink = Schema.Struct({
   description: Schema.optional(Schema.String)
 })
 
-const classify = (error: FeishuApiError) =>
-  ErrorCode.classify({ code: error.code, status: error.status, toldToWait: askedWait(error) !== undefined })
+/**
+ * A scope that the app or the user lacks (pages "如何为应用申请所需权限？" and "如何解决 99991679 错误").
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const PermissionViolation = Schema.Struct({
+  /** The scope, for example `contact:user.id:readonly`. */
+  subject: Schema.String,
+  /** `action_scope_required`: the app lacks the scope. `action_privilege_required`: the user has not granted it. */
+  type: Schema.optional(Schema.String)
+})
+
+const kindOf = (error: FeishuApiError) =>
+  classify({
+    code: error.code,
+    status: error.status,
+    url: error.url,
+    asksToWait: askedWait(error) !== undefined
+  })
+
+const wrongKindOfToken = "The platform refused a token that it had just issued, so this API may not take this kind of "
+  + "token: look up on the API's page whether it takes a tenant, an app or a user access token."
 
 /**
  * The platform answered with a `code` other than 0, whatever the HTTP status.
@@ -117,42 +161,47 @@ const classify = (error: FeishuApiError) =>
  * @since 0.1.0
  * @category errors
  */
-export class FeishuApiError
-  extends Schema.TaggedError<FeishuApiError>("@effect-feishu/core/FeishuApiError")("FeishuApiError", {
-    /** The platform's error code; `ErrorCode.table` has the known ones. */
+export class FeishuApiError extends Schema.TaggedError<FeishuApiError>("@effect-feishu/core/FeishuApiError")(
+  "FeishuApiError",
+  {
+    /** The platform's error code. `ErrorCode.table` has the known ones. */
     code: Schema.Int,
-    /** The platform's own words, empty where it gave none. */
+    /** The platform's own words, empty if it gave none. */
     msg: Schema.String,
-    /** The HTTP status: the platform refuses with 200, too. */
+    /** The HTTP status. The platform also refuses with 200. */
     status: Schema.Number,
     method: Schema.String,
     url: Schema.String,
     /** What to quote to the platform's support: `x-tt-logid`, else `x-request-id`, else `error.log_id` of the body. */
     logId: Schema.optional(Schema.String),
-    /** How long to wait before the next try, from the header `x-ogw-ratelimit-reset` (seconds). */
+    /** How long to wait before the next try (headers `x-ogw-ratelimit-reset` and `Retry-After`). */
     retryAfter: Schema.optional(Schema.DurationFromMillis),
-    /** A page or a hint that the platform gives for finding the cause. */
+    /** A page or a hint of the platform for finding the cause. */
     troubleshooter: Schema.optional(Schema.String),
     /** Pages that the platform points to. */
-    helps: Schema.optionalWith(Schema.Array(HelpLink), { default: () => [] })
-  })
-{
+    helps: Schema.optionalWith(Schema.Array(HelpLink), { default: () => [] }),
+    /** The scopes that are missing. One of them is enough for most APIs. */
+    permissionViolations: Schema.optionalWith(Schema.Array(PermissionViolation), { default: () => [] }),
+    /** Whether the platform refused a token that it had just issued. */
+    wasTokenNew: Schema.optionalWith(Schema.Boolean, { default: () => false })
+  }
+) {
   /**
-   * What the code means, as one of eleven kinds.
+   * What the code means, as one of thirteen kinds.
    *
    * @since 0.1.0
    */
   get kind(): ErrorCode.Kind {
-    return classify(this).kind
+    return kindOf(this).kind
   }
 
   /**
-   * What to do about it, in one sentence.
+   * What to do, in one or two sentences.
    *
    * @since 0.1.0
    */
   get advice(): string {
-    return ErrorCode.advice[this.kind]
+    return this.wasTokenNew ? wrongKindOfToken : ErrorCode.table.get(this.code)?.advice ?? ErrorCode.advice[this.kind]
   }
 
   /**
@@ -161,7 +210,7 @@ export class FeishuApiError
    * @since 0.1.0
    */
   get isRetryable(): boolean {
-    return classify(this).retryable
+    return kindOf(this).retryable
   }
 
   /**
@@ -170,11 +219,13 @@ export class FeishuApiError
   override get message(): string {
     const wait = askedWait(this)
     const logId = this.logId === undefined ? "" : `, log id ${this.logId}`
+    const scopes = this.permissionViolations.map(({ subject }) => oneLine(subject)).join(", ")
     return [
       `${this.method} ${this.url}: refused with code ${this.code}`,
       this.msg === "" ? "" : ` "${oneLine(this.msg)}"`,
       ` (${this.kind}, HTTP ${this.status}${logId}).`,
       wait === undefined ? "" : ` The platform asks to wait ${Duration.format(wait)}.`,
+      scopes === "" ? "" : ` Missing scopes: ${scopes}.`,
       ` ${this.advice}`,
       this.troubleshooter === undefined ? "" : ` ${oneLine(this.troubleshooter)}`,
       ...this.helps.map((help) => ` See ${oneLine(help.url)}`)
@@ -196,7 +247,7 @@ export class FeishuApiError
 export type FeishuError = FeishuNetworkError | FeishuApiError
 
 /**
- * The two families as one schema, to send a failure to another process or to store it.
+ * Both errors as one schema, to send a failure to another process or to store it.
  *
  * @since 0.1.0
  * @category errors

@@ -8,11 +8,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import * as ScheduleDecision from "effect/ScheduleDecision"
-import * as ScheduleIntervals from "effect/ScheduleIntervals"
 import type { FeishuError } from "./FeishuError.js"
 import { askedWait } from "./internal/askedWait.js"
-import { monotonicMillis } from "./internal/monotonicMillis.js"
 
 /**
  * @since 0.1.0
@@ -94,8 +91,8 @@ export const schedule = (options?: {
  */
 export const make = (options?: Options): Policy => ({
   schedule: schedule(options),
-  attemptTimeout: options?.attemptTimeout ?? defaults.attemptTimeout,
-  totalTimeout: options?.totalTimeout ?? defaults.totalTimeout
+  attemptTimeout: Duration.decode(options?.attemptTimeout ?? defaults.attemptTimeout),
+  totalTimeout: Duration.decode(options?.totalTimeout ?? defaults.totalTimeout)
 })
 
 /**
@@ -134,80 +131,3 @@ export const fromSchedule = (
 export class RetryPolicy extends Context.Reference<RetryPolicy>()("@effect-feishu/core/RetryPolicy", {
   defaultValue: (): Policy => make()
 }) {}
-
-/**
- * The time for one attempt under the policy in force.
- *
- * @since 0.1.0
- * @category references
- */
-export const attemptTimeout: Effect.Effect<Duration.Duration> = Effect.map(
-  RetryPolicy,
-  ({ attemptTimeout }) => Duration.decode(attemptTimeout)
-)
-
-/**
- * The same schedule, but done as soon as its next wait would use up the milliseconds that are left. `onWait` runs
- * before each wait, and `onGiveUp` where one does not fit.
- */
-const within = <Out, In>(self: Schedule.Schedule<Out, In>, options: {
-  readonly millisLeft: Effect.Effect<number>
-  readonly onWait: (error: In, wait: Duration.Duration) => Effect.Effect<void>
-  readonly onGiveUp: (wait: Duration.Duration, left: Duration.Duration) => Effect.Effect<void>
-}): Schedule.Schedule<Out, In> =>
-  Schedule.makeWithState(self.initial, (now, error: In, state) =>
-    Effect.gen(function*() {
-      const [next, out, decision] = yield* self.step(now, error, state)
-      if (ScheduleDecision.isDone(decision)) return [next, out, decision] as const
-      const wait = Math.max(0, ScheduleIntervals.start(decision.intervals) - now)
-      const left = yield* options.millisLeft
-      if (wait >= left) {
-        yield* options.onGiveUp(Duration.millis(Math.round(wait)), Duration.millis(left))
-        return [next, out, ScheduleDecision.done] as const
-      }
-      yield* options.onWait(error, Duration.millis(Math.round(wait)))
-      return [next, out, decision] as const
-    }))
-
-/**
- * Runs `attempt` under the policy in force until it succeeds or the policy gives up with the last error.
- *
- * @since 0.1.0
- * @category combinators
- */
-export const retry = <A, R>(
-  /** One attempt, given its number from 1 up and the time that it has; it must fail when that is over. */
-  attempt: (number: number, timeout: Duration.Duration) => Effect.Effect<A, FeishuError, R>
-): Effect.Effect<A, FeishuError, R> =>
-  Effect.gen(function*() {
-    const policy = yield* RetryPolicy
-    const start = yield* monotonicMillis
-    const millisLeft = Effect.map(monotonicMillis, (now) => start + Duration.toMillis(policy.totalTimeout) - now)
-    let number = 0
-    let lastError: FeishuError | undefined
-    const next = Effect.gen(function*() {
-      const left = Duration.millis(yield* millisLeft)
-      const isCutShort = Duration.lessThan(left, policy.attemptTimeout)
-      number++
-      return yield* attempt(number, isCutShort ? left : Duration.decode(policy.attemptTimeout)).pipe(
-        Effect.mapError((error) => {
-          const saysLess = isCutShort && error._tag === "FeishuNetworkError" && error.reason === "Timeout"
-          lastError = saysLess && lastError !== undefined ? lastError : error
-          return lastError
-        })
-      )
-    })
-    const schedule = within(policy.schedule, {
-      millisLeft,
-      onWait: (error, wait) =>
-        Effect.logWarning(
-          `attempt ${number} failed, the next one follows in ${Duration.format(wait)}: ${error.message}`
-        ),
-      onGiveUp: (wait, left) =>
-        Effect.logWarning(
-          `attempt ${number} failed and none follows: the wait of ${Duration.format(wait)} before it does not fit `
-            + `the ${Duration.format(left)} that are left`
-        )
-    })
-    return yield* Effect.retry(next, schedule)
-  })

@@ -97,13 +97,6 @@ export * as FeishuEvent from "./FeishuEvent.js"
 export * as FeishuMetrics from "./FeishuMetrics.js"
 
 /**
- * One exchange with the Open Platform, typed: what the calls of this library are made of.
- *
- * @since 0.1.0
- */
-export * as OpenApi from "./OpenApi.js"
-
-/**
  * When a failed call is tried again, and when to give up.
  *
  * @since 0.1.0

@@ -39,7 +39,6 @@ import * as ErrorCode from "../src/ErrorCode.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import * as FeishuClient from "../src/FeishuClient.js"
 import { FeishuApiError, type FeishuError, FeishuNetworkError } from "../src/FeishuError.js"
-import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import { listen } from "./listen.js"
 import * as Scripted from "./scripted.js"
@@ -78,6 +77,8 @@ const bearerOf = ({ headers }: HttpClientRequest.HttpClientRequest): string | un
 
 interface Setting {
   readonly forApp?: boolean
+  readonly forUser?: string
+  readonly isReplayable?: boolean
   readonly policy?: RetryPolicy.Policy
   readonly isIdempotent?: boolean
   readonly tokens?: ReturnType<typeof makeTokens>
@@ -94,9 +95,15 @@ const withScript = <A, E>(
     const script = Scripted.make(...steps)
     const tokens = setting?.tokens ?? makeTokens()
     const start = yield* Clock.currentTimeMillis
-    const [exit, end] = yield* (setting?.forApp ? FeishuClient.forApp : FeishuClient.forTenant("tenant_1")).pipe(
+    const client = setting?.forUser !== undefined
+      ? FeishuClient.forUser(Redacted.make(setting.forUser))
+      : setting?.forApp
+      ? FeishuClient.forApp
+      : FeishuClient.forTenant("tenant_1")
+    const [exit, end] = yield* client.pipe(
       Effect.flatMap(use),
       setting?.isIdempotent ? FeishuClient.idempotent : (call) => call,
+      setting?.isReplayable ? FeishuClient.replayable : (call) => call,
       setting?.policy ? Effect.provideService(RetryPolicy.RetryPolicy, setting.policy) : (call) => call,
       Effect.exit,
       Effect.zip(Clock.currentTimeMillis),
@@ -172,7 +179,7 @@ describe("FeishuClient, a request", () => {
       const { bearers, exit, requests } = yield* play(
         HttpClientRequest.post(`${path}?page=1`).pipe(
           HttpClientRequest.setUrlParams({ user_id_type: "open_id", name: "飞 书" }),
-          HttpClientRequest.setHeaders({ "x-own": "1", authorization: "Bearer the-caller's" }),
+          HttpClientRequest.setHeaders({ "x-own": "1" }),
           HttpClientRequest.bodyText("{\"a\":1}", "application/json")
         ),
         [found]
@@ -225,13 +232,27 @@ describe("FeishuClient, a request", () => {
     ":8443/open-apis/x",
     "open-apis/x",
     ""
-  ])("to %j is a defect, and neither sent nor given a token", (target) =>
+  ])("to %j is refused, and neither sent nor given a token", (target) =>
     Effect.gen(function*() {
       const { asked, exit, requests } = yield* play(HttpClientRequest.get(target), [found])
-      const defect = defectOf(exit)
-      assert.instanceOf(defect, Error)
-      assert.include(String(defect), "https://open.feishu.cn only")
+      const error = failureOf(exit)
+      assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "InvalidRequest" })
+      assert.include(error.message, "to https://open.feishu.cn only: give a path that begins with /open-apis/")
       assert.deepStrictEqual([requests, asked], [[], []])
+    }))
+
+  it.effect("with a header \"authorization\" is refused for a tenant, the app and a user, and not sent", () =>
+    Effect.gen(function*() {
+      const request = HttpClientRequest.bearerToken(get, Redacted.make("the-caller's"))
+      for (const setting of [{}, { forApp: true }, { forUser: "u-secret-1" }]) {
+        const { asked, exit, requests } = yield* play(request, [found], setting)
+        const error = failureOf(exit)
+        assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "InvalidRequest" })
+        assert.include(error.message, "authorization")
+        assert.include(error.message, "FeishuClient.forUser")
+        assert.notInclude(inspect(error, { depth: 20 }), "the-caller's")
+        assert.deepStrictEqual([requests, asked], [[], []])
+      }
     }))
 
   it.effect.each(["//evil.example/x", "/@evil.example/x", "/\\evil.example/x", "/../../evil.example"])(
@@ -463,7 +484,7 @@ describe("FeishuClient, a token that the platform refuses", () => {
       })
   )
 
-  it.effect("is refused a second time at most: then the caller gets the answer", () =>
+  it.effect("is refused a second time at most: then the caller gets the answer, and the second token stays", () =>
     Effect.gen(function*() {
       for (const policy of [RetryPolicy.make(), RetryPolicy.fromSchedule(Schedule.recurs(5))]) {
         for (const request of [get, post]) {
@@ -474,7 +495,7 @@ describe("FeishuClient, a token that the platform refuses", () => {
           assert.strictEqual(successOf(exit).status, 400)
           assert.strictEqual(yield* codeOf(exit), 99991663)
           assert.deepStrictEqual(bearers, ["t-secret-1", "t-secret-2"])
-          assert.deepStrictEqual(invalidated, ["t-secret-1", "t-secret-2"])
+          assert.deepStrictEqual(invalidated, ["t-secret-1"])
         }
       }
     }))
@@ -774,8 +795,8 @@ describe("FeishuClient, a rate limit", () => {
       const headers = { "x-ogw-ratelimit-reset": "3" }
       for (
         const step of [
-          Scripted.refused(230020, { status: 429, headers }),
-          Scripted.refused(230020, { status: 400, headers }),
+          Scripted.refused(77, { status: 429, headers }),
+          Scripted.refused(77, { status: 400, headers }),
           Scripted.answer("<html>", { status: 429, headers: { ...headers, "content-type": "text/html" } }),
           Scripted.answer(null, { status: 429, headers })
         ]
@@ -784,7 +805,7 @@ describe("FeishuClient, a rate limit", () => {
         assert.strictEqual(successOf(exit).status, 200)
         assert.deepStrictEqual(at, [0, 3000])
       }
-      const untold = yield* play(post, [Scripted.refused(230020, { status: 429 }), found])
+      const untold = yield* play(post, [Scripted.refused(77, { status: 429 }), found])
       assert.deepStrictEqual(untold.at, [0, 100])
     }))
 
@@ -798,9 +819,9 @@ describe("FeishuClient, a rate limit", () => {
 
   it.effect("with HTTP 400, an unknown code and no wait is none", () =>
     Effect.gen(function*() {
-      const { at, exit } = yield* play(get, [Scripted.refused(230020, { status: 400 })])
+      const { at, exit } = yield* play(get, [Scripted.refused(77, { status: 400 })])
       assert.deepStrictEqual(at, [0])
-      assert.strictEqual(yield* codeOf(exit), 230020)
+      assert.strictEqual(yield* codeOf(exit), 77)
     }))
 })
 
@@ -1069,10 +1090,22 @@ describe("FeishuClient, a body", () => {
       )
     )
 
-  it.effect("that is a Stream goes whole each time", () =>
+  it.effect("that is a Stream goes once, and the caller gets the refusal", () =>
+    Effect.gen(function*() {
+      for (const step of [Scripted.refused(99991663), Scripted.rateLimited(1), unavailable, refused("ECONNREFUSED")]) {
+        for (const policy of [RetryPolicy.make(), RetryPolicy.fromSchedule(Schedule.recurs(3))]) {
+          const server = taking(step, found)
+          const { exit } = yield* play(streamed, server.steps, { isIdempotent: true, policy })
+          assert.deepStrictEqual(server.bodies, ["the whole of it"])
+          assert.isTrue(Exit.isFailure(exit) || successOf(exit).status !== 200 || (yield* codeOf(exit)) === 99991663)
+        }
+      }
+    }))
+
+  it.effect("that is a Stream goes whole each time if the caller says that it can run again", () =>
     Effect.gen(function*() {
       const server = taking(Scripted.refused(99991663), Scripted.rateLimited(1), found)
-      const { exit } = yield* play(streamed, server.steps)
+      const { exit } = yield* play(streamed, server.steps, { isReplayable: true })
       assert.strictEqual(successOf(exit).status, 200)
       assert.deepStrictEqual(server.bodies, ["the whole of it", "the whole of it", "the whole of it"])
     }))
@@ -1090,7 +1123,7 @@ describe("FeishuClient, a body", () => {
       ) {
         for (const policy of [RetryPolicy.make(), RetryPolicy.fromSchedule(Schedule.recurs(3))]) {
           const server = taking(step)
-          const { requests } = yield* play(spent(), server.steps, { isIdempotent: true, policy })
+          const { requests } = yield* play(spent(), server.steps, { isIdempotent: true, isReplayable: true, policy })
           assert.strictEqual(requests.length, 1)
           assert.deepStrictEqual(server.bodies, ["the whole of it"])
         }
@@ -1446,7 +1479,7 @@ const says = (body: unknown, status = 200, headers: Http.OutgoingHttpHeaders = {
 const hangsUp = (response: Http.ServerResponse) => void response.socket?.destroy()
 
 const clients: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient>]> = [
-  ["fetch", OpenApi.layerFetch],
+  ["fetch", FeishuClient.layerFetch],
   ["node:http", NodeHttpClient.layer],
   ["undici", NodeHttpClient.layerUndici]
 ]
@@ -1490,13 +1523,15 @@ for (const [name, http] of clients) {
         ])
       }))
 
-    it.scopedLive("sends a Stream whole after a refusal", () =>
+    it.scopedLive("sends a replayable Stream whole after a refusal", () =>
       Effect.gen(function*() {
         const { arrived, baseUrl } = yield* serve(says({ code: 20013 }), says({ code: 0, data: user }))
         const body = Stream.range(1, 1000).pipe(Stream.map((n) => `${n}\n`), Stream.encodeText)
-        const exit = yield* call(baseUrl, (client) => client.post(path, { body: HttpBody.stream(body) }))
+        const exit = yield* call(baseUrl, (client) =>
+          FeishuClient.replayable(client.post(path, { body: HttpBody.stream(body) })))
         assert.strictEqual(successOf(exit).status, 200)
-        const whole = Array.from({ length: 1000 }, (_, n) => `${n + 1}\n`).join("")
+        const whole = Array.from({ length: 1000 }, (_, n) =>
+          `${n + 1}\n`).join("")
         assert.deepStrictEqual(arrived.map(({ body }) => body === whole), [true, true])
       }))
 
@@ -1647,7 +1682,7 @@ describe("FeishuClient over fetch, too", () => {
         Effect.flatMap((client) => client.get(path)),
         Effect.flatMap(FeishuClient.schemaData(User)),
         Effect.provide([
-          OpenApi.layerFetch,
+          FeishuClient.layerFetch,
           FeishuApp.layer({ appId: "cli_test", appSecret: Scripted.appSecret, baseUrl }),
           Layer.succeed(AccessToken.AccessToken, makeTokens().service)
         ])
@@ -1668,7 +1703,7 @@ describe("FeishuClient over fetch, too", () => {
       const response = yield* FeishuClient.forTenant("tenant_1").pipe(
         Effect.flatMap((client) => client.post(path, { body: HttpBody.raw(body) })),
         Effect.provide([
-          OpenApi.layerFetch,
+          FeishuClient.layerFetch,
           Layer.succeed(FetchHttpClient.Fetch, halfDuplex),
           FeishuApp.layer({ appId: "cli_test", appSecret: Scripted.appSecret, baseUrl }),
           Layer.succeed(AccessToken.AccessToken, makeTokens().service)

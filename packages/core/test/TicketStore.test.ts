@@ -112,7 +112,8 @@ describe("TicketStore, in memory", () => {
       let correction = 0
       const set: Clock.Clock = Object.assign(Object.create(clock), {
         currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + correction),
-        unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + correction
+        unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + correction,
+        unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos()
       })
       yield* Effect.gen(function*() {
         const store = yield* TicketStore.makeMemory()

@@ -28,7 +28,7 @@ import * as EventHandler from "../src/EventHandler.js"
 import * as EventNodeListener from "../src/EventNodeListener.js"
 import * as EventSubscription from "../src/EventSubscription.js"
 import * as FeishuApp from "../src/FeishuApp.js"
-import * as OpenApi from "../src/OpenApi.js"
+import * as FeishuClient from "../src/FeishuClient.js"
 import * as TicketStore from "../src/TicketStore.js"
 
 const secrets = {
@@ -105,7 +105,7 @@ const Handlers = Layer.unwrapEffect(Effect.map(Handled, (handled) =>
 const service = (folder: string) =>
   Server.pipe(
     Layer.provideMerge(Layer.merge(AppTicket.layer(), Handlers)),
-    Layer.provideMerge(Layer.mergeAll(App, OpenApi.layerFetch, Store)),
+    Layer.provideMerge(Layer.mergeAll(App, FeishuClient.layerFetch, Store)),
     Layer.provide(KeyValueStore.layerFileSystem(folder))
   )
 

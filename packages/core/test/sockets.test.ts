@@ -8,8 +8,8 @@ import * as Http from "node:http"
 import * as Net from "node:net"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuApp from "../src/FeishuApp.js"
+import * as FeishuClient from "../src/FeishuClient.js"
 import type { FeishuApiError, FeishuNetworkError } from "../src/FeishuError.js"
-import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import { listen } from "./listen.js"
 
@@ -21,7 +21,7 @@ const apps: ReadonlyArray<App.App> = [
 ]
 
 const clients: ReadonlyArray<readonly [string, Layer.Layer<HttpClient.HttpClient>]> = [
-  ["fetch", OpenApi.layerFetch],
+  ["fetch", FeishuClient.layerFetch],
   ["node:http", NodeHttpClient.layer],
   ["undici", NodeHttpClient.layerUndici]
 ]
@@ -108,9 +108,9 @@ for (const [name, client] of clients) {
         }))
 
       it.effect.each<[string, Partial<FeishuApp.Options>, number, FeishuApiError["kind"]]>([
-        ["a wrong secret", { appSecret: Redacted.make("another") }, 10015, "Credentials"],
-        ["an app that does not exist", { appId: "cli_none" }, 10015, "Credentials"],
-        ["a disabled app", { appId: "cli_disabled" }, 10014, "AppState"],
+        ["a wrong secret", { appSecret: Redacted.make("another") }, 10014, "Credentials"],
+        ["an app that does not exist", { appId: "cli_none" }, 10014, "Credentials"],
+        ["a disabled app", { appId: "cli_disabled" }, 10005, "AppState"],
         ["a self-built app", { appId: "cli_self_built", kind: "self-built" }, 10016, "NotStoreApp"]
       ])("is refused for %s, at once and with a log id", ([_, options, code, kind]) =>
         Effect.gen(function*() {

@@ -29,7 +29,6 @@ import * as EventNodeListener from "../src/EventNodeListener.js"
 import * as EventSubscription from "../src/EventSubscription.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import * as FeishuClient from "../src/FeishuClient.js"
-import * as OpenApi from "../src/OpenApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import * as TicketStore from "../src/TicketStore.js"
 import * as TokenStore from "../src/TokenStore.js"
@@ -451,7 +450,7 @@ describe("Over real sockets", () => {
         Layer.provideMerge(Layer.mergeAll(AppTicket.layer(), EventSubscription.layer(), TokenStore.layerMemory)),
         Layer.provideMerge(Layer.mergeAll(
           FeishuApp.layer({ ...secrets, appId, baseUrl: `http://127.0.0.1:${port}` }),
-          OpenApi.layerFetch,
+          FeishuClient.layerFetch,
           TicketStore.layerMemory
         ))
       )

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { OpenApi } from "@effect-feishu/core"
+import { FeishuClient } from "@effect-feishu/core"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -315,7 +315,7 @@ const makeWithFetch = (options: Options): Effect.Effect<
   },
   never,
   Scope.Scope
-> => make(options).pipe(Effect.provide(OpenApi.layerFetch))
+> => make(options).pipe(Effect.provide(FeishuClient.layerFetch))
 
 /**
  * The emulator behind real HTTP on a loopback port, until its scope ends. It prints nothing; at the log level `Debug` it

@@ -39,9 +39,9 @@ for (const [door, Live] of Object.entries(doors)) {
       }))
 
     it.effect.each<[string, unknown, number]>([
-      ["an app that does not exist", { ...valid, app_id: "cli_none" }, 10015],
-      ["a wrong secret", { ...valid, app_secret: "another" }, 10015],
-      ["a disabled app", { ...valid, app_id: "cli_disabled" }, 10014],
+      ["an app that does not exist", { ...valid, app_id: "cli_none" }, 10014],
+      ["a wrong secret", { ...valid, app_secret: "another" }, 10014],
+      ["a disabled app", { ...valid, app_id: "cli_disabled" }, 10005],
       ["a self-built app", { ...valid, app_id: "cli_self_built" }, 10016],
       ["no app id", { app_secret: Client.secret }, 10003],
       ["no app secret", { app_id: "cli_store" }, 10003],

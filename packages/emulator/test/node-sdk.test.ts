@@ -161,7 +161,7 @@ describe("The official Node SDK", () => {
       const emulator = yield* emulate(Client.selfBuiltApp)
       const wrong = { ...Client.selfBuiltApp, appSecret: Redacted.make("another") }
       const error = yield* Effect.flip(tenantQuery(clientOf(emulator, wrong, cacheOf())))
-      assert.include(String(error.cause), "10015")
+      assert.include(String(error.cause), "10014")
     }), 15_000)
 
   it.scopedLive("sees a stale ticket as the platform reports it", () =>

@@ -664,7 +664,7 @@ describe("setRequestUrl, in time", () => {
         yield* emulator.updateApp(app.appId, (app) => ({ ...app, enabled: false }))
         yield* TestClock.adjust("500 millis")
         yield* fiber
-        assert.strictEqual((yield* Client.resend(app)).body["code"], 10014)
+        assert.strictEqual((yield* Client.resend(app)).body["code"], 10005)
       })
     ))
 })

@@ -186,7 +186,7 @@ describe("A token", () => {
 
         yield* world.emulator.setApp({ ...world.app, enabled: false })
         assert.deepStrictEqual(yield* code(`Bearer ${tenant}`), [400, 99991662])
-        assert.strictEqual((yield* Client.tenantToken(app, "tenant_1")).body["code"], 10014)
+        assert.strictEqual((yield* Client.tenantToken(app, "tenant_1")).body["code"], 10005)
 
         yield* world.emulator.setApp(world.app)
         assert.deepStrictEqual(yield* code(`Bearer ${tenant}`), [200, 0])

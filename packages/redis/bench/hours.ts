@@ -11,7 +11,7 @@ import * as AccessToken from "@effect-feishu/core/AccessToken"
 import * as AppTicket from "@effect-feishu/core/AppTicket"
 import * as EventSubscription from "@effect-feishu/core/EventSubscription"
 import * as FeishuApp from "@effect-feishu/core/FeishuApp"
-import * as OpenApi from "@effect-feishu/core/OpenApi"
+import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import * as RetryPolicy from "@effect-feishu/core/RetryPolicy"
 import * as Emulator from "@effect-feishu/emulator/Emulator"
 import * as EmulatorTest from "@effect-feishu/emulator/EmulatorTest"
@@ -75,7 +75,7 @@ const service = ({ baseUrl, port }: { readonly baseUrl: string; readonly port: n
         Layer.provide(AppTicket.layer()),
         Layer.provide([
           redis(port),
-          OpenApi.layerFetch,
+          FeishuClient.layerFetch,
           // On these clocks an answer takes 60 times as long.
           Layer.succeed(
             RetryPolicy.RetryPolicy,

@@ -11,7 +11,6 @@ import {
   FeishuApp,
   FeishuClient,
   type FeishuEvent,
-  OpenApi,
   type TicketStore
 } from "@effect-feishu/core"
 import { RedisConnection, RedisTicketStore, RedisTokenStore } from "@effect-feishu/redis"
@@ -96,7 +95,7 @@ const Ticket = Layer.unwrapEffect(Effect.map(
 HttpLayerRouter.serve(Layer.merge(EventHttpApp.layer("/webhook/event"), Pages)).pipe(
   Layer.provide([AccessToken.layer(), Events]),
   Layer.provide(Ticket),
-  Layer.provide([RedisTicketStore.layer(), RedisTokenStore.layer(), FeishuApp.layerConfig(), OpenApi.layerFetch]),
+  Layer.provide([RedisTicketStore.layer(), RedisTokenStore.layer(), FeishuApp.layerConfig(), FeishuClient.layerFetch]),
   Layer.provide(RedisConnection.layerConfig(patient)),
   Layer.provide(NodeHttpServer.layer(createServer, { host: "127.0.0.1", port: 0 })),
   Layer.launch,

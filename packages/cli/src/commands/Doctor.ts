@@ -5,7 +5,7 @@
 import * as AccessToken from "@effect-feishu/core/AccessToken"
 import * as AppTicket from "@effect-feishu/core/AppTicket"
 import { FeishuApp, type Service as App } from "@effect-feishu/core/FeishuApp"
-import * as OpenApi from "@effect-feishu/core/OpenApi"
+import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import * as RetryPolicy from "@effect-feishu/core/RetryPolicy"
 import { type Ticket, TicketStore } from "@effect-feishu/core/TicketStore"
 import * as TokenStore from "@effect-feishu/core/TokenStore"
@@ -263,7 +263,7 @@ export const run = (options: Commands.Doctor) =>
             )
         )
       }).pipe(
-        Effect.provide(Layer.merge(Layer.succeed(FeishuApp, app), OpenApi.layerFetch)),
+        Effect.provide(Layer.merge(Layer.succeed(FeishuApp, app), FeishuClient.layerFetch)),
         Effect.provideService(RetryPolicy.RetryPolicy, policy)
       )
 

@@ -2,7 +2,7 @@
  * `feishu-ticket resend`: one resend, under the retry policy.
  */
 import * as AppTicket from "@effect-feishu/core/AppTicket"
-import * as OpenApi from "@effect-feishu/core/OpenApi"
+import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import * as RetryPolicy from "@effect-feishu/core/RetryPolicy"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
@@ -53,7 +53,7 @@ export const run = (options: Commands.Resend) =>
       }
     })
     yield* resend.pipe(
-      Effect.provide([Configuration.layer(options), OpenApi.layerFetch]),
+      Effect.provide([Configuration.layer(options), FeishuClient.layerFetch]),
       (effect) =>
         Failure.report(effect, {
           json: options.json,

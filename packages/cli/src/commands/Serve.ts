@@ -6,9 +6,9 @@ import * as EventHandler from "@effect-feishu/core/EventHandler"
 import * as EventHttpApp from "@effect-feishu/core/EventHttpApp"
 import * as EventSubscription from "@effect-feishu/core/EventSubscription"
 import { FeishuApp } from "@effect-feishu/core/FeishuApp"
+import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import type { FeishuEvent } from "@effect-feishu/core/FeishuEvent"
 import * as FeishuMetrics from "@effect-feishu/core/FeishuMetrics"
-import * as OpenApi from "@effect-feishu/core/OpenApi"
 import type { Ticket } from "@effect-feishu/core/TicketStore"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
@@ -217,7 +217,7 @@ export const run = (options: Commands.Serve) =>
         }).pipe(
           Layer.provideMerge(layerServer(options)),
           Layer.provideMerge(
-            Layer.mergeAll(Layer.succeed(FeishuApp, app), OpenApi.layerFetch, Store.layer(location, variables))
+            Layer.mergeAll(Layer.succeed(FeishuApp, app), FeishuClient.layerFetch, Store.layer(location, variables))
           )
         )
       ),

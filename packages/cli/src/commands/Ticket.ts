@@ -2,7 +2,7 @@
  * `feishu-ticket ticket`: the state of the ticket that is kept.
  */
 import { FeishuApp } from "@effect-feishu/core/FeishuApp"
-import * as OpenApi from "@effect-feishu/core/OpenApi"
+import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -28,7 +28,7 @@ export const run = (options: Commands.Ticket) =>
     const location = yield* Store.parseKept(options.store, variables)
     const ticket = yield* Tickets.get(location, options.wait).pipe(
       Effect.provide(
-        Layer.mergeAll(Layer.succeed(FeishuApp, app), OpenApi.layerFetch, Store.layer(location, variables))
+        Layer.mergeAll(Layer.succeed(FeishuApp, app), FeishuClient.layerFetch, Store.layer(location, variables))
       )
     )
     const now = yield* Clock.currentTimeMillis

@@ -3,7 +3,7 @@
  */
 import * as AccessToken from "@effect-feishu/core/AccessToken"
 import { FeishuApp } from "@effect-feishu/core/FeishuApp"
-import * as OpenApi from "@effect-feishu/core/OpenApi"
+import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import { TokenStore } from "@effect-feishu/core/TokenStore"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
@@ -56,7 +56,7 @@ export const run = (options: Commands.Token) =>
       return { token, source: isNew ? `the platform, ${app.baseUrl}` : Store.describe(location) }
     }).pipe(
       Effect.provide(
-        Layer.mergeAll(Layer.succeed(FeishuApp, app), OpenApi.layerFetch, Store.layer(location, variables))
+        Layer.mergeAll(Layer.succeed(FeishuApp, app), FeishuClient.layerFetch, Store.layer(location, variables))
       ),
       Effect.catchTag("FeishuAppError", ({ message }) => new Failure.UsageError({ message }))
     )

@@ -9,7 +9,7 @@ import * as FiberId from "effect/FiberId"
 import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import * as Mask from "./mask.js"
+import * as Mask from "./call/mask.js"
 
 /** After this the next operation on a key takes its turn, though the one before has not ended. */
 const longestTurn = Duration.seconds(30)

@@ -153,10 +153,9 @@ export const make = (options: {
     const { app_id: appId, app_secret: secret } = body
     if (!isText(appId) || !isText(secret)) return Either.left(refuse(10003, "invalid param"))
     const app = apps.get(appId)
-    if (app === undefined || Redacted.value(app.appSecret) !== secret) {
-      return Either.left(refuse(10015, "app secret invalid"))
-    }
-    if (app.enabled === false) return Either.left(refuse(10014, "app is disabled"))
+    if (app === undefined) return Either.left(refuse(10014, "app id not exists"))
+    if (Redacted.value(app.appSecret) !== secret) return Either.left(refuse(10014, "app secret invalid"))
+    if (app.enabled === false) return Either.left(refuse(10005, "app is disabled"))
     if ((app.kind ?? "store") !== kind) {
       return Either.left(refuse(wrongKind, "the app's type does not allow this call"))
     }
@@ -208,7 +207,7 @@ export const make = (options: {
         return refuse(99991664, "app access token invalid", { tenantKey })
       }
       const { appId } = app
-      if (app.enabled === false) return refuse(10014, "app is disabled", { appId, tenantKey })
+      if (app.enabled === false) return refuse(10005, "app is disabled", { appId, tenantKey })
       if (!tenantsOf(app).includes(tenantKey)) {
         return refuse(11210, "the tenant has not installed the app", { appId, tenantKey })
       }

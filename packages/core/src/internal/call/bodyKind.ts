@@ -1,0 +1,15 @@
+/** Decides by its headers how an answer is read. */
+import type * as Headers from "@effect/platform/Headers"
+
+export const isJson = (headers: Headers.Headers): boolean =>
+  /^application\/([\w.-]+\+)?json\b/i.test(headers["content-type"] ?? "")
+
+/** A JSON file comes as an attachment; a refusal to send a file does not. */
+export const isAttachment = (headers: Headers.Headers): boolean =>
+  /^\s*attachment\b/i.test(headers["content-disposition"] ?? "")
+
+/** Whether the body is known to have so many bytes at most. The length of a compressed body says nothing. */
+export const isWithin = (headers: Headers.Headers, maxBytes: number): boolean => {
+  const length = headers["content-length"]
+  return length !== undefined && headers["content-encoding"] === undefined && Number(length) <= maxBytes
+}

@@ -1,0 +1,86 @@
+/** The library's own calls: resend and tokens. */
+import * as HttpBody from "@effect/platform/HttpBody"
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { map as mapValues } from "effect/Record"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import { FeishuApp } from "../../FeishuApp.js"
+import type { FeishuError } from "../../FeishuError.js"
+import * as Attempts from "./attempts.js"
+import { describeIssue } from "./envelope.js"
+import * as Exchange from "./exchange.js"
+import * as Failure from "./failure.js"
+import * as Mask from "./mask.js"
+import * as Read from "./read.js"
+import type { ReadResponse } from "./readResponse.js"
+import * as SendAgain from "./sendAgain.js"
+import * as Transport from "./transport.js"
+
+export interface Call<A, I> {
+  /** Names the call in its span, `OpenApi.<name>`, and in the log. */
+  readonly name: string
+  readonly path: `/open-apis/${string}`
+  /** Sent as a JSON object. A `Redacted` value is opened when the request is sent, and masked in errors. */
+  readonly body: Readonly<Record<string, string | Redacted.Redacted>>
+  /** The fields of the answer besides `code` and `msg`. */
+  readonly answer: Schema.Schema<A, I>
+}
+
+const isSecret = (value: string | Redacted.Redacted): value is Redacted.Redacted => Redacted.isRedacted(value)
+
+const requestOf = (url: string, body: Call<unknown, unknown>["body"]) =>
+  HttpClientRequest.post(url, {
+    acceptJson: true,
+    body: HttpBody.text(
+      JSON.stringify(mapValues(body, (value) => isSecret(value) ? Redacted.value(value) : value)),
+      "application/json; charset=utf-8"
+    )
+  })
+
+const decode = <A, I>(schema: Schema.Schema<A, I>) => {
+  const decodeJson = Schema.decodeUnknown(schema, { errors: "all" })
+  return (target: Failure.Target, response: ReadResponse): Effect.Effect<A, FeishuError> =>
+    Effect.flatMap(response.result, (json) =>
+      Effect.mapError(
+        decodeJson(json),
+        (error) => Failure.unusable(target, response.head, `the answer has ${describeIssue(error)}`)
+      ))
+}
+
+/**
+ * Sends a `POST`, and sends it again under the `RetryPolicy` in force: none of the library's own calls does harm when it
+ * is sent twice.
+ */
+export const post = <A, I>(
+  call: Call<A, I>
+): Effect.Effect<A, FeishuError, FeishuApp | HttpClient.HttpClient> => {
+  const secrets = Object.values(call.body).filter(isSecret)
+  const decodeAnswer = decode(call.answer)
+  const annotations = { call: call.name }
+  return Effect.gen(function*() {
+    const app = yield* FeishuApp
+    const transport = Transport.make(yield* HttpClient.HttpClient, app)
+    const url = app.baseUrl + call.path
+    const request = requestOf(url, call.body)
+    const target: Failure.Target = { method: "POST", url, mask: Mask.make(secrets) }
+    const read: Exchange.Exchange<A, FeishuError>["read"] = (response, span) =>
+      Effect.flatMap(Read.whole(target, response, Read.maxShort, span), (answer) => decodeAnswer(target, answer))
+    return yield* Attempts.repeat(
+      (attempt) =>
+        Exchange.run({
+          transport,
+          request,
+          target,
+          read,
+          attempt,
+          spanName: `OpenApi.${call.name}`,
+          attributes: { "feishu.app_id": app.appId },
+          annotations
+        }),
+      { toRepeat: (error) => SendAgain.always.after(error) ? Option.some(error) : Option.none(), annotations }
+    )
+  })
+}

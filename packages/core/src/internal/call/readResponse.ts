@@ -1,0 +1,18 @@
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import type * as Either from "effect/Either"
+import type { FeishuError } from "../../FeishuError.js"
+import type { Head } from "./failure.js"
+import { TextResponse } from "./textResponse.js"
+
+/** A response that has been read and opened. */
+export class ReadResponse extends TextResponse {
+  constructor(
+    original: HttpClientResponse.HttpClientResponse,
+    readonly head: Head,
+    body: string,
+    /** The parsed body if the platform says `code: 0`, else what is wrong with the answer. */
+    readonly result: Either.Either<unknown, FeishuError>
+  ) {
+    super(original, head.headers, body)
+  }
+}

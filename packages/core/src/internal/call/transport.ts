@@ -1,0 +1,22 @@
+/** Sends one request. */
+import type * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientError from "@effect/platform/HttpClientError"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Effect from "effect/Effect"
+import type * as FeishuApp from "../../FeishuApp.js"
+
+/** Returns the answer whatever its status. */
+export type Transport = (
+  request: HttpClientRequest.HttpClientRequest
+) => Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>
+
+export const make = (client: HttpClient.HttpClient, { transformClient }: FeishuApp.Service): Transport => {
+  const { execute } = transformClient?.(client) ?? client
+  return (request) =>
+    // A client that refuses by status (`HttpClient.filterStatusOk`) must not hide the platform's answer.
+    Effect.catchAll(execute(request), (error) =>
+      error._tag === "ResponseError" && error.reason === "StatusCode"
+        ? Effect.succeed(error.response)
+        : Effect.fail(error))
+}
