@@ -1,6 +1,6 @@
 /** A store of one's own: the ticket and the claims in PostgreSQL. */
 import { TicketStore } from "@effect-feishu/core"
-import { DateTime, Duration, Effect, Layer, Option, Predicate, Redacted, Schedule, Schema, Stream } from "effect"
+import { DateTime, Duration, Effect, Fiber, Layer, Option, Predicate, Redacted, Schedule, Schema, Stream } from "effect"
 import { createHash } from "node:crypto"
 
 /** For your migrations. A ticket is a secret: let nobody else read it, nor the backups. */
@@ -65,9 +65,12 @@ const make = (sql: Sql, { pollInterval = "1 second", timeout = "2 seconds" }: Op
       catch: (error) => failure(Predicate.hasProperty(error, "code") ? `it failed with ${error.code}` : "it failed")
     }).pipe(
       Effect.map(({ rows }) => rows),
-      // The platform waits 3 s for an answer. It ends in time also where the caller may not be interrupted.
+      // The platform waits 3 s for an answer.
+      Effect.timeoutFail({ duration: timeout, onTimeout: () => failure("no answer in time") }),
+      // On a fiber of its own, so that the limit holds in an uninterruptible region, too.
       Effect.interruptible,
-      Effect.timeoutFail({ duration: timeout, onTimeout: () => failure("no answer in time") })
+      Effect.forkDaemon,
+      Effect.flatMap(Fiber.join)
     )
   }
   return {

@@ -19,6 +19,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as FiberSet from "effect/FiberSet"
+import { constVoid } from "effect/Function"
 import * as HashMap from "effect/HashMap"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -35,6 +36,7 @@ import * as MetricLabels from "./internal/metricLabels.js"
 import { oneLine } from "./internal/oneLine.js"
 import * as Outage from "./internal/outage.js"
 import * as TicketAge from "./internal/ticketAge.js"
+import { timeLimit } from "./internal/timeLimit.js"
 import { constantTimeEquals } from "./internal/webhook/constantTimeEquals.js"
 import * as EventCrypto from "./internal/webhook/eventCrypto.js"
 import * as Message from "./internal/webhook/message.js"
@@ -408,15 +410,9 @@ export const make = <R = never>(
       })
     }
 
-    /** Its end, or none where it takes longer than it may. */
+    /** Returns the fiber's exit, or none if the fiber takes longer than a handler may. */
     const endInTime = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) =>
-      Fiber.await(fiber).pipe(
-        Effect.timeoutOption(handlerTimeout),
-        Effect.interruptible,
-        // On a fiber that is nobody's child, for an interruption goes on to the children whatever their parent allows.
-        Effect.forkDaemon,
-        Effect.flatMap(Fiber.join)
-      )
+      Effect.option(timeLimit(Fiber.await(fiber), { duration: handlerTimeout, onTimeout: constVoid }))
 
     /**
      * Runs it on a fiber of its own, at once and as far as it comes without waiting: most end there, and each step that

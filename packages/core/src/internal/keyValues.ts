@@ -4,12 +4,13 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import { constVoid } from "effect/Function"
 import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Mask from "./call/mask.js"
+import { timeLimit } from "./timeLimit.js"
 
 /** After this the next operation on a key takes its turn, though the one before has not ended. */
 const longestTurn = Duration.seconds(30)
@@ -38,13 +39,9 @@ export const make = (options: {
       const done = Deferred.unsafeMake<void>(FiberId.none)
       last.set(key, done)
       return Effect.zipRight(
-        before === undefined ? Effect.void : Deferred.await(before).pipe(
-          // One that never ends must not be waited for for ever.
-          Effect.timeoutOption(longestTurn),
-          Effect.interruptible,
-          Effect.forkDaemon,
-          Effect.flatMap(Fiber.join)
-        ),
+        before === undefined
+          ? Effect.void
+          : Effect.ignore(timeLimit(Deferred.await(before), { duration: longestTurn, onTimeout: constVoid })),
         // Whoever has gone away while waiting is left out.
         Effect.zipRight(Effect.interruptible(Effect.void), effect)
       ).pipe(Effect.ensuring(Effect.sync(() => {
@@ -72,13 +69,14 @@ export const make = (options: {
           const cause = Mask.cause(error, Mask.make(known))
           return failure({ description: Mask.messages(cause), cause })
         }),
+        // To its end, also if the caller is interrupted, who does not wait for it.
         Effect.uninterruptible,
         Effect.disconnect,
-        Effect.interruptible,
-        Effect.timeoutFail({
-          duration: timeout,
-          onTimeout: () => failure({ description: `no answer within ${Duration.format(timeout)}` })
-        })
+        (effect) =>
+          timeLimit(effect, {
+            duration: Duration.decode(timeout),
+            onTimeout: () => failure({ description: `no answer within ${Duration.format(timeout)}` })
+          })
       ),
 
     /** An entry that stays unreadable counts as absent, and is told of once. */

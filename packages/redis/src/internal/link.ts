@@ -1,6 +1,7 @@
 /** One connection to Redis, that is made again whenever it breaks: whether it is there, and since when it is not. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import * as FiberSet from "effect/FiberSet"
 import * as MetricLabel from "effect/MetricLabel"
 import type * as Scope from "effect/Scope"
@@ -157,15 +158,19 @@ export const make = (client: Client, options: {
             description: `Redis at ${address} is away${lastError === undefined ? unsaid : ` (${lastError})`}`
           })
         if (left <= 0) return failure()
-        return Effect.async<void>((resume) => {
-          const resumed = () => resume(Effect.void)
+        // The timer is a fiber of the link: a fiber of the caller would end with the caller's interruption, which an
+        // uninterruptible region must not let through.
+        return Effect.async<void, RedisError>((resume) => {
+          const settle = (effect: Effect.Effect<void, RedisError>) => {
+            waiting.delete(resumed)
+            timer.unsafeInterruptAsFork(FiberId.none)
+            resume(effect)
+          }
+          const resumed = () => settle(Effect.void)
+          const timer = run(Effect.delay(Effect.sync(() => settle(failure())), Duration.millis(left)))
           waiting.add(resumed)
-          return Effect.sync(() => waiting.delete(resumed))
-        }).pipe(
-          // Where nobody else may interrupt it, the time limit may.
-          Effect.interruptible,
-          Effect.timeoutFail({ duration: Duration.millis(left), onTimeout: failure })
-        )
+          return Effect.sync(() => settle(Effect.void))
+        })
       })
     }
   })
