@@ -173,6 +173,14 @@ const unavailable = Scripted.answer("<html>", { status: 502, headers: { "content
 const refused = (code: string) =>
   Scripted.transportError(new TypeError("fetch failed", { cause: Object.assign(new Error(code), { code }) }))
 
+const systemError = (code: string, syscall: string) => Object.assign(new Error(`${syscall} ${code}`), { code, syscall })
+
+/** The failure to connect to a host that has several addresses. */
+const several = (...errors: ReadonlyArray<Error>) =>
+  Scripted.transportError(
+    new TypeError("fetch failed", { cause: Object.assign(new AggregateError(errors), { code: "ECONNREFUSED" }) })
+  )
+
 describe("FeishuClient, a request", () => {
   it.effect("goes to the platform with the tenant's token, and is the caller's in all else", () =>
     Effect.gen(function*() {
@@ -881,6 +889,66 @@ describe("FeishuClient, a failure", () => {
       (code): Failure => ({ name: code, step: refused(code), repeated: "if idempotent", methods: ["GET", "POST"] })
     ),
     { name: "a refused connection", step: refused("ECONNREFUSED"), repeated: "always" },
+    {
+      name: "a connection that timed out",
+      step: Scripted.transportError(systemError("ETIMEDOUT", "connect")),
+      repeated: "always",
+      methods: ["GET", "POST"]
+    },
+    {
+      name: "connections that each of several addresses refused",
+      step: several(systemError("ECONNREFUSED", "connect"), systemError("ETIMEDOUT", "connect")),
+      repeated: "always",
+      methods: ["GET", "POST"]
+    },
+    {
+      name: "connections to several addresses, one of which had been made",
+      step: several(systemError("ECONNREFUSED", "connect"), systemError("ECONNRESET", "read")),
+      repeated: "if idempotent",
+      methods: ["GET", "POST"]
+    },
+    {
+      name: "TLS that was never established",
+      step: Scripted.transportError(
+        Object.assign(
+          new Error("Client network socket disconnected before secure TLS connection was established"),
+          { code: "ECONNRESET" }
+        )
+      ),
+      repeated: "always",
+      methods: ["GET", "POST"]
+    },
+    {
+      name: "a proxy that makes no tunnel",
+      step: Scripted.transportError(
+        new TypeError("fetch failed", {
+          cause: Object.assign(new Error("Proxy response (502) !== 200 when HTTP Tunneling"), {
+            code: "UND_ERR_ABORTED"
+          })
+        })
+      ),
+      repeated: "always",
+      methods: ["GET", "POST"]
+    },
+    {
+      name: "a certificate",
+      step: Scripted.transportError(Object.assign(new Error("certificate has expired"), { code: "CERT_HAS_EXPIRED" })),
+      repeated: "never",
+      methods: ["GET", "POST"]
+    },
+    {
+      name: "a body that cannot be encoded",
+      step: (request) => new HttpClientError.RequestError({ request, reason: "Encode", cause: new Error("no JSON") }),
+      repeated: "never",
+      methods: ["GET", "POST"]
+    },
+    {
+      name: "a busy document",
+      step: Scripted.refused(1254290, { status: 400 }),
+      repeated: "if idempotent",
+      withoutBody: "never"
+    },
+    { name: "a scope that is missing", step: Scripted.refused(99991672, { status: 400 }), repeated: "never" },
     { name: "code 0 with 500", step: Scripted.json({ code: 0 }, { status: 500 }), repeated: "if idempotent" },
     { name: "foreign JSON with 503", step: Scripted.json({ error: 1 }, { status: 503 }), repeated: "if idempotent" },
     { name: "foreign JSON with 404", step: Scripted.json({ error: 1 }, { status: 404 }), repeated: "never" },
