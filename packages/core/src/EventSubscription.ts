@@ -243,12 +243,15 @@ type Checked<A> = Either.Either<A, EventRefused>
 
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
-const parse = (text: () => string): Checked<unknown> =>
-  Either.try({ try: () => JSON.parse(text()), catch: () => refused("Malformed", "the body is not JSON in UTF-8") })
+const malformed = () => refused("Malformed", "the body is not JSON in UTF-8")
 
-const messageIn = (json: unknown): Checked<Message.Message> =>
+const decodeUtf8 = (body: Uint8Array): Checked<string> => Either.try({ try: () => utf8.decode(body), catch: malformed })
+
+const parse = (text: string): Checked<unknown> => Either.try({ try: () => JSON.parse(text), catch: malformed })
+
+const messageIn = (json: unknown, text: string): Checked<Message.Message> =>
   Either.mapLeft(
-    Message.decode(json),
+    Message.decode(json, text),
     (problem) => refused("Malformed", `neither an event nor a handshake: ${problem}`)
   )
 
@@ -354,7 +357,10 @@ export const make = <R = never>(
         : refused("Signature", "the signature is wrong: check encryptKey, if this was the platform")
       const opened = Either.isLeft(text)
         ? Either.left(refused("Decryption", text.left.message))
-        : parse(() => text.right).pipe(Either.flatMap(messageIn), Either.flatMap(checkToken))
+        : parse(text.right).pipe(
+          Either.flatMap((json) => messageIn(json, text.right)),
+          Either.flatMap(checkToken)
+        )
       // A handshake is not signed.
       if (flaw === undefined || (Either.isRight(opened) && opened.right._tag === "Challenge")) return opened
       // Whoever has not signed must not learn from the answer how far the decryption came: each of these is a 401. The
@@ -366,12 +372,14 @@ export const make = <R = never>(
 
     /** The message, proven by its signature and its token as far as the app has them. */
     const open = (delivery: Delivery, now: number): Effect.Effect<Message.Message, EventRefused> => {
-      const json = parse(() => utf8.decode(delivery.body))
+      const body = decodeUtf8(delivery.body)
+      if (Either.isLeft(body)) return body.left
+      const json = parse(body.right)
       if (Either.isLeft(json)) return json.left
       const encrypted = encryptedIn(json.right)
       if (Option.isNone(crypto)) {
         return encrypted === undefined
-          ? Either.flatMap(messageIn(json.right), checkToken)
+          ? Either.flatMap(messageIn(json.right, body.right), checkToken)
           : refused("Decryption", "it is encrypted: give FeishuApp the developer console's \"Encrypt Key\"")
       }
       if (encrypted === undefined) {

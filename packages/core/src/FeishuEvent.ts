@@ -5,6 +5,7 @@
  */
 import type * as DateTime from "effect/DateTime"
 import type * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 
 /**
  * @since 0.1.0
@@ -24,4 +25,9 @@ export interface FeishuEvent<out Payload = Readonly<Record<string, unknown>>> {
   readonly payload: Payload
   /** The whole body as JSON, without the verification token, which is a secret. */
   readonly raw: Readonly<Record<string, unknown>>
+  /**
+   * The whole body as text, decrypted. Holds the verification token, and all digits of integers above 2^53, which
+   * `JSON.parse` rounds.
+   */
+  readonly text: Redacted.Redacted
 }

@@ -1,5 +1,5 @@
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Context, DateTime, Effect, Exit, Option, ParseResult, Schema } from "effect"
+import { Context, DateTime, Effect, Exit, Option, ParseResult, Redacted, Schema } from "effect"
 import * as EventHandler from "../src/EventHandler.js"
 import type { FeishuEvent } from "../src/FeishuEvent.js"
 
@@ -10,7 +10,8 @@ const event = (payload: Record<string, unknown>): FeishuEvent => ({
   tenantKey: Option.some("a tenant"),
   createdAt: DateTime.unsafeMake(0),
   payload,
-  raw: { schema: "2.0", event: payload }
+  raw: { schema: "2.0", event: payload },
+  text: Redacted.make(JSON.stringify({ schema: "2.0", event: payload }))
 })
 
 const User = Schema.Struct({ name: Schema.NonEmptyString, joined: Schema.DateFromString })

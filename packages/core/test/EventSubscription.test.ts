@@ -453,7 +453,26 @@ describe("other events", () => {
       const header = Struct.omit(Deliveries.event2().header, "token")
       assert.deepStrictEqual(second?.raw, { ...Deliveries.event2(), header })
       assert.notInclude(JSON.stringify(seen), Deliveries.verificationToken)
+      assert.deepStrictEqual(
+        seen.map(({ text }) => JSON.parse(Redacted.value(text))),
+        [Deliveries.event1(), Deliveries.event2()]
+      )
     }).pipe(Effect.provide(subscribed({ handlers: [recorded(seen)] })))
+  })
+
+  it.effect("keep the text of integers that JSON.parse rounds, encrypted or not", () => {
+    const seen: Array<FeishuEvent> = []
+    const text = (id: string) => JSON.stringify(Deliveries.event2({ id })).replace("\"飞书\"", "9007199254740993")
+    const handlers = [recorded(seen)]
+    return Effect.gen(function*() {
+      yield* begin
+      yield* outcome(Deliveries.signed(Deliveries.encryptedText(text("1")), { at: start })).pipe(
+        Effect.provide(subscribed({ handlers }))
+      )
+      const plain = { ...Deliveries.plain({}), body: new TextEncoder().encode(text("2")) }
+      yield* Effect.provide(outcome(plain), subscribed({ handlers }, Deliveries.plainApp))
+      assert.deepStrictEqual(seen.map((event) => Redacted.value(event.text)), [text("1"), text("2")])
+    })
   })
 
   it.effect("go to the handler for their type, else to the one for all, else nowhere", () => {

@@ -80,8 +80,10 @@ const iv = new Uint8Array(16).fill(7)
 
 export const plain = (json: unknown): Delivery => ({ headers, body: bytes(JSON.stringify(json)) })
 
-export const encrypted = (json: unknown, key = encryptKey): string =>
-  JSON.stringify({ encrypt: EventCrypto.encrypt({ encryptKey: key, iv, text: JSON.stringify(json) }) })
+export const encryptedText = (text: string, key = encryptKey): string =>
+  JSON.stringify({ encrypt: EventCrypto.encrypt({ encryptKey: key, iv, text }) })
+
+export const encrypted = (json: unknown, key = encryptKey): string => encryptedText(JSON.stringify(json), key)
 
 export const signed = (
   body: string,

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Either, FastCheck, Option } from "effect"
+import { DateTime, Either, FastCheck, Option, Redacted } from "effect"
 import * as Message from "../src/internal/webhook/message.js"
 
-const decoded = (json: unknown) => Either.getOrThrowWith(Message.decode(json), (problem) => new Error(problem))
+const decoded = (json: unknown) => Either.getOrThrowWith(Message.decode(json, JSON.stringify(json) ?? ""), (problem) => new Error(problem))
 
 const decodedEvent = (json: unknown) => {
   const message = decoded(json)
@@ -10,7 +10,7 @@ const decodedEvent = (json: unknown) => {
 }
 
 const problem = (json: unknown) =>
-  Either.match(Message.decode(json), {
+  Either.match(Message.decode(json, JSON.stringify(json) ?? ""), {
     onLeft: (problem) => problem,
     onRight: () => assert.fail("it was decoded")
   })
@@ -54,7 +54,8 @@ describe("Message.decode", () => {
         tenantKey: Option.some("a tenant"),
         createdAt: DateTime.unsafeMake(1_502_199_207_717),
         payload: event1.event,
-        raw: without(event1, "token")
+        raw: without(event1, "token"),
+        text: Redacted.make(JSON.stringify(event1))
       }
     })
   })
@@ -70,7 +71,8 @@ describe("Message.decode", () => {
         tenantKey: Option.some("xxxxxxx"),
         createdAt: DateTime.unsafeMake(1_608_725_989_000),
         payload: event2.event,
-        raw: { schema: "2.0", header: without(event2.header, "token"), event: event2.event }
+        raw: { schema: "2.0", header: without(event2.header, "token"), event: event2.event },
+        text: Redacted.make(JSON.stringify(event2))
       }
     })
   })
@@ -291,7 +293,7 @@ describe("Message.decode", () => {
       )
     )],
     ([json]) => {
-      const message = Message.decode(json)
+      const message = Message.decode(json, JSON.stringify(json) ?? "")
       if (Either.isLeft(message)) {
         assert.match(message.left, /^it is not a JSON object$|^((missing|unexpected) "[a-z_.]+"(, |$))+$/)
       }

@@ -2,6 +2,7 @@
 import * as DateTime from "effect/DateTime"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import type { FeishuEvent } from "../../FeishuEvent.js"
 
 /** The decrypted body of a delivery. Its verification token has not been checked yet. */
@@ -49,7 +50,7 @@ const challengeOf = (json: Json): Either.Either<Message, string> => {
     : wrong(json, "challenge")
 }
 
-const event1 = (json: Json): Either.Either<Message, string> => {
+const event1 = (json: Json, text: string): Either.Either<Message, string> => {
   const { event, token, ts, type, uuid } = json
   if (type !== "event_callback") return wrong(json, "type")
   const id = textOf(uuid)
@@ -67,12 +68,13 @@ const event1 = (json: Json): Either.Either<Message, string> => {
       tenantKey: Option.fromNullable(textOf(event["tenant_key"])),
       createdAt: timeOf(ts, fromSeconds),
       payload: event,
-      raw: withoutToken(json)
+      raw: withoutToken(json),
+      text: Redacted.make(text)
     }
   })
 }
 
-const event2 = (json: Json): Either.Either<Message, string> => {
+const event2 = (json: Json, text: string): Either.Either<Message, string> => {
   const { event = {}, header, schema } = json
   if (schema !== "2.0") return wrong(json, "schema")
   if (!isObject(header)) return wrong(json, "header")
@@ -92,7 +94,8 @@ const event2 = (json: Json): Either.Either<Message, string> => {
       tenantKey: Option.fromNullable(textOf(header["tenant_key"])),
       createdAt: timeOf(header["create_time"], fromCreateTime),
       payload: event,
-      raw: { ...withoutToken(json), header: withoutToken(header) }
+      raw: { ...withoutToken(json), header: withoutToken(header) },
+      text: Redacted.make(text)
     }
   })
 }
@@ -102,11 +105,15 @@ const event2 = (json: Json): Either.Either<Message, string> => {
  *
  * Written by hand because a `Schema` takes ten times as long and every delivery waits for it.
  */
-export const decode = (json: unknown): Either.Either<Message, string> =>
+export const decode = (
+  json: unknown,
+  /** The body that was parsed. */
+  text: string
+): Either.Either<Message, string> =>
   !isObject(json)
     ? Either.left("it is not a JSON object")
     : json["type"] === "url_verification"
     ? challengeOf(json)
     : "schema" in json
-    ? event2(json)
-    : event1(json)
+    ? event2(json, text)
+    : event1(json, text)
