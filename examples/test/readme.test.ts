@@ -32,7 +32,7 @@ describe("README.md", () => {
     const kinds = ErrorCode.Kind.literals.map((kind) => {
       const codes = [...ErrorCode.table.values()].filter((errorCode) => errorCode.kind === kind)
       const others: Partial<Record<ErrorCode.Kind, string>> = {
-        RateLimited: ", and any unknown one with HTTP 429, or with 400 and `x-ogw-ratelimit-reset`",
+        RateLimited: ", and any unknown one with HTTP 429, or with 400 and a header that says how long to wait",
         Unknown: "any other"
       }
       const retried = kind === "Unknown"

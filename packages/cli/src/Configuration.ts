@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { parseEnv } from "node:util"
 import { UsageError } from "./Failure.js"
+import * as Network from "./Network.js"
 
 export interface Options {
   readonly envFile: Option.Option<string>
@@ -125,7 +126,10 @@ export const app = (variables: Variables): Effect.Effect<FeishuApp.Service, Usag
       })
     }
     const options = yield* Effect.withConfigProvider(FeishuApp.config, provider(variables))
-    return yield* FeishuApp.make(options)
+    const app = yield* FeishuApp.make(options)
+    const proxy = Network.proxyOf(app.baseUrl)
+    if (proxy !== undefined) yield* Network.check(proxy)
+    return app
   }).pipe(
     Effect.catchTag(
       "FeishuAppError",

@@ -125,6 +125,8 @@ export const ofAll = ({ commands, description }: {
         ],
         ["FEISHU_DOMAIN", "feishu (the default) or lark."],
         ["FEISHU_BASE_URL", "In place of FEISHU_DOMAIN: any other platform's URL."],
+        ["FEISHU_ALLOW_HTTP", "true: FEISHU_BASE_URL may begin with http:// on any host, not only on this one."],
+        ["HTTPS_PROXY, NO_PROXY", "The proxy to the platform, and the hosts that need none."],
         ["FEISHU_APP_KIND", "store (the default) or self-built."],
         ["FEISHU_REDIS_URL", "For --store redis. FEISHU_REDIS_SENTINEL_MASTER, FEISHU_REDIS_CLUSTER: its kind."]
       ])

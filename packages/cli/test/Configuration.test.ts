@@ -145,7 +145,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
       ],
       [
         { FEISHU_APP_ID: "cli_1", FEISHU_APP_SECRET: "x", FEISHU_BASE_URL: "http://example.com" },
-        /^FEISHU_BASE_URL \(--base-url\) must begin with https:\/\/ \(http:\/\/ only for a loopback address\)/
+        /^FEISHU_BASE_URL \(--base-url\) must begin with https:\/\/ .* http:\/\/ is for loopback addresses, .*FEISHU_ALLOW_HTTP=true/
       ],
       [
         { FEISHU_APP_ID: "cli_1", FEISHU_APP_SECRET: "x", FEISHU_BASE_URL: secret },

@@ -13,6 +13,7 @@ import { listen, type Listener, site, storeIn, webhook } from "./servers.js"
 
 const links = [
   "configuration",
+  "proxy",
   "DNS",
   "TLS",
   "clock",
@@ -199,8 +200,9 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
           .split("\n"),
         [
           `✓ configuration  store app cli_store of ${url}, with an encrypt key and a verification token`,
+          "- proxy          skipped: the environment names none for the platform",
           "✓ DNS            …",
-          "- TLS            skipped: the platform's URL is http, on this machine, where something listens",
+          "- TLS            skipped: the platform's URL is http, and something listens there",
           "✓ clock          this machine's clock and the platform's agree",
           "✓ credentials    the platform knows this app id with this secret",
           "✓ app type       it is a store app",
@@ -210,7 +212,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
           "✓ app token      it is valid for 2h",
           "✓ tenant token   it is valid for 2h",
           "",
-          "10 hold, 0 broken, 1 skipped",
+          "10 hold, 0 broken, 2 skipped",
           ""
         ]
       )
@@ -622,7 +624,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         assert.strictEqual(code, 4)
         assert.include(stdout, "\x1b[32m✓\x1b[0m configuration ")
         const shown = visible(stdout)
-        assert.match(shown, /␛\[31m✗␛\[0m credentials    POST .* 10014, no ✓ tenant token it is valid for 2h\r\n/)
+        assert.match(shown, /␛\[31m✗␛\[0m credentials    POST .* 10015, no ✓ tenant token it is valid for 2h\r\n/)
         assert.include(shown, "␛[2m-␛[0m tenant token   ␛[2mskipped: no --tenant was given␛[0m\r\n")
         const codes = new Set(shown.match(/[␛␦](\[\d*\w)?/g))
         assert.deepStrictEqual([...codes].toSorted(), ["␛[0m", "␛[2K", "␛[2m", "␛[31m", "␛[32m"])

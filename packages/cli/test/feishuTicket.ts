@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url"
 const bin = fileURLToPath(new URL("../bin/feishu-ticket.js", import.meta.url))
 
 // The command must not see the variables of whoever runs the tests, nor those by which Node tells what colours there are.
-const foreign = /^(FEISHU_.*|XDG_STATE_HOME|CI|COLORTERM|FORCE_COLOR|NODE_DISABLE_COLORS|NO_COLOR|TF_BUILD|TMUX)$/
+const foreign =
+  /^(FEISHU_.*|(https?|no|all)_proxy|NODE_EXTRA_CA_CERTS|XDG_STATE_HOME|CI|COLORTERM|FORCE_COLOR|NODE_DISABLE_COLORS|NO_COLOR|TF_BUILD|TMUX)$/i
 for (const name of Object.keys(process.env)) {
   if (foreign.test(name)) delete process.env[name]
 }

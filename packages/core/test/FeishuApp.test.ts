@@ -1,3 +1,4 @@
+import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Exit, FastCheck, Layer, Option, Redacted } from "effect"
 import { inspect } from "node:util"
@@ -86,6 +87,25 @@ describe("FeishuApp", () => {
       assert.strictEqual(baseUrl, expected)
     }))
 
+  it.effect.each(["http://emulator:4000", "http://10.0.0.1", "http://open.feishu.cn"])(
+    "the base URL %s is refused unless allowHttp says otherwise",
+    (baseUrl) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(FeishuApp.make({ ...options, baseUrl }))
+        assert.strictEqual(error.field, "baseUrl")
+        assert.include(error.message, "allowHttp (FEISHU_ALLOW_HTTP=true)")
+        yield* Effect.flip(FeishuApp.make({ ...options, baseUrl, allowHttp: false }))
+        assert.strictEqual((yield* FeishuApp.make({ ...options, baseUrl, allowHttp: true })).baseUrl, baseUrl)
+      })
+  )
+
+  it.effect("allowHttp allows no other protocol", () =>
+    Effect.gen(function*() {
+      for (const baseUrl of ["ftp://open.feishu.cn", "javascript:alert(1)", "file:///etc/passwd"]) {
+        yield* Effect.flip(FeishuApp.make({ ...options, baseUrl, allowHttp: true }))
+      }
+    }))
+
   it.effect.prop(
     "no text makes it die",
     [FastCheck.string(), FastCheck.string()],
@@ -122,6 +142,24 @@ describe("FeishuApp", () => {
         assert.strictEqual(app.baseUrl, "http://127.0.0.1:4000")
         assert.deepStrictEqual(Option.map(app.encryptKey, Redacted.value), Option.some("a key"))
         assert.deepStrictEqual(Option.map(app.verificationToken, Redacted.value), Option.some("a token"))
+      }))
+
+    it.effect("FEISHU_ALLOW_HTTP=true allows http to any host", () =>
+      Effect.gen(function*() {
+        const variables = { ...credentials, FEISHU_BASE_URL: "http://emulator:4000" }
+        const { baseUrl } = yield* fromEnvironment({ ...variables, FEISHU_ALLOW_HTTP: "true" })
+        assert.strictEqual(baseUrl, "http://emulator:4000")
+        for (const no of ["false", ""]) yield* Effect.flip(fromEnvironment({ ...variables, FEISHU_ALLOW_HTTP: no }))
+      }))
+
+    it.effect("takes a transformClient beside the variables", () =>
+      Effect.gen(function*() {
+        const transformClient = (client: HttpClient.HttpClient) => client
+        const app = yield* FeishuApp.FeishuApp.pipe(
+          Effect.provide(FeishuApp.layerConfig(undefined, { transformClient })),
+          Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(credentials))))
+        )
+        assert.strictEqual(app.transformClient, transformClient)
       }))
 
     it.effect.each<[string, string]>([["feishu", FeishuApp.feishu], ["lark", FeishuApp.lark]])(
@@ -170,6 +208,7 @@ describe("FeishuApp", () => {
       ["FEISHU_APP_KIND", { ...credentials, FEISHU_APP_KIND: "shop" }],
       ["FEISHU_BASE_URL", { ...credentials, FEISHU_BASE_URL: "open.feishu.cn" }],
       ["FEISHU_DOMAIN", { ...credentials, FEISHU_DOMAIN: "larksuite" }],
+      ["FEISHU_ALLOW_HTTP", { ...credentials, FEISHU_ALLOW_HTTP: "yes" }],
       ["FEISHU_DOMAIN", { ...credentials, FEISHU_DOMAIN: "lark", FEISHU_BASE_URL: FeishuApp.lark }],
       ["FEISHU_ENCRYPT_KEY", { ...credentials, FEISHU_ENCRYPT_KEY: "a\nkey" }],
       ["FEISHU_VERIFICATION_TOKEN", { ...credentials, FEISHU_VERIFICATION_TOKEN: " " }]

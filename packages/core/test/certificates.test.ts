@@ -1,9 +1,9 @@
 /** Calls to a host whose certificate is not accepted, over each of the usual HTTP clients. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { Agent } from "@effect/platform-node/Undici"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Layer, Logger, LogLevel } from "effect"
 import * as Https from "node:https"
-import { Agent } from "undici"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import * as FeishuClient from "../src/FeishuClient.js"

@@ -1,11 +1,11 @@
 /** A `POST` to a host that is never reached, over real sockets: it is sent again, because nothing has been done. */
 import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
+import { Agent } from "@effect/platform-node/Undici"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, Layer, Logger, LogLevel, Option, Redacted, Schedule } from "effect"
 import type { LookupFunction } from "node:net"
 import * as Net from "node:net"
-import { Agent } from "undici"
 import * as AccessToken from "../src/AccessToken.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import * as FeishuClient from "../src/FeishuClient.js"

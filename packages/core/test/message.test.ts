@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Either, FastCheck, Option, Redacted } from "effect"
 import * as Message from "../src/internal/webhook/message.js"
 
-const decoded = (json: unknown) => Either.getOrThrowWith(Message.decode(json, JSON.stringify(json) ?? ""), (problem) => new Error(problem))
+const decoded = (json: unknown) =>
+  Either.getOrThrowWith(Message.decode(json, JSON.stringify(json) ?? ""), (problem) => new Error(problem))
 
 const decodedEvent = (json: unknown) => {
   const message = decoded(json)

@@ -5,7 +5,6 @@
 import * as AccessToken from "@effect-feishu/core/AccessToken"
 import * as AppTicket from "@effect-feishu/core/AppTicket"
 import { FeishuApp, type Service as App } from "@effect-feishu/core/FeishuApp"
-import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import * as RetryPolicy from "@effect-feishu/core/RetryPolicy"
 import { type Ticket, TicketStore } from "@effect-feishu/core/TicketStore"
 import * as TokenStore from "@effect-feishu/core/TokenStore"
@@ -25,6 +24,7 @@ import type * as Commands from "../Commands.js"
 import * as Configuration from "../Configuration.js"
 import { type ExitCode, Failed } from "../ExitCode.js"
 import * as Failure from "../Failure.js"
+import * as Network from "../Network.js"
 import * as Output from "../Output.js"
 import * as Store from "../Store.js"
 import * as Tickets from "../Tickets.js"
@@ -104,6 +104,7 @@ const nextTicket = (appId: string, before: Option.Option<Ticket>, location: Stor
 
 const links = [
   "configuration",
+  "proxy",
   "DNS",
   "TLS",
   "clock",
@@ -201,6 +202,7 @@ export const run = (options: Commands.Doctor) =>
 
     const examine = ({ app, isInUse, location }: Setup) =>
       Effect.gen(function*() {
+        yield* inspect("proxy", Platform.proxy(app))
         yield* inspect("DNS", Platform.dns(app))
         yield* inspect("TLS", given(["DNS"], Platform.tls(app)))
         const network = ["DNS", "TLS"] as const
@@ -263,7 +265,7 @@ export const run = (options: Commands.Doctor) =>
             )
         )
       }).pipe(
-        Effect.provide(Layer.merge(Layer.succeed(FeishuApp, app), FeishuClient.layerFetch)),
+        Effect.provide(Layer.merge(Layer.succeed(FeishuApp, app), Network.layer)),
         Effect.provideService(RetryPolicy.RetryPolicy, policy)
       )
 

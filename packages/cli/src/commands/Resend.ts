@@ -2,7 +2,6 @@
  * `feishu-ticket resend`: one resend, under the retry policy.
  */
 import * as AppTicket from "@effect-feishu/core/AppTicket"
-import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import * as RetryPolicy from "@effect-feishu/core/RetryPolicy"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as Clock from "effect/Clock"
@@ -12,6 +11,7 @@ import * as Option from "effect/Option"
 import type * as Commands from "../Commands.js"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
+import * as Network from "../Network.js"
 import * as Output from "../Output.js"
 
 const policyOf = ({ noRetry, retryFor }: Commands.Resend): Effect.Effect<RetryPolicy.Policy, Failure.UsageError> => {
@@ -53,7 +53,7 @@ export const run = (options: Commands.Resend) =>
       }
     })
     yield* resend.pipe(
-      Effect.provide([Configuration.layer(options), FeishuClient.layerFetch]),
+      Effect.provide([Configuration.layer(options), Network.layer]),
       (effect) =>
         Failure.report(effect, {
           json: options.json,

@@ -6,7 +6,6 @@ import * as EventHandler from "@effect-feishu/core/EventHandler"
 import * as EventHttpApp from "@effect-feishu/core/EventHttpApp"
 import * as EventSubscription from "@effect-feishu/core/EventSubscription"
 import { FeishuApp } from "@effect-feishu/core/FeishuApp"
-import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import type { FeishuEvent } from "@effect-feishu/core/FeishuEvent"
 import * as FeishuMetrics from "@effect-feishu/core/FeishuMetrics"
 import type { Ticket } from "@effect-feishu/core/TicketStore"
@@ -28,6 +27,7 @@ import { createServer } from "node:http"
 import type * as Commands from "../Commands.js"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
+import * as Network from "../Network.js"
 import * as Output from "../Output.js"
 import * as Secrets from "../Secrets.js"
 import * as Store from "../Store.js"
@@ -217,7 +217,7 @@ export const run = (options: Commands.Serve) =>
         }).pipe(
           Layer.provideMerge(layerServer(options)),
           Layer.provideMerge(
-            Layer.mergeAll(Layer.succeed(FeishuApp, app), FeishuClient.layerFetch, Store.layer(location, variables))
+            Layer.mergeAll(Layer.succeed(FeishuApp, app), Network.layer, Store.layer(location, variables))
           )
         )
       ),

@@ -2,7 +2,6 @@
  * `feishu-ticket ticket`: the state of the ticket that is kept.
  */
 import { FeishuApp } from "@effect-feishu/core/FeishuApp"
-import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -10,6 +9,7 @@ import * as Layer from "effect/Layer"
 import type * as Commands from "../Commands.js"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
+import * as Network from "../Network.js"
 import * as Output from "../Output.js"
 import * as Secrets from "../Secrets.js"
 import * as Store from "../Store.js"
@@ -28,7 +28,7 @@ export const run = (options: Commands.Ticket) =>
     const location = yield* Store.parseKept(options.store, variables)
     const ticket = yield* Tickets.get(location, options.wait).pipe(
       Effect.provide(
-        Layer.mergeAll(Layer.succeed(FeishuApp, app), FeishuClient.layerFetch, Store.layer(location, variables))
+        Layer.mergeAll(Layer.succeed(FeishuApp, app), Network.layer, Store.layer(location, variables))
       )
     )
     const now = yield* Clock.currentTimeMillis

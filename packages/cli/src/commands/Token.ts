@@ -3,7 +3,6 @@
  */
 import * as AccessToken from "@effect-feishu/core/AccessToken"
 import { FeishuApp } from "@effect-feishu/core/FeishuApp"
-import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import { TokenStore } from "@effect-feishu/core/TokenStore"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
@@ -13,6 +12,7 @@ import * as Option from "effect/Option"
 import type * as Commands from "../Commands.js"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
+import * as Network from "../Network.js"
 import * as Output from "../Output.js"
 import * as Secrets from "../Secrets.js"
 import * as Store from "../Store.js"
@@ -56,7 +56,7 @@ export const run = (options: Commands.Token) =>
       return { token, source: isNew ? `the platform, ${app.baseUrl}` : Store.describe(location) }
     }).pipe(
       Effect.provide(
-        Layer.mergeAll(Layer.succeed(FeishuApp, app), FeishuClient.layerFetch, Store.layer(location, variables))
+        Layer.mergeAll(Layer.succeed(FeishuApp, app), Network.layer, Store.layer(location, variables))
       ),
       Effect.catchTag("FeishuAppError", ({ message }) => new Failure.UsageError({ message }))
     )

@@ -6,8 +6,11 @@ import type { FeishuApiError, FeishuError } from "@effect-feishu/core/FeishuErro
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { lookup } from "node:dns/promises"
+import * as Http from "node:http"
+import * as Https from "node:https"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
+import * as Network from "../../Network.js"
 import * as Time from "../../Time.js"
 import { Broken, broken, skip, type Skipped } from "./Link.js"
 
@@ -15,26 +18,45 @@ type Link<R = never> = Effect.Effect<string, Broken | Skipped, R>
 
 const timeout = Duration.seconds(10)
 
-const hostOf = ({ baseUrl }: App) => {
-  const { hostname, port, protocol } = new URL(baseUrl)
+/** The host and the port of a URL, for a socket. */
+const addressOf = (url: URL) => ({
   // IPv6 stands in brackets in a URL, and nowhere else.
-  return { hostname: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 443 : Number(port), protocol }
+  host: url.hostname.replace(/^\[|\]$/g, ""),
+  port: url.port !== "" ? Number(url.port) : url.protocol === "http:" ? 80 : 443
+})
+
+/** The proxy between this machine and the platform. `Configuration` has checked that it is a URL. */
+const proxyOf = ({ baseUrl }: App): URL | undefined => {
+  const proxy = Network.proxyOf(baseUrl)
+  return proxy === undefined ? undefined : new URL(proxy)
 }
 
+export const proxy = (app: App): Link => {
+  const proxy = proxyOf(app)
+  const { host } = addressOf(new URL(app.baseUrl))
+  return proxy === undefined
+    ? skip("the environment names none for the platform")
+    : Effect.succeed(`requests to ${host} go through ${proxy.origin}`)
+}
+
+/** Looks up the proxy if there is one, because the proxy looks up the platform. */
 export const dns = (app: App): Link => {
-  const { hostname } = hostOf(app)
-  return Net.isIP(hostname) !== 0 ? skip(`${hostname} is an address`) : Effect.tryPromise({
-    try: () => lookup(hostname, { all: true }),
+  const proxy = proxyOf(app)
+  const { host } = addressOf(proxy ?? new URL(app.baseUrl))
+  const advice = proxy === undefined
+    ? "Check this machine's DNS and network, and the host's name in FEISHU_BASE_URL or --base-url if one is set."
+    : "Check the proxy's name in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, and this machine's DNS and network."
+  return Net.isIP(host) !== 0 ? skip(`${host} is an address`) : Effect.tryPromise({
+    try: () => lookup(host, { all: true }),
     catch: (error) =>
       new Broken({
         // Whether there is no such name, or nobody to ask.
-        detail: `${hostname} is not found (${error instanceof Error && "code" in error ? error.code : error})`,
-        advice:
-          "Check this machine's DNS and network, and the host's name in FEISHU_BASE_URL or --base-url if one is set.",
+        detail: `${host} is not found (${error instanceof Error && "code" in error ? error.code : error})`,
+        advice,
         code: 3
       })
   }).pipe(
-    Effect.map((found) => `${hostname} is ${found.slice(0, 3).map(({ address }) => address).join(", ")}`),
+    Effect.map((found) => `${host} is ${found.slice(0, 3).map(({ address }) => address).join(", ")}`),
     Effect.timeoutFail({
       duration: timeout,
       onTimeout: () =>
@@ -46,7 +68,7 @@ export const dns = (app: App): Link => {
 const certificate = (socket: Net.Socket) =>
   socket instanceof Tls.TLSSocket ? `, valid until ${socket.getPeerCertificate().valid_to}` : ""
 
-/** A connection that is closed again at once: an open one would keep the process alive. */
+/** Connects and closes the connection again at once: an open one would keep the process alive. */
 const connect = (event: string, open: () => Net.Socket): Effect.Effect<string, string> =>
   Effect.async<string, string>((resume) => {
     const socket = open()
@@ -60,30 +82,76 @@ const connect = (event: string, open: () => Net.Socket): Effect.Effect<string, s
     return Effect.sync(() => socket.destroy())
   }).pipe(Effect.timeoutFail({ duration: timeout, onTimeout: () => "no answer within 10 s" }))
 
+/** Asks the proxy for a tunnel to the platform. */
+const tunnel = (proxy: URL, { host, port }: ReturnType<typeof addressOf>): Effect.Effect<Net.Socket, string> =>
+  Effect.async<Net.Socket, string>((resume) => {
+    const { password, username } = proxy
+    const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+    const authority = `${host.includes(":") ? `[${host}]` : host}:${port}`
+    const request = (proxy.protocol === "https:" ? Https : Http).request({
+      ...addressOf(proxy),
+      method: "CONNECT",
+      path: authority,
+      headers: {
+        host: authority,
+        ...(username !== "" && { "proxy-authorization": `Basic ${Buffer.from(credentials).toString("base64")}` })
+      }
+    })
+    request.on("connect", ({ statusCode }, socket) => {
+      if (statusCode === 200) return resume(Effect.succeed(socket))
+      socket.destroy()
+      resume(Effect.fail(`the proxy ${proxy.origin} refused the tunnel with HTTP ${statusCode}`))
+    })
+    request.on("response", ({ statusCode }) => {
+      request.destroy()
+      resume(Effect.fail(`the proxy ${proxy.origin} answered with HTTP ${statusCode} in place of a tunnel`))
+    })
+    request.on("error", ({ message }) => resume(Effect.fail(`the proxy ${proxy.origin} is not reached: ${message}`)))
+    request.end()
+    return Effect.sync(() => request.destroy())
+  }).pipe(
+    Effect.timeoutFail({ duration: timeout, onTimeout: () => `the proxy ${proxy.origin} gave no answer within 10 s` })
+  )
+
+const plainHttp = (app: App): Link => {
+  const { host, port } = addressOf(new URL(app.baseUrl))
+  const proxy = proxyOf(app)
+  const reached: Effect.Effect<unknown, string> = proxy === undefined
+    ? connect("connect", () => Net.connect({ host, port }))
+    : Effect.map(tunnel(proxy, { host, port }), (socket) => socket.destroy())
+  return reached.pipe(
+    Effect.mapError((seen) =>
+      new Broken({
+        detail: `no connection to ${host}:${port}: ${seen}`,
+        advice: "Check that the emulator, or the platform that FEISHU_BASE_URL names, runs on this port.",
+        code: 3
+      })
+    ),
+    Effect.zipRight(skip("the platform's URL is http, and something listens there"))
+  )
+}
+
 export const tls = (app: App): Link => {
-  const { hostname: host, port, protocol } = hostOf(app)
-  if (protocol === "http:") {
-    return connect("connect", () => Net.connect({ host, port })).pipe(
-      Effect.mapError((seen) =>
-        new Broken({
-          detail: `no connection to ${host}:${port}: ${seen}`,
-          advice: "Check that the emulator, or whatever is to be the platform on this machine, runs on this port.",
-          code: 3
-        })
-      ),
-      Effect.zipRight(skip("the platform's URL is http, on this machine, where something listens"))
-    )
-  }
+  const url = new URL(app.baseUrl)
+  const proxy = proxyOf(app)
+  if (url.protocol === "http:") return plainHttp(app)
+  const { host, port } = addressOf(url)
   const servername = Net.isIP(host) === 0 ? { servername: host } : {}
-  return connect("secureConnect", () => Tls.connect({ host, port, ...servername })).pipe(
+  const socket: Effect.Effect<Net.Socket | undefined, string> = proxy === undefined
+    ? Effect.succeed(undefined)
+    : tunnel(proxy, { host, port })
+  return socket.pipe(
+    Effect.flatMap((socket) =>
+      connect("secureConnect", () => Tls.connect({ host, port, ...servername, ...(socket && { socket }) }))
+    ),
     Effect.mapBoth({
       onSuccess: (certificate) => `${host}:${port} has a certificate that this machine trusts${certificate}`,
       onFailure: (seen) =>
         new Broken({
           detail: `no TLS with ${host}:${port}: ${seen}`,
           advice:
-            "Check that no firewall is between this machine and the platform; behind a proxy that has a certificate of "
-            + "its own, name that in NODE_EXTRA_CA_CERTS.",
+            "Check that no firewall is between this machine and the platform, and the proxy if there is one; a proxy that "
+            + "replaces certificates has an authority of its own: name its certificate in NODE_EXTRA_CA_CERTS.",
           code: 3
         })
     })

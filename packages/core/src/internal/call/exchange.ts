@@ -2,7 +2,6 @@
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import { constTrue } from "effect/Function"
@@ -49,10 +48,7 @@ const within = (span: Tracer.Span | undefined) => (runtime: Runtime.Runtime<neve
 /** Sends a request and reads its answer, in the time of the attempt. */
 const inTime = <A, E extends FeishuError>(exchange: Exchange<A, E>, span: Tracer.Span | undefined) => {
   const { attempt, read, request, target, transport } = exchange
-  const answer = Effect.catchAll(
-    transport(request),
-    (error) => Effect.flip(Effect.map(Clock.currentTimeMillis, (now) => Failure.noAnswer(target, error, now)))
-  )
+  const answer = Effect.mapError(transport(request), (error) => Failure.noAnswer(target, error))
   return timeLimit(
     Effect.andThen(logAttempt(exchange), Effect.flatMap(answer, (response) => read(response, span))),
     {

@@ -101,12 +101,8 @@ const isAboutCertificate = (error: unknown, depth = 0): boolean => {
 const reasonOf = ({ cause, reason }: HttpClientError.RequestError): FeishuNetworkError["reason"] =>
   reason !== "Transport" ? "InvalidRequest" : isAboutCertificate(cause) ? "Certificate" : "Connection"
 
-/** No whole answer came. Unless the request was invalid it may have reached the platform. */
-export const noAnswer = (target: Target, error: HttpClientError.HttpClientError, now: number) => {
-  if (error._tag === "ResponseError") {
-    const { headers, status } = error.response
-    return brokeOff(target, { status, headers, now }, error)
-  }
+/** No answer came. Unless the request was invalid it may have reached the platform. */
+export const noAnswer = (target: Target, error: HttpClientError.RequestError) => {
   const reason = reasonOf(error)
   return networkError(target, {
     reason,

@@ -7,6 +7,7 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -61,11 +62,11 @@ const responseOf = async (
   const response = HttpClientResponse.fromWeb(request, web)
   const { headers } = response
   if (web.body === null || !isShortJson(headers)) return response
-  try {
-    return new TextResponse(response, headers, await web.text())
-  } catch (cause) {
-    throw new HttpClientError.ResponseError({ request, response, reason: "Decode", cause })
-  }
+  const text = await web.text().then(
+    Exit.succeed,
+    (cause) => Exit.fail(new HttpClientError.ResponseError({ request, response, reason: "Decode", cause }))
+  )
+  return new TextResponse(response, headers, text)
 }
 
 /**
@@ -95,10 +96,7 @@ export const layerFetch: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
         }
         return Effect.tryPromise({
           try: async () => responseOf(request, await fetch(url, all)),
-          catch: (cause) =>
-            cause instanceof HttpClientError.ResponseError
-              ? cause
-              : new HttpClientError.RequestError({ request, reason: "Transport", cause })
+          catch: (cause) => new HttpClientError.RequestError({ request, reason: "Transport", cause })
         })
       }
       return Effect.flatMap(sendable(request.body), send)

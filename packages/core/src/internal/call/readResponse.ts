@@ -1,5 +1,6 @@
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import type * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import type { FeishuError } from "../../FeishuError.js"
 import type { Head } from "./failure.js"
 import { TextResponse } from "./textResponse.js"
@@ -9,10 +10,10 @@ export class ReadResponse extends TextResponse {
   constructor(
     original: HttpClientResponse.HttpClientResponse,
     readonly head: Head,
-    body: string,
+    readonly body: string,
     /** The parsed body if the platform says `code: 0`, else what is wrong with the answer. */
     readonly result: Either.Either<unknown, FeishuError>
   ) {
-    super(original, head.headers, body)
+    super(original, head.headers, Exit.succeed(body))
   }
 }

@@ -2,7 +2,9 @@ import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Inspectable from "effect/Inspectable"
+import * as Stream from "effect/Stream"
 
 type Response = HttpClientResponse.HttpClientResponse
 
@@ -14,7 +16,8 @@ export class TextResponse extends Inspectable.Class implements Response {
   constructor(
     readonly original: Response,
     readonly headers: Response["headers"],
-    readonly body: string
+    /** The body, or why it broke off. */
+    readonly text: Exit.Exit<string, HttpClientError.ResponseError>
   ) {
     super()
   }
@@ -35,38 +38,37 @@ export class TextResponse extends Inspectable.Class implements Response {
     return this.original.remoteAddress
   }
 
-  get text() {
-    return Effect.succeed(this.body)
-  }
-
   get json(): Effect.Effect<unknown, HttpClientError.ResponseError> {
-    return Effect.try({
-      try: (): unknown => this.body === "" ? null : JSON.parse(this.body),
+    return Effect.tryMap(this.text, {
+      try: (text): unknown => text === "" ? null : JSON.parse(text),
       catch: (cause) =>
         new HttpClientError.ResponseError({ request: this.request, response: this, reason: "Decode", cause })
     })
   }
 
   get urlParamsBody() {
-    return this.asWeb().urlParamsBody
+    return Effect.flatMap(this.asWeb, ({ urlParamsBody }) => urlParamsBody)
   }
 
   get formData() {
-    return this.asWeb().formData
+    return Effect.flatMap(this.asWeb, ({ formData }) => formData)
   }
 
   get arrayBuffer() {
-    return this.asWeb().arrayBuffer
+    return Effect.flatMap(this.asWeb, ({ arrayBuffer }) => arrayBuffer)
   }
 
   get stream() {
-    return this.asWeb().stream
+    return Stream.unwrap(Effect.map(this.asWeb, ({ stream }) => stream))
   }
 
-  private asWeb() {
+  private get asWeb(): Effect.Effect<Response, HttpClientError.ResponseError> {
     const contentType = this.headers["content-type"]
     const headers = contentType === undefined ? {} : { "content-type": contentType }
-    return HttpClientResponse.fromWeb(this.request, new globalThis.Response(this.body, { headers }))
+    return Effect.map(
+      this.text,
+      (text) => HttpClientResponse.fromWeb(this.request, new globalThis.Response(text, { headers }))
+    )
   }
 
   toJSON(): unknown {

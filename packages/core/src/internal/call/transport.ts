@@ -6,17 +6,14 @@ import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import type * as FeishuApp from "../../FeishuApp.js"
 
-/** Returns the answer whatever its status. */
+/** Returns the answer whatever its status. Fails only if no answer comes. */
 export type Transport = (
   request: HttpClientRequest.HttpClientRequest
-) => Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.HttpClientError>
+) => Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.RequestError>
 
 export const make = (client: HttpClient.HttpClient, { transformClient }: FeishuApp.Service): Transport => {
   const { execute } = transformClient?.(client) ?? client
   return (request) =>
     // A client that refuses by status (`HttpClient.filterStatusOk`) must not hide the platform's answer.
-    Effect.catchAll(execute(request), (error) =>
-      error._tag === "ResponseError" && error.reason === "StatusCode"
-        ? Effect.succeed(error.response)
-        : Effect.fail(error))
+    Effect.catchTag(execute(request), "ResponseError", ({ response }) => Effect.succeed(response))
 }

@@ -1,0 +1,53 @@
+/**
+ * The command's `HttpClient`: direct, or through the proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name.
+ */
+import * as FeishuClient from "@effect-feishu/core/FeishuClient"
+import * as HttpClient from "@effect/platform/HttpClient"
+import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { getProxyForUrl } from "proxy-from-env"
+import { UsageError } from "./Failure.js"
+
+/** No proxy reaches this machine by this name. */
+const isLoopback = ({ hostname }: URL): boolean => /^(localhost|\[::1\]|127(\.\d+){3})$/.test(hostname)
+
+/** Returns the proxy for requests to a URL, or undefined if they go to the host directly. */
+export const proxyOf = (url: string): string | undefined =>
+  URL.canParse(url) && !isLoopback(new URL(url)) ? getProxyForUrl(url) || undefined : undefined
+
+/** Shows a proxy without its user name and password. */
+export const describeProxy = (proxy: string): string => URL.canParse(proxy) ? new URL(proxy).origin : "(no URL)"
+
+/** Fails if the proxy is none that the command can use. */
+export const check = (proxy: string): Effect.Effect<URL, UsageError> => {
+  const url = URL.canParse(proxy) ? new URL(proxy) : undefined
+  return url?.protocol === "http:" || url?.protocol === "https:" ? Effect.succeed(url) : new UsageError({
+    message:
+      "the proxy of the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) must be an http:// or https:// URL, for "
+      + "example http://proxy.example:3128"
+  })
+}
+
+/** Looks the proxy up for each request. Loads undici only if there is a proxy. */
+export const layer: Layer.Layer<HttpClient.HttpClient> = Layer.scoped(
+  HttpClient.HttpClient,
+  Effect.gen(function*() {
+    const direct = yield* HttpClient.HttpClient
+    const scope = yield* Effect.scope
+    const through = yield* Effect.cachedFunction((proxy: string) =>
+      Effect.promise(() => import("./network/through.js")).pipe(
+        Effect.flatMap(({ through }) => through(proxy)),
+        Effect.provideService(Scope.Scope, scope)
+      )
+    )
+    const execute = (request: HttpClientRequest.HttpClientRequest) => {
+      const proxy = proxyOf(request.url)
+      return proxy === undefined
+        ? direct.execute(request)
+        : Effect.flatMap(through(proxy), (client) => client.execute(request))
+    }
+    return HttpClient.makeWith(Effect.flatMap(execute), Effect.succeed<HttpClientRequest.HttpClientRequest>)
+  })
+).pipe(Layer.provide(FeishuClient.layerFetch))
