@@ -142,6 +142,10 @@ export const PermissionViolation = Schema.Struct({
   type: Schema.optional(Schema.String)
 })
 
+/** The field may be left out when the error is made. */
+const withDefault = <A, I>(schema: Schema.Schema<A, I>, value: () => A) =>
+  Schema.withConstructorDefault(Schema.propertySignature(schema), value)
+
 const kindOf = (error: FeishuApiError) =>
   classify({
     code: error.code,
@@ -179,11 +183,11 @@ export class FeishuApiError extends Schema.TaggedError<FeishuApiError>("@effect-
     /** A page or a hint of the platform for finding the cause. */
     troubleshooter: Schema.optional(Schema.String),
     /** Pages that the platform points to. */
-    helps: Schema.optionalWith(Schema.Array(HelpLink), { default: () => [] }),
+    helps: withDefault(Schema.Array(HelpLink), () => []),
     /** The scopes that are missing. One of them is enough for most APIs. */
-    permissionViolations: Schema.optionalWith(Schema.Array(PermissionViolation), { default: () => [] }),
+    permissionViolations: withDefault(Schema.Array(PermissionViolation), () => []),
     /** Whether the platform refused a token that it had just issued. */
-    wasTokenNew: Schema.optionalWith(Schema.Boolean, { default: () => false })
+    wasTokenNew: withDefault(Schema.Boolean, () => false)
   }
 ) {
   /**

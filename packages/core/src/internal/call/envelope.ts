@@ -1,79 +1,58 @@
 /** Opens the platform's envelope `{ code, msg, data?, error? }`. */
-import { filterMap } from "effect/Array"
 import * as Either from "effect/Either"
-import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
-import { hasProperty } from "effect/Predicate"
-import * as Schema from "effect/Schema"
-import { FeishuApiError, type FeishuError, HelpLink, PermissionViolation } from "../../FeishuError.js"
+import { FeishuApiError, type FeishuError } from "../../FeishuError.js"
 import * as Failure from "./failure.js"
 import { retryAfter } from "./retryAfter.js"
 
-/** A field of an unexpected type counts as absent, so that it does not hide the `code` beside it. */
-const lenient = <A, I>(schema: Schema.Schema<A, I>) =>
-  Schema.optional(
-    Schema.UndefinedOr(schema).annotations({ decodingFallback: () => Either.right(undefined) })
-  )
+type Json = Readonly<Record<string, unknown>>
 
-const decodeRefusal = Schema.decodeUnknownOption(Schema.Struct({
-  code: Schema.Int,
-  msg: lenient(Schema.String),
-  error: lenient(Schema.Struct({
-    log_id: lenient(Schema.String),
-    troubleshooter: lenient(Schema.String),
-    helps: lenient(Schema.Array(Schema.Unknown)),
-    permission_violations: lenient(Schema.Array(Schema.Unknown))
-  }))
-}))
+const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 
-const decodeHelpLink = Schema.decodeUnknownOption(
-  Schema.Struct({ ...HelpLink.fields, description: lenient(Schema.String) })
-)
+// A field of an unexpected type counts as absent, so that it does not hide the `code` beside it.
 
-const decodePermissionViolation = Schema.decodeUnknownOption(
-  Schema.Struct({ ...PermissionViolation.fields, type: lenient(Schema.String) })
-)
+const textOf = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
 
-const parse = (text: string): Option.Option<unknown> => {
+const objectsOf = (value: unknown): ReadonlyArray<Json> => Array.isArray(value) ? value.filter(isObject) : []
+
+/** Returns the object in a JSON text. */
+const parse = (text: string): Json | undefined => {
   try {
-    return Option.some(JSON.parse(text))
+    const json: unknown = JSON.parse(text)
+    return isObject(json) ? json : undefined
   } catch {
-    return Option.none()
+    return undefined
   }
 }
-
-const isSuccess = (json: Option.Option<unknown>): json is Option.Some<unknown> =>
-  Option.isSome(json) && hasProperty(json.value, "code") && json.value.code === 0
 
 const describeBody = (headers: Failure.Head["headers"], body: string): string => {
   const contentType = headers["content-type"] ?? "no content type"
   return body === "" ? `an empty body (${contentType})` : `${contentType}, ${body.length} characters`
 }
 
-const refusal = (
-  target: Failure.Target,
-  head: Failure.Head,
-  { code, error = {}, msg = "" }: Option.Option.Value<ReturnType<typeof decodeRefusal>>
-) => {
-  const { mask } = target
-  const logId = head.headers["x-tt-logid"] ?? head.headers["x-request-id"] ?? error.log_id
-  const { helps = [], permission_violations: violations = [], troubleshooter } = error
+const refusal = (target: Failure.Target, head: Failure.Head, json: Json, code: number) => {
+  const masked = (value: unknown): string | undefined => {
+    const text = textOf(value)
+    return text === undefined ? undefined : target.mask(text)
+  }
+  const error = isObject(json["error"]) ? json["error"] : {}
   return new FeishuApiError({
     code,
-    msg: mask(msg),
+    msg: masked(json["msg"]) ?? "",
     status: head.status,
     method: target.method,
     url: target.url,
-    logId: logId && mask(logId),
+    logId: masked(head.headers["x-tt-logid"] ?? head.headers["x-request-id"] ?? error["log_id"]),
     retryAfter: retryAfter(head.headers, head.now),
-    troubleshooter: troubleshooter && mask(troubleshooter),
-    helps: filterMap(helps, (help) => decodeHelpLink(help)).map(({ description, url }) => ({
-      url: mask(url),
-      description: description && mask(description)
-    })),
-    permissionViolations: filterMap(violations, (violation) => decodePermissionViolation(violation)).map(
-      ({ subject, type }) => ({ subject: mask(subject), type: type && mask(type) })
-    )
+    troubleshooter: masked(error["troubleshooter"]),
+    helps: objectsOf(error["helps"]).flatMap((help) => {
+      const url = masked(help["url"])
+      return url === undefined ? [] : [{ url, description: masked(help["description"]) }]
+    }),
+    permissionViolations: objectsOf(error["permission_violations"]).flatMap((violation) => {
+      const subject = masked(violation["subject"])
+      return subject === undefined ? [] : [{ subject, type: masked(violation["type"]) }]
+    })
   })
 }
 
@@ -84,24 +63,17 @@ export const open = (
   body: string
 ): Either.Either<unknown, FeishuError> => {
   const json = parse(body)
-  if (isSuccess(json)) {
-    return head.status < 300
-      ? Either.right(json.value)
-      : Either.left(Failure.unusable(target, head, "the answer says success and its HTTP status says otherwise"))
-  }
-  return Either.left(Option.match(Option.flatMap(json, decodeRefusal), {
-    onSome: (refused) => refusal(target, head, refused),
-    onNone: () =>
+  const code = json?.["code"]
+  if (json === undefined || typeof code !== "number" || !Number.isInteger(code)) {
+    return Either.left(
       Failure.unusable(target, head, `the answer is not the platform's: ${describeBody(head.headers, body)}`)
-  }))
+    )
+  }
+  if (code !== 0) return Either.left(refusal(target, head, json, code))
+  return head.status < 300
+    ? Either.right(json)
+    : Either.left(Failure.unusable(target, head, "the answer says success and its HTTP status says otherwise"))
 }
-
-/** The platform's code, if the answer is the platform's. */
-export const codeOf = (result: Either.Either<unknown, FeishuError>): number | undefined =>
-  Either.match(result, {
-    onRight: () => 0,
-    onLeft: (error) => error._tag === "FeishuApiError" ? error.code : undefined
-  })
 
 /** Names the fields that are wrong. Leaves out their values, which may be tokens. */
 export const describeIssue = (error: ParseResult.ParseError, at: ReadonlyArray<string> = []): string =>
