@@ -89,7 +89,8 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (i
         const { calls, code, stdout } = yield* runAgainst("resend.ts", [])
         assert.strictEqual(code, 0)
         assert.strictEqual(calls, 1)
-        assert.include(stdout, "attempt 1 succeeded")
+        assert.include(stdout, "attempt 1: POST http://127.0.0.1:")
+        assert.notInclude(stdout, "attempt 2")
         assert.notInclude(stdout, "emulator")
       }))
 

@@ -29,6 +29,7 @@ import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import { FeishuApiError, type FeishuError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
+import { decodeFields } from "./internal/call/fields.js"
 import { onceMore } from "./internal/call/onceMore.js"
 import * as OpenApi from "./internal/call/openApi.js"
 import { isSame } from "./internal/isSame.js"
@@ -112,8 +113,8 @@ const Expire = Schema.Int.pipe(Schema.between(1, longestLife / 1000))
 /** What fits into a header. */
 const TokenValue = Schema.Redacted(Schema.String.pipe(Schema.pattern(/^[\x21-\x7e]+$/)))
 
-const AppAnswer = Schema.Struct({ app_access_token: TokenValue, expire: Expire })
-const TenantAnswer = Schema.Struct({ tenant_access_token: TokenValue, expire: Expire })
+const decodeAppAnswer = decodeFields(Schema.Struct({ app_access_token: TokenValue, expire: Expire }))
+const decodeTenantAnswer = decodeFields(Schema.Struct({ tenant_access_token: TokenValue, expire: Expire }))
 
 /** What the platform gave, when it was asked, and for how many seconds from then on. */
 interface Issued {
@@ -555,8 +556,8 @@ const makeWith = (
 const credentials = Effect.map(FeishuApp, ({ appId, appSecret }) => ({ app_id: appId, app_secret: appSecret }))
 
 /** One call for a token. Its life may begin with the request. */
-const issue = <A extends { readonly expire: number }, I>(
-  call: OpenApi.Call<A, I>,
+const issue = <A extends { readonly expire: number }>(
+  call: OpenApi.Call<A>,
   valueOf: (answer: A) => Redacted.Redacted
 ): Call =>
   Effect.flatMap(Effect.clock, (clock) => {
@@ -589,7 +590,7 @@ export const make = (
           name: "appAccessToken",
           path: "/open-apis/auth/v3/app_access_token",
           body: { ...credentials, app_ticket: ticket },
-          answer: AppAnswer
+          decode: decodeAppAnswer
         }, (answer) => answer.app_access_token))
     // In this process it is invalid all the same.
     const invalidate = (ticket: Ticket) =>
@@ -610,7 +611,7 @@ export const make = (
             name: "tenantAccessToken",
             path: "/open-apis/auth/v3/tenant_access_token",
             body: { app_access_token: value, tenant_key: tenantKey },
-            answer: TenantAnswer
+            decode: decodeTenantAnswer
           }, (answer) => answer.tenant_access_token))
         )
     })
@@ -635,7 +636,7 @@ export const makeSelfBuilt = (
             name: "appAccessTokenInternal",
             path: "/open-apis/auth/v3/app_access_token/internal",
             body,
-            answer: AppAnswer
+            decode: decodeAppAnswer
           }, (answer) => answer.app_access_token))),
       tenant: (_, once) =>
         once(Effect.flatMap(credentials, (body) =>
@@ -643,7 +644,7 @@ export const makeSelfBuilt = (
             name: "tenantAccessTokenInternal",
             path: "/open-apis/auth/v3/tenant_access_token/internal",
             body,
-            answer: TenantAnswer
+            decode: decodeTenantAnswer
           }, (answer) => answer.tenant_access_token)))
     })
   })

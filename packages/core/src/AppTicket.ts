@@ -38,9 +38,6 @@ import * as Span from "./internal/span.js"
 import * as TicketAge from "./internal/ticketAge.js"
 import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.js"
 
-/** Nothing beside `code` and `msg`. */
-const ResendAnswer = Schema.Struct({})
-
 /**
  * Asks the platform to push an `app_ticket` event now: `POST /open-apis/auth/v3/app_ticket/resend`.
  *
@@ -61,9 +58,8 @@ export const resend: Effect.Effect<
     name: "appTicketResend",
     path: "/open-apis/auth/v3/app_ticket/resend",
     body: { app_id: appId, app_secret: appSecret },
-    answer: ResendAnswer
+    decode: () => Effect.void
   }).pipe(
-    Effect.asVoid,
     Span.withSpan("AppTicket.resend", () => ({ captureStackTrace: false, attributes: { "feishu.app_id": appId } }))
   ))
 

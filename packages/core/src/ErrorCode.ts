@@ -47,7 +47,6 @@ export interface ErrorCode {
   readonly kind: Exclude<Kind, "Unknown">
   /** Whether the same request, sent again later, may succeed. */
   readonly retryable: boolean
-  readonly meaning: string
   /** What to do, if it differs from what to do about other codes of the kind. */
   readonly advice?: string | undefined
 }
@@ -81,13 +80,8 @@ export const advice: Readonly<Record<Kind, string>> = {
 
 const retryableKinds: ReadonlySet<Kind> = new Set<Kind>(["RateLimited", "Internal", "Busy"])
 
-const row = (
-  kind: ErrorCode["kind"],
-  meaning: string,
-  codes: ReadonlyArray<number>,
-  advice?: string
-): ReadonlyArray<ErrorCode> =>
-  codes.map((code) => ({ code, kind, retryable: retryableKinds.has(kind), meaning, advice }))
+const row = (kind: ErrorCode["kind"], codes: ReadonlyArray<number>, advice?: string): ReadonlyArray<ErrorCode> =>
+  codes.map((code) => ({ code, kind, retryable: retryableKinds.has(kind), advice }))
 
 /**
  * All codes that this library knows. Any other code has the kind `Unknown`, or `RateLimited` if the answer says so.
@@ -97,7 +91,7 @@ const row = (
  */
 export const table: ReadonlyMap<number, ErrorCode> = new Map(
   [
-    row("Internal", "internal error, try again later", [
+    row("Internal", [
       1500,
       1551,
       1557,
@@ -118,17 +112,11 @@ export const table: ReadonlyMap<number, ErrorCode> = new Map(
       1069301,
       1069399
     ]),
-    row("RateLimited", "the rate limit was exceeded", [99991400, 1000004, 1000005]),
-    row("RateLimited", "the rate limit of messages was exceeded", [11232, 11233, 11247]),
-    row("RateLimited", "the rate limit of this chat was exceeded", [230020]),
-    row("Busy", "the same request is being processed, or a document or Base is busy", [
-      18121,
-      1061045,
-      131009,
-      1254290,
-      1254607
-    ]),
-    row("Parameter", "a parameter, the path or the method is missing or wrong", [
+    // Messages: 11232, 11233, 11247. One chat: 230020.
+    row("RateLimited", [99991400, 1000004, 1000005, 11232, 11233, 11247, 230020]),
+    row("Busy", [18121, 1061045, 131009, 1254290, 1254607]),
+    // No access token in the request: 99991661.
+    row("Parameter", [
       9499,
       4000,
       10001,
@@ -139,47 +127,36 @@ export const table: ReadonlyMap<number, ErrorCode> = new Map(
       40001,
       99991201,
       99991301,
+      99991661,
       99992402
     ]),
-    row("Parameter", "the request carried no access token", [99991661]),
-    row("AppState", "the app is unauthorised, disabled or gone", [
+    // No tenant access token can be issued: 10013. The app is not installed: 11210, 20009.
+    row("AppState", [
       10005,
+      10013,
       11207,
       11209,
+      11210,
+      20009,
       20048,
       20069,
       99991662,
       99991673
     ]),
-    row("AppState", "the app is not installed in that tenant", [11210, 20009]),
-    row("AppState", "the platform could not issue a tenant access token", [10013]),
-    row("Credentials", "the app secret is wrong, or the app id is unknown on this host", [10014]),
-    row("Credentials", "the app secret is wrong, or does not belong to the app id", [10015, 20002, 99991543]),
-    row("NotStoreApp", "the resend was refused: not a store app, or not allowed to", [10016]),
-    row("TicketInvalid", "the platform could not issue an app access token: the app ticket is invalid", [10012]),
-    row("TokenInvalid", "the tenant or app access token is invalid", [
-      4001,
-      20005,
-      20013,
-      20014,
-      99991663,
-      99991664,
-      99991665,
-      99991671
-    ]),
+    // The app id is unknown on this host, or the app secret is wrong: 10014.
+    row("Credentials", [10014, 10015, 20002, 99991543]),
+    row("NotStoreApp", [10016]),
+    // No app access token can be issued.
+    row("TicketInvalid", [10012]),
+    row("TokenInvalid", [4001, 20005, 20013, 20014, 99991663, 99991664, 99991665, 99991671]),
     row(
       "TokenInvalid",
-      "the user access token is invalid or has expired",
       [20006, 99991668, 99991677],
       "Refresh the user access token with its refresh token, or let the user sign in again."
     ),
-    row("Permission", "the app lacks a scope, or the user has not granted it", [
-      99991672,
-      99991676,
-      99991679,
-      230027
-    ]),
-    row("IpRefused", "the caller's IP address is not on the app's allow list", [99991401]),
-    row("Quota", "the monthly quota of calls is used up", [99991403])
+    // The user has not granted the scope: 99991679. Messages: 230027.
+    row("Permission", [99991672, 99991676, 99991679, 230027]),
+    row("IpRefused", [99991401]),
+    row("Quota", [99991403])
   ].flat().map((errorCode) => [errorCode.code, errorCode])
 )

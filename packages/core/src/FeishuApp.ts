@@ -235,12 +235,12 @@ const redacted = (value: string | undefined) => value === undefined ? undefined 
  * @category config
  */
 export const config: Config.Config<Omit<Options, "transformClient">> = Config.all({
-  appId: Config.string(variables.appId),
+  appId: Config.string("FEISHU_APP_ID"),
   // Not `Config.redacted`, which masks even the sentence that says that the variable is missing.
-  appSecret: Config.map(Config.string(variables.appSecret), Redacted.make),
-  kind: oneOf(variables.kind, ["store", "self-built"]),
+  appSecret: Config.map(Config.string("FEISHU_APP_SECRET"), Redacted.make),
+  kind: oneOf("FEISHU_APP_KIND", ["store", "self-built"]),
   baseUrl: Config.mapOrFail(
-    Config.all({ url: optional(variables.baseUrl), domain: oneOf("FEISHU_DOMAIN", ["feishu", "lark"]) }),
+    Config.all({ url: optional("FEISHU_BASE_URL"), domain: oneOf("FEISHU_DOMAIN", ["feishu", "lark"]) }),
     ({ domain, url }) =>
       domain === undefined
         ? Either.right(url)
@@ -249,8 +249,8 @@ export const config: Config.Config<Omit<Options, "transformClient">> = Config.al
         : Either.left(ConfigError.InvalidData(["FEISHU_DOMAIN"], "FEISHU_BASE_URL is set, too: set only one of them"))
   ),
   allowHttp: flag("FEISHU_ALLOW_HTTP"),
-  encryptKey: Config.map(optional(variables.encryptKey), redacted),
-  verificationToken: Config.map(optional(variables.verificationToken), redacted)
+  encryptKey: Config.map(optional("FEISHU_ENCRYPT_KEY"), redacted),
+  verificationToken: Config.map(optional("FEISHU_VERIFICATION_TOKEN"), redacted)
 })
 
 /**

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, FastCheck, Fiber, Layer, Option, Redacted, Schema, TestClock } from "effect"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuError from "../src/FeishuError.js"
+import { decodeFields } from "../src/internal/call/fields.js"
 import * as OpenApi from "../src/internal/call/openApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import * as Scripted from "./scripted.js"
@@ -11,7 +12,7 @@ import { recorder } from "./spans.js"
 const url = "https://open.feishu.cn/open-apis/test"
 
 const call = <A, I>(answer: Schema.Schema<A, I>) =>
-  OpenApi.post({ name: "test", path: "/open-apis/test", body: { key: "value" }, answer })
+  OpenApi.post({ name: "test", path: "/open-apis/test", body: { key: "value" }, decode: decodeFields(answer) })
 
 const once = <A, I>(step: Scripted.Step, answer: Schema.Schema<A, I>) =>
   call(answer).pipe(
@@ -43,7 +44,7 @@ describe("OpenApi, the request", () => {
         name: "test",
         path: "/open-apis/test",
         body: { app_id: "cli_test", app_secret: Scripted.appSecret },
-        answer: Schema.Struct({})
+        decode: decodeFields(Schema.Struct({}))
       }).pipe(Effect.provide([script.layer, Scripted.app]))
       const request = script.seen[0]?.request
       assert.strictEqual(request?.method, "POST")

@@ -10,6 +10,7 @@ import { inspect } from "node:util"
 import * as AppTicket from "../src/AppTicket.js"
 import { FeishuApp } from "../src/FeishuApp.js"
 import { FeishuError } from "../src/FeishuError.js"
+import { decodeFields } from "../src/internal/call/fields.js"
 import * as OpenApi from "../src/internal/call/openApi.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import { everything } from "./everything.js"
@@ -104,7 +105,7 @@ const post = Effect.flatMap(FeishuApp, (app) =>
     name: "test",
     path: "/open-apis/test",
     body: { app_id: app.appId, app_secret: app.appSecret, app_ticket: Redacted.make(ticket) },
-    answer: Schema.Struct({ token: Schema.Redacted(Schema.String) })
+    decode: decodeFields(Schema.Struct({ token: Schema.Redacted(Schema.String) }))
   }))
 
 const observe = (step: Scripted.Step, client: (client: HttpClient.HttpClient) => HttpClient.HttpClient) =>

@@ -69,7 +69,10 @@ const repeatAfter = <A, F, R>(
       number++
       const timeout = Math.min(millisLeft(), attemptMillis)
       const result = yield* Effect.either(attempt({ number, timeout: Duration.millis(timeout) }))
-      if (Either.isRight(result)) return result.right
+      if (Either.isRight(result)) {
+        yield* Effect.annotateLogs(Effect.logDebug(`attempt ${number} succeeded`), annotations)
+        return result.right
+      }
       const wasCutShort = timeout < attemptMillis && Option.exists(toRepeat(result.left), isTimeout)
       if (wasCutShort) return yield* Effect.fail(last)
       last = result.left

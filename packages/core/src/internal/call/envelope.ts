@@ -1,6 +1,5 @@
 /** Opens the platform's envelope `{ code, msg, data?, error? }`. */
 import * as Either from "effect/Either"
-import * as ParseResult from "effect/ParseResult"
 import { FeishuApiError, type FeishuError } from "../../FeishuError.js"
 import * as Failure from "./failure.js"
 import { retryAfter } from "./retryAfter.js"
@@ -74,9 +73,3 @@ export const open = (
     ? Either.right(json)
     : Either.left(Failure.unusable(target, head, "the answer says success and its HTTP status says otherwise"))
 }
-
-/** Names the fields that are wrong. Leaves out their values, which may be tokens. */
-export const describeIssue = (error: ParseResult.ParseError, at: ReadonlyArray<string> = []): string =>
-  ParseResult.ArrayFormatter.formatErrorSync(error)
-    .map((issue) => `${issue._tag === "Missing" ? "missing" : "unexpected"} "${[...at, ...issue.path].join(".")}"`)
-    .join(", ")

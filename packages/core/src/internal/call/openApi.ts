@@ -6,11 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { map as mapValues } from "effect/Record"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import { FeishuApp } from "../../FeishuApp.js"
 import type { FeishuError } from "../../FeishuError.js"
 import * as Attempts from "./attempts.js"
-import { describeIssue } from "./envelope.js"
 import * as Exchange from "./exchange.js"
 import * as Failure from "./failure.js"
 import * as Mask from "./mask.js"
@@ -19,19 +17,19 @@ import type { ReadResponse } from "./readResponse.js"
 import * as SendAgain from "./sendAgain.js"
 import * as Transport from "./transport.js"
 
-export interface Call<A, I> {
+export interface Call<A> {
   /** Names the call in its span, `OpenApi.<name>`, and in the log. */
   readonly name: string
   readonly path: `/open-apis/${string}`
   /** Sent as a JSON object. A `Redacted` value is opened when the request is sent, and masked in errors. */
   readonly body: Readonly<Record<string, string | Redacted.Redacted>>
-  /** The fields of the answer besides `code` and `msg`. */
-  readonly answer: Schema.Schema<A, I>
+  /** Decodes the fields of the answer besides `code` and `msg`, or says which are wrong. */
+  readonly decode: (json: unknown) => Effect.Effect<A, string>
 }
 
 const isSecret = (value: string | Redacted.Redacted): value is Redacted.Redacted => Redacted.isRedacted(value)
 
-const requestOf = (url: string, body: Call<unknown, unknown>["body"]) =>
+const requestOf = (url: string, body: Call<unknown>["body"]) =>
   HttpClientRequest.post(url, {
     acceptJson: true,
     body: HttpBody.text(
@@ -40,25 +38,20 @@ const requestOf = (url: string, body: Call<unknown, unknown>["body"]) =>
     )
   })
 
-const decode = <A, I>(schema: Schema.Schema<A, I>) => {
-  const decodeJson = Schema.decodeUnknown(schema, { errors: "all" })
-  return (target: Failure.Target, response: ReadResponse): Effect.Effect<A, FeishuError> =>
-    Effect.flatMap(response.result, (json) =>
-      Effect.mapError(
-        decodeJson(json),
-        (error) => Failure.unusable(target, response.head, `the answer has ${describeIssue(error)}`)
-      ))
-}
+const decodeAnswer = <A>({ decode }: Call<A>, target: Failure.Target, answer: ReadResponse) =>
+  Effect.flatMap(
+    answer.result,
+    (json) => Effect.mapError(decode(json), (wrong) => Failure.unusable(target, answer.head, `the answer has ${wrong}`))
+  )
 
 /**
  * Sends a `POST`, and sends it again under the `RetryPolicy` in force: none of the library's own calls does harm when it
  * is sent twice.
  */
-export const post = <A, I>(
-  call: Call<A, I>
+export const post = <A>(
+  call: Call<A>
 ): Effect.Effect<A, FeishuError, FeishuApp | HttpClient.HttpClient> => {
   const secrets = Object.values(call.body).filter(isSecret)
-  const decodeAnswer = decode(call.answer)
   const annotations = { call: call.name }
   return Effect.gen(function*() {
     const app = yield* FeishuApp
@@ -67,7 +60,7 @@ export const post = <A, I>(
     const request = requestOf(url, call.body)
     const target: Failure.Target = { method: "POST", url, mask: Mask.make(secrets) }
     const read: Exchange.Exchange<A, FeishuError>["read"] = (response, span) =>
-      Effect.flatMap(Read.whole(target, response, Read.maxShort, span), (answer) => decodeAnswer(target, answer))
+      Effect.flatMap(Read.whole(target, response, Read.maxShort, span), (answer) => decodeAnswer(call, target, answer))
     return yield* Attempts.repeat(
       (attempt) =>
         Exchange.run({
