@@ -83,7 +83,8 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
           /Z {2}warning: attempt 1 failed, the next one follows in .*\(Connection\)/,
           /Z {2}attempt 2: POST/,
           /Z {2}warning: attempt 2 failed, the next one follows in 1s: .*99991400.*The platform asks to wait 1s\./,
-          /Z {2}attempt 3: POST/
+          /Z {2}attempt 3: POST/,
+          /Z {2}attempt 3 succeeded$/
         ]
         assert.strictEqual(story.length, chapters.length, stderr)
         for (const [i, chapter] of chapters.entries()) assert.match(story[i] ?? "", chapter)

@@ -9,7 +9,7 @@
 import * as Schema from "effect/Schema"
 
 /**
- * What a code means for the caller: all codes in thirteen kinds.
+ * Sorts all codes into thirteen kinds by what the caller can do.
  *
  * @since 0.1.0
  * @category models
@@ -45,14 +45,14 @@ export type Kind = typeof Kind.Type
 export interface ErrorCode {
   readonly code: number
   readonly kind: Exclude<Kind, "Unknown">
-  /** Whether the same request, sent again later, may succeed. */
+  /** `true` if the same request may succeed later. */
   readonly retryable: boolean
-  /** What to do, if it differs from what to do about other codes of the kind. */
+  /** Replaces the advice for the kind. */
   readonly advice?: string | undefined
 }
 
 /**
- * What to do about each kind.
+ * Says for each kind what to do.
  *
  * @since 0.1.0
  * @category table
@@ -84,7 +84,8 @@ const row = (kind: ErrorCode["kind"], codes: ReadonlyArray<number>, advice?: str
   codes.map((code) => ({ code, kind, retryable: retryableKinds.has(kind), advice }))
 
 /**
- * All codes that this library knows. Any other code has the kind `Unknown`, or `RateLimited` if the answer says so.
+ * Lists all known codes. Any other code has the kind `Unknown`, or `RateLimited` with the status 429, or with 400
+ * and a header that says how long to wait.
  *
  * @since 0.1.0
  * @category table

@@ -1,5 +1,5 @@
 /**
- * The app: its id, its secrets, and the platform that it belongs to.
+ * The app's id, secrets and platform.
  *
  * @since 0.1.0
  */
@@ -49,7 +49,7 @@ export interface Service {
   readonly appSecret: Redacted.Redacted
   /** The platform's URL, without a slash at its end. */
   readonly baseUrl: string
-  /** The developer console's "Encrypt Key": the platform encrypts and signs the events of an app that has one. */
+  /** The developer console's "Encrypt Key". If set, the platform encrypts and signs the app's events. */
   readonly encryptKey: Option.Option<Redacted.Redacted>
   /** The developer console's "Verification Token", which is inside each event. */
   readonly verificationToken: Option.Option<Redacted.Redacted>
@@ -92,7 +92,7 @@ export interface Options {
   readonly transformClient?: ((client: HttpClient.HttpClient) => HttpClient.HttpClient) | undefined
 }
 
-/** The variable that `config` reads for each option. */
+/** Maps each option to the variable that `config` reads. */
 const variables = {
   appId: "FEISHU_APP_ID",
   appSecret: "FEISHU_APP_SECRET",
@@ -103,7 +103,7 @@ const variables = {
 } as const
 
 /**
- * An option that cannot be right. It never holds the value, which may be a secret.
+ * An option is invalid. The error leaves out the value, which may be a secret.
  *
  * @since 0.1.0
  * @category errors
@@ -112,7 +112,7 @@ export class FeishuAppError extends Schema.TaggedError<FeishuAppError>("@effect-
   "FeishuAppError",
   {
     field: Schema.Literal("appId", "appSecret", "kind", "baseUrl", "encryptKey", "verificationToken"),
-    /** What is wrong with it and what it should be. */
+    /** The problem and how to correct the value. */
     problem: Schema.String
   }
 ) {
@@ -236,7 +236,7 @@ const redacted = (value: string | undefined) => value === undefined ? undefined 
  */
 export const config: Config.Config<Omit<Options, "transformClient">> = Config.all({
   appId: Config.string("FEISHU_APP_ID"),
-  // Not `Config.redacted`, which masks even the sentence that says that the variable is missing.
+  // `Config.redacted` would mask the message about a missing variable, too.
   appSecret: Config.map(Config.string("FEISHU_APP_SECRET"), Redacted.make),
   kind: oneOf("FEISHU_APP_KIND", ["store", "self-built"]),
   baseUrl: Config.mapOrFail(

@@ -46,8 +46,9 @@ import { RetryPolicy } from "./RetryPolicy.js"
  *   once more with another. If the platform refuses that one, too, the API may not take this kind of token: for the next
  *   10 minutes a refusal by the API invalidates no token.
  * - Waits as long as the platform says if a rate limit is exceeded, under the `RetryPolicy` in force.
- * - Sends a `GET`, `HEAD`, `OPTIONS`, `PUT` or `DELETE` again after any failure that may pass, and any other request only
- *   if the platform was never reached or refused the request for its rate. See `idempotent`.
+ * - Sends a `GET`, `HEAD`, `OPTIONS`, `PUT` or `DELETE` again after any failure that may pass. Sends any other request
+ *   again only if no connection was made or the platform refused the request for its rate: a `POST` whose answer breaks
+ *   off fails with `InvalidResponse`, because the platform may have done what was asked. See `idempotent`.
  * - Sends a body that can be read once, such as a `Stream`, once. See `replayable`.
  *
  * Fails if no token can be had, and if no answer comes. A refusal is an answer: `schemaData` turns a refusal into a
@@ -62,14 +63,14 @@ import { RetryPolicy } from "./RetryPolicy.js"
  */
 export type Client = HttpClient.HttpClient.With<AccessTokenError>
 
-/** Whether the caller says that the requests may be sent twice. */
+/** Set by `idempotent`. */
 class IsIdempotent extends Context.Reference<IsIdempotent>()("@effect-feishu/core/FeishuClient/IsIdempotent", {
   defaultValue: () => false
 }) {}
 
 /**
- * Declares that the requests within do no harm when they are sent twice, for example because they carry the platform's
- * own `uuid` or `client_token`. They are then sent again like a `GET`.
+ * Declares that the requests of an effect do no harm when sent twice, for example because they carry the platform's own
+ * `uuid` or `client_token`. The client then retries a `POST` or `PATCH` like a `GET`.
  *
  * @since 0.1.0
  * @category combinators
@@ -77,14 +78,14 @@ class IsIdempotent extends Context.Reference<IsIdempotent>()("@effect-feishu/cor
 export const idempotent = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.provideService(effect, IsIdempotent, true)
 
-/** Whether the caller says that the streams in the bodies of the requests can run again. */
+/** Set by `replayable`. */
 class IsReplayable extends Context.Reference<IsReplayable>()("@effect-feishu/core/FeishuClient/IsReplayable", {
   defaultValue: () => false
 }) {}
 
 /**
- * Declares that the `Stream`s in the bodies of the requests within give the same bytes each time they run, for example
- * because they read a file. Such a request may then be sent again like one with a body in memory.
+ * Declares that each `Stream` in a request body of an effect gives the same bytes each time the stream runs, for example
+ * because the stream reads a file. The client then treats the request like a request with a body in memory.
  *
  * @since 0.1.0
  * @category combinators
@@ -110,7 +111,7 @@ interface Bearer {
 /** Sends the request of one attempt with a token. */
 type Send = (token: Bearer) => Effect.Effect<Response, Failed<never>>
 
-/** Whose calls a client makes. `E`: why there is no token. */
+/** Provides the token: a tenant's, the app's or a user's. `E`: why there is no token. */
 interface Caller<E> {
   /** The attributes of the caller's spans. */
   readonly attributes: Readonly<Record<string, string>>
@@ -123,7 +124,7 @@ interface Caller<E> {
   ) => (send: Send) => Effect.Effect<Response, Failed<E>>
 }
 
-/** A refusal, or an answer that is not HTTP's. JSON with a 2xx or 3xx status that is not the platform's is no failure. */
+/** Fails if the platform refused. JSON that lacks the platform's `code` is no failure if the status is 2xx or 3xx. */
 const failureOf = (response: Response): Effect.Effect<Response, Failed<never>> => {
   if (!(response instanceof ReadResponse) || Either.isRight(response.result)) return Effect.succeed(response)
   const error = response.result.left
@@ -176,7 +177,7 @@ const invalid = ({ method, url }: Request, description: string) =>
 /** Returns the request with its whole URL. The token goes to the platform only, and only in the caller's name. */
 const checked = ({ baseUrl }: FeishuApp.Service, request: Request): Effect.Effect<Request, FeishuNetworkError> => {
   const { headers, url } = request
-  // What follows a host without a slash would be part of the host's name.
+  // Without the slash, the text after the host would become part of the host's name.
   const isPath = url.startsWith("/")
   if (!isPath && !url.startsWith(`${baseUrl}/`)) {
     return invalid(
@@ -240,10 +241,10 @@ const isTokenRefused = (failed: Failed<unknown>): boolean =>
   failed._tag === "Refused" && failed.error._tag === "FeishuApiError"
   && failed.error.kind === "TokenInvalid" && !userTokenCodes.has(failed.error.code)
 
-/** By service: the APIs that refused a new token. */
+/** Remembers, for each `AccessToken` service, the APIs that refused a new token. */
 const wrongTokensOf = new WeakMap<Context.Tag.Service<AccessToken>, WrongTokens.WrongTokens>()
 
-/** Says in the refusal that the token was new. */
+/** Sets `wasTokenNew` in the refusal. */
 const withNewToken = <E>(failed: Failed<E>): Effect.Effect<never, Failed<E>> => {
   if (failed._tag !== "Refused" || failed.error._tag !== "FeishuApiError") return Effect.fail(failed)
   const error = new FeishuApiError({ ...failed.error, wasTokenNew: true })
@@ -252,7 +253,7 @@ const withNewToken = <E>(failed: Failed<E>): Effect.Effect<never, Failed<E>> => 
   return Effect.fail({ _tag: "Refused", error, response })
 }
 
-/** Calls with a token that the library renews. */
+/** Provides a token that the library renews. */
 const renewing = (
   tokens: Context.Tag.Service<AccessToken>,
   token: Effect.Effect<Token, AccessTokenError>,
@@ -327,7 +328,7 @@ const targetOf = ({ headers, method, url }: Request): Failure.Target => {
   return { method, url, mask: Mask.make(bearer === undefined ? [] : [Redacted.make(bearer)]) }
 }
 
-/** Reads an answer that has not been read yet. */
+/** Reads an answer into memory, unless `forTenant`, `forApp` or `forUser` did. */
 const read = (response: Response): Effect.Effect<ReadResponse, FeishuNetworkError> => {
   if (response instanceof ReadResponse) return Effect.succeed(response)
   const target = targetOf(response.request)
@@ -371,11 +372,11 @@ export const schemaData = <A, I, R>(schema: Schema.Schema<A, I, R>) => {
  * @category models
  */
 export interface File {
-  /** From the header `Content-Disposition`, without folders. */
+  /** The file name in the header `Content-Disposition`, without folders. */
   readonly name: Option.Option<string>
   /** The header `Content-Type`. Default: `application/octet-stream`. */
   readonly type: string
-  /** In bytes, from the header `Content-Length`. */
+  /** The header `Content-Length`, in bytes. */
   readonly size: Option.Option<number>
   /** The content. Can be read once, and has no time limit. */
   readonly stream: Stream.Stream<Uint8Array, FeishuNetworkError>
@@ -385,7 +386,7 @@ export interface File {
 const whyNoFile = ({ head, request, result }: ReadResponse): FeishuError | undefined =>
   Either.match(result, {
     onRight: () => Failure.misfit(targetOf(request), head, "the answer holds no file"),
-    // JSON that is not the platform's is the file.
+    // JSON without the platform's `code` is the file itself.
     onLeft: (error) => error._tag === "FeishuNetworkError" && head.status < 300 ? undefined : error
   })
 

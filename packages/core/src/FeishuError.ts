@@ -53,7 +53,7 @@ export class FeishuNetworkError extends Schema.TaggedError<FeishuNetworkError>(
     ),
     method: Schema.String,
     url: Schema.String,
-    /** What happened, in a few words. */
+    /** The failure in a few words. */
     description: Schema.String,
     /** The HTTP status, if an answer had begun. */
     status: Schema.optional(Schema.Number),
@@ -64,7 +64,7 @@ export class FeishuNetworkError extends Schema.TaggedError<FeishuNetworkError>(
   }
 ) {
   /**
-   * What to do, in one or two sentences.
+   * Returns one or two sentences that say what to do.
    *
    * @since 0.1.0
    */
@@ -73,11 +73,11 @@ export class FeishuNetworkError extends Schema.TaggedError<FeishuNetworkError>(
   }
 
   /**
-   * Whether the same request, sent again later, may succeed. False for `Certificate`, `InvalidRequest` and `Schema`, and
-   * for a complete answer with a 3xx or 4xx status, which says that the address is wrong. True for 408, for 429 and for any
-   * answer that asks to wait.
+   * Returns `true` if the same request may succeed later. Returns `false` for `Certificate`, `InvalidRequest` and
+   * `Schema`, and for a complete answer with a 3xx or 4xx status, because then the address is wrong. Returns `true` for
+   * 408, for 429 and for any answer with a `retryAfter`.
    *
-   * This is about the failure, not about the request: without an answer the platform may have done what was asked.
+   * Does not say that a second request does no harm: without an answer, the platform may have done what was asked.
    *
    * @since 0.1.0
    */
@@ -115,11 +115,11 @@ export class FeishuNetworkError extends Schema.TaggedError<FeishuNetworkError>(
   }
 }
 
-/** An `InvalidResponse` has a cause if the transport failed on the way, and none if a wrong answer came whole. */
+/** An `InvalidResponse` has a cause if the transport failed while the answer came. */
 const brokeOff = (error: FeishuNetworkError): boolean => error.reason === "InvalidResponse" && error.cause !== undefined
 
 /**
- * A page that the platform points to.
+ * A link to a page of the platform.
  *
  * @since 0.1.0
  * @category models
@@ -168,30 +168,30 @@ const wrongKindOfToken = "The platform refused a token that it had just issued, 
 export class FeishuApiError extends Schema.TaggedError<FeishuApiError>("@effect-feishu/core/FeishuApiError")(
   "FeishuApiError",
   {
-    /** The platform's error code. `ErrorCode.table` has the known ones. */
+    /** The platform's error code. `ErrorCode.table` lists the known codes. */
     code: Schema.Int,
-    /** The platform's own words, empty if it gave none. */
+    /** The platform's own text. May be empty. */
     msg: Schema.String,
     /** The HTTP status. The platform also refuses with 200. */
     status: Schema.Number,
     method: Schema.String,
     url: Schema.String,
-    /** What to quote to the platform's support: `x-tt-logid`, else `x-request-id`, else `error.log_id` of the body. */
+    /** The id to quote to the platform's support: `x-tt-logid`, else `x-request-id`, else `error.log_id` of the body. */
     logId: Schema.optional(Schema.String),
     /** How long to wait before the next try (headers `x-ogw-ratelimit-reset` and `Retry-After`). */
     retryAfter: Schema.optional(Schema.DurationFromMillis),
     /** A page or a hint of the platform for finding the cause. */
     troubleshooter: Schema.optional(Schema.String),
-    /** Pages that the platform points to. */
+    /** Links to pages of the platform. */
     helps: withDefault(Schema.Array(HelpLink), () => []),
-    /** The scopes that are missing. One of them is enough for most APIs. */
+    /** The missing scopes. Most APIs need only one of the scopes. */
     permissionViolations: withDefault(Schema.Array(PermissionViolation), () => []),
-    /** Whether the platform refused a token that it had just issued. */
+    /** `true` if the platform refused a token just after issuing the token. */
     wasTokenNew: withDefault(Schema.Boolean, () => false)
   }
 ) {
   /**
-   * What the code means, as one of thirteen kinds.
+   * Returns the meaning of the code as one of thirteen kinds.
    *
    * @since 0.1.0
    */
@@ -200,7 +200,7 @@ export class FeishuApiError extends Schema.TaggedError<FeishuApiError>("@effect-
   }
 
   /**
-   * What to do, in one or two sentences.
+   * Returns one or two sentences that say what to do.
    *
    * @since 0.1.0
    */
@@ -209,7 +209,7 @@ export class FeishuApiError extends Schema.TaggedError<FeishuApiError>("@effect-
   }
 
   /**
-   * Whether the same request, sent again later, may succeed.
+   * Returns `true` if the same request may succeed later.
    *
    * @since 0.1.0
    */
@@ -251,7 +251,7 @@ export class FeishuApiError extends Schema.TaggedError<FeishuApiError>("@effect-
 export type FeishuError = FeishuNetworkError | FeishuApiError
 
 /**
- * Both errors as one schema, to send a failure to another process or to store it.
+ * The schema of both errors, to send a failure to another process or to store the failure.
  *
  * @since 0.1.0
  * @category errors

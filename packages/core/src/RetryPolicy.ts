@@ -1,5 +1,5 @@
 /**
- * When a failed call is tried again, how long to wait before, and when to give up.
+ * Decides if and when a failed call is retried.
  *
  * @since 0.1.0
  */
@@ -16,13 +16,13 @@ import { askedWait } from "./internal/askedWait.js"
  * @category models
  */
 export interface Policy {
-  /** Sees each failure, decides whether to try again, and after which wait. */
+  /** Receives each failure. Decides if and when the call is retried. */
   readonly schedule: Schedule.Schedule<unknown, FeishuError>
   /** The time for one attempt, from the connection to the last byte of the answer. */
   readonly attemptTimeout: Duration.DurationInput
   /**
-   * The time for all attempts and waits together. A wait that does not fit the rest of it is not begun, and an attempt
-   * that is cut short by it fails with the error before it, which says more.
+   * The time for all attempts and waits together. If the next wait does not fit into the remaining time, the call fails at
+   * once. If the time ends during an attempt, the call fails with the error of the attempt before, which says more.
    */
   readonly totalTimeout: Duration.DurationInput
 }
@@ -32,11 +32,11 @@ export interface Policy {
  * @category models
  */
 export interface Options {
-  /** How many times at most to try again after the first attempt; a fraction is cut off. Default: 5. */
+  /** The most retries after the first attempt. A fraction is cut off. Default: 5. */
   readonly retries?: number | undefined
-  /** The upper bound of the first wait; each further one is twice the one before. Default: 200 ms. */
+  /** The upper bound of the first wait. The bound doubles with each wait. Default: 200 ms. */
   readonly baseDelay?: Duration.DurationInput | undefined
-  /** No wait is longer, but for one that the platform asks for. Default: 10 s. */
+  /** The upper bound of every wait, except if the platform asks for a longer wait. Default: 10 s. */
   readonly maxDelay?: Duration.DurationInput | undefined
   /** Default: 10 s. */
   readonly attemptTimeout?: Duration.DurationInput | undefined
@@ -53,12 +53,11 @@ const defaults = {
 } as const
 
 /**
- * The default waits as a plain `Schedule`, to build others on.
+ * The default waits as a plain `Schedule`, to build other schedules on.
  *
- * It goes on only while the error is retryable and `retries` are left. It waits exactly `error.retryAfter` where the
- * platform gave one, and else a random time between nothing and a bound that starts at `baseDelay` and doubles up to
- * `maxDelay` ("full jitter", so that many processes that failed together do not come back together). A `retryAfter` of
- * zero tells nothing and counts as none.
+ * Continues while the error is retryable and `retries` are left. Waits exactly `error.retryAfter` if the platform asked for
+ * a wait. Otherwise waits a random time between zero and a bound that starts at `baseDelay` and doubles up to `maxDelay`
+ * ("full jitter": processes that failed together do not retry together). Ignores a `retryAfter` of zero.
  *
  * @since 0.1.0
  * @category schedules
@@ -84,7 +83,7 @@ export const schedule = (options?: {
 }
 
 /**
- * A policy with the default waits, each of its numbers adjustable.
+ * Makes a policy with the default waits, or with other numbers.
  *
  * @since 0.1.0
  * @category constructors
@@ -96,7 +95,7 @@ export const make = (options?: Options): Policy => ({
 })
 
 /**
- * One attempt of at most 10 s, no retry.
+ * Never retries. The attempt has 10 s.
  *
  * @since 0.1.0
  * @category constructors
@@ -104,8 +103,8 @@ export const make = (options?: Options): Policy => ({
 export const none: Policy = make({ retries: 0 })
 
 /**
- * A policy of a bare `Schedule`, which alone decides: it sees each failure, retryable or not. There is no total time
- * limit, and an attempt has 10 s unless `attemptTimeout` says otherwise.
+ * Makes a policy of a bare `Schedule`. The schedule alone decides: it receives each failure, retryable or not. There is no
+ * total time limit.
  *
  * @since 0.1.0
  * @category constructors

@@ -40,10 +40,10 @@ const codes: Readonly<Record<ErrorCode.ErrorCode["kind"], ReadonlyArray<number>>
   Permission: [99991672, 99991676, 99991679, 230027]
 }
 
-const retryable: ReadonlyArray<ErrorCode.Kind> = ["Internal", "RateLimited", "Busy"]
+const retryable: ReadonlySet<ErrorCode.Kind> = new Set(["Internal", "RateLimited", "Busy"])
 
 const rows = ErrorCode.Kind.literals.flatMap((kind) =>
-  kind === "Unknown" ? [] : codes[kind].map((code) => [code, kind, retryable.includes(kind)] as const)
+  kind === "Unknown" ? [] : codes[kind].map((code) => [code, kind, retryable.has(kind)] as const)
 )
 
 const url = "https://open.feishu.cn/open-apis/x"

@@ -308,7 +308,7 @@ describe("RetryPolicy, its log", () => {
       return lines.map((line) => line.replaceAll("https://open.feishu.cn/open-apis/auth/v3/app_ticket/resend", "URL"))
     })
 
-  it.effect("has each attempt, and each failure with the wait that follows", () =>
+  it.effect("has each attempt, each failure with the wait that follows, and the success after a failure", () =>
     Effect.gen(function*() {
       const [first, failed, second, ...more] = yield* logged(Scripted.rateLimited(7), Scripted.ok)
       assert.strictEqual(first, "DEBUG appTicketResend: attempt 1: POST URL")
@@ -317,7 +317,7 @@ describe("RetryPolicy, its log", () => {
         /^WARN appTicketResend: attempt 1 failed, the next one follows in 7s: POST URL: refused with code 99991400/
       )
       assert.strictEqual(second, "DEBUG appTicketResend: attempt 2: POST URL")
-      assert.deepStrictEqual(more, [])
+      assert.deepStrictEqual(more, ["DEBUG appTicketResend: attempt 2 succeeded"])
     }))
 
   it.effect("says why no attempt follows", () =>

@@ -3,7 +3,7 @@ import type * as Tracer from "effect/Tracer"
 
 let native: Tracer.Tracer | undefined
 
-/** Whether anything records spans. Effect's own tracer, which is in force unless another is provided, keeps none. */
+/** Returns `true` unless the tracer is Effect's own, the default, which records nothing. */
 const isRecording = (tracer: Tracer.Tracer): boolean => tracer !== (native ??= Effect.runSync(Effect.tracer))
 
 /** Runs an effect with a span. Makes no span if nothing records it, because a span costs a tenth of a call. */

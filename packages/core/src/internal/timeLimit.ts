@@ -9,12 +9,12 @@ import * as Runtime from "effect/Runtime"
 
 let live: Clock.Clock | undefined
 
-/** Whether this is Effect's own clock, which sleeps with `setTimeout`. */
+/** Returns `true` for Effect's own clock, which sleeps with `setTimeout`. */
 const isLive = (clock: Clock.Clock): boolean => clock === (live ??= Effect.runSync(Effect.clock))
 
 const forkSleep = Runtime.runFork(Runtime.defaultRuntime)
 
-/** The longest time that `setTimeout` takes, about 25 days. A limit above counts as none, as in `Effect.sleep`. */
+/** The longest wait of `setTimeout`, about 25 days. A longer limit never ends, as in `Effect.sleep`. */
 const longest = 2 ** 31 - 1
 
 /**

@@ -17,7 +17,7 @@ export interface Attempt {
 }
 
 export interface Options<F> {
-  /** Returns the error that the policy decides about, or none if the failure is final. */
+  /** Returns the error for the policy, or `None` if the failure is final. */
   readonly toRepeat: (failure: F) => Option.Option<FeishuError>
   /** Annotates the lines of the log. */
   readonly annotations: Readonly<Record<string, string>>
@@ -25,7 +25,7 @@ export interface Options<F> {
 
 const inWords = (millis: number): string => Duration.format(Duration.millis(Math.round(millis)))
 
-/** Ends a schedule whose next wait does not fit the time that is left. Logs what follows each failure. */
+/** Ends a schedule if the next wait does not fit into the remaining time. Logs each failure and the wait after it. */
 const within = (
   schedule: Schedule.Schedule<unknown, FeishuError>,
   millisLeft: () => number,
@@ -83,9 +83,9 @@ const timeoutOfFirst = ({ attemptTimeout, totalTimeout }: Policy): Duration.Dura
   Duration.min(attemptTimeout, totalTimeout)
 
 /**
- * Runs `attempt` until it succeeds, fails for good, or the policy gives up. Then fails with the last failure.
+ * Runs `attempt` until an attempt succeeds, a failure is final, or the policy ends. Fails with the last failure.
  *
- * An attempt that the total time limit cuts short fails with the failure before it, which says more.
+ * If the total time ends during an attempt, fails with the failure of the attempt before, which says more.
  */
 export const repeat = <A, F, R>(
   attempt: (attempt: Attempt) => Effect.Effect<A, F, R>,

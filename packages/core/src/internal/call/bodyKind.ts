@@ -8,7 +8,7 @@ export const isJson = (headers: Headers.Headers): boolean =>
 export const isAttachment = (headers: Headers.Headers): boolean =>
   /^\s*attachment\b/i.test(headers["content-disposition"] ?? "")
 
-/** Whether the body is known to have so many bytes at most. The length of a compressed body says nothing. */
+/** Returns `true` if the body has at most `maxBytes`, by its headers. Ignores the length of a compressed body. */
 export const isWithin = (headers: Headers.Headers, maxBytes: number): boolean => {
   const length = headers["content-length"]
   return length !== undefined && headers["content-encoding"] === undefined && Number(length) <= maxBytes

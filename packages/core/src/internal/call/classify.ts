@@ -1,4 +1,4 @@
-/** Decides what a refusal means. */
+/** Sorts a refusal into a kind. */
 import * as ErrorCode from "../../ErrorCode.js"
 
 /**
@@ -21,7 +21,7 @@ export const classify = (refusal: {
   readonly code: number
   readonly status: number
   readonly url: string
-  /** Whether the answer says how long to wait. */
+  /** `true` if the answer has a `retryAfter`. */
   readonly asksToWait: boolean
 }): { readonly kind: ErrorCode.Kind; readonly retryable: boolean } => {
   if (refusal.code === unknownAppId && isAuthentication(refusal.url)) return { kind: "Credentials", retryable: false }

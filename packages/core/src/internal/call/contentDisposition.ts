@@ -1,4 +1,4 @@
-/** Removes folders and control characters, because the name is somebody else's and may become a path (RFC 6266, 4.3). */
+/** Removes folders and control characters, because the sender chose the name and the program may make a path of the name (RFC 6266, 4.3). */
 const safe = (name: string): string | undefined => {
   const last = name.split(/[/\\]/).at(-1)?.replace(/\p{Cc}/gu, "").trim() ?? ""
   return last === "" || last === "." || last === ".." ? undefined : last
@@ -12,7 +12,7 @@ const decodePercent = (value: string): string | undefined => {
   }
 }
 
-/** Headers arrive with one character for each byte; senders put UTF-8 into them all the same. */
+/** Decodes UTF-8 in a header, which runtimes read with one character for each byte. */
 const decodeBytes = (value: string): string => {
   const bytes = Uint8Array.from(value, (character) => character.charCodeAt(0))
   try {
@@ -30,6 +30,6 @@ export const fileName = (header: string): string | undefined => {
   const plain = /(?:^|;)\s*filename\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^;\s]+))/i.exec(header)
   if (plain === null) return undefined
   const value = decodeBytes(plain[1]?.replace(/\\(.)/g, "$1") ?? plain[2] ?? "")
-  // Seen in practice: a percent-encoded name where none is allowed.
+  // Seen in practice: a percent-encoded name in the plain parameter.
   return safe(/%[0-9a-f]{2}/i.test(value) ? decodePercent(value) ?? value : value)
 }

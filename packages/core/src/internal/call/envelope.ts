@@ -8,7 +8,7 @@ type Json = Readonly<Record<string, unknown>>
 
 const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 
-// A field of an unexpected type counts as absent, so that it does not hide the `code` beside it.
+// A field of an unexpected type counts as absent, because the `code` beside the field matters more.
 
 const textOf = (value: unknown): string | undefined => typeof value === "string" ? value : undefined
 
@@ -55,7 +55,7 @@ const refusal = (target: Failure.Target, head: Failure.Head, json: Json, code: n
   })
 }
 
-/** Returns the JSON of an answer that says `code: 0`, or what is wrong with the answer. */
+/** Returns the JSON of an answer with `code: 0`. Any other answer is an error. */
 export const open = (
   target: Failure.Target,
   head: Failure.Head,

@@ -1,4 +1,4 @@
-/** One exchange with the platform: a request, its time limit, its answer, its span. */
+/** Sends a request and reads the answer, with a time limit and a span. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -19,7 +19,7 @@ export interface Exchange<A, E> {
   readonly transport: Transport
   readonly request: HttpClientRequest.HttpClientRequest
   readonly target: Failure.Target
-  /** Reads the answer, and adds what came back to the span. */
+  /** Reads the answer. Adds status, code and log id to the span. */
   readonly read: (
     response: HttpClientResponse.HttpClientResponse,
     span: Tracer.Span | undefined
@@ -32,14 +32,14 @@ export interface Exchange<A, E> {
   readonly annotations: Readonly<Record<string, string>>
 }
 
-/** Makes the line only if it is logged. */
+/** Builds the log line only if the log level is `Debug` or lower. */
 const logAttempt = ({ annotations, attempt, target }: Exchange<unknown, unknown>) =>
   Effect.flatMap(FiberRef.get(FiberRef.currentMinimumLogLevel), (level) =>
     LogLevel.greaterThan(level, LogLevel.Debug)
       ? Effect.void
       : Effect.annotateLogs(Effect.logDebug(`attempt ${attempt.number}: ${target.method} ${target.url}`), annotations))
 
-/** Within the span, and without the client's own, which would end with an error that holds the request and its secrets. */
+/** Sets the parent span. Turns off the client's own span, because its error would hold the request with the secrets. */
 const within = (span: Tracer.Span | undefined) => (runtime: Runtime.Runtime<never>): Runtime.Runtime<never> => {
   const silent = Runtime.setFiberRef(runtime, HttpClient.currentTracerDisabledWhen, constTrue)
   return span === undefined ? silent : Runtime.provideService(silent, Tracer.ParentSpan, span)

@@ -1,4 +1,4 @@
-/** Makes a `FeishuNetworkError` of what the transport reports or of an answer that cannot be used. */
+/** Makes a `FeishuNetworkError` of a transport error or of an unusable answer. */
 import type * as Headers from "@effect/platform/Headers"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as Duration from "effect/Duration"
@@ -38,7 +38,7 @@ export const networkError = (target: Target, seen: {
   })
 }
 
-/** An answer came, and it is not the platform's. */
+/** The answer is not the platform's. */
 export const unusable = (target: Target, head: Head, description: string, cause?: unknown) =>
   networkError(target, {
     reason: head.status >= 500 && head.status < 600 ? "Unavailable" : "InvalidResponse",
@@ -53,7 +53,7 @@ export const brokeOff = (target: Target, head: Head, error: HttpClientError.Resp
 export const tooLate = (target: Target, timeout: Duration.Duration) =>
   networkError(target, { reason: "Timeout", description: `no complete answer within ${Duration.format(timeout)}` })
 
-/** The platform did what was asked, but the answer holds something else than the caller expects. */
+/** The platform succeeded, but the answer does not fit the caller's schema. */
 export const misfit = (target: Target, head: Head, description: string) =>
   networkError(target, { reason: "Schema", description, head })
 
@@ -61,7 +61,7 @@ export const misfit = (target: Target, head: Head, description: string) =>
 const certificateCode =
   /CERT|CRL|^UNABLE_TO_(DECODE_ISSUER_PUBLIC_KEY|VERIFY_LEAF_SIGNATURE)$|^(INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED|HOSTNAME_MISMATCH)$/
 
-/** Whether an error or one of its causes says that the server's certificate was not accepted. */
+/** Returns `true` if the runtime did not accept the server's certificate, by the error or a cause. */
 const isAboutCertificate = (error: unknown, depth = 0): boolean => {
   if (!(error instanceof Error) || depth > 8) return false
   const { code } = error as { readonly code?: unknown }
@@ -73,7 +73,7 @@ const isAboutCertificate = (error: unknown, depth = 0): boolean => {
 const reasonOf = ({ cause, reason }: HttpClientError.RequestError): FeishuNetworkError["reason"] =>
   reason !== "Transport" ? "InvalidRequest" : isAboutCertificate(cause) ? "Certificate" : "Connection"
 
-/** No answer came. Unless the request was invalid it may have reached the platform. */
+/** No answer came. The request may have reached the platform, unless the reason is `InvalidRequest`. */
 export const noAnswer = (target: Target, error: HttpClientError.RequestError) => {
   const reason = reasonOf(error)
   return networkError(target, {

@@ -9,7 +9,7 @@ export const describeIssue = (error: ParseResult.ParseError, at: ReadonlyArray<s
     .map((issue) => `${issue._tag === "Missing" ? "missing" : "unexpected"} "${[...at, ...issue.path].join(".")}"`)
     .join(", ")
 
-/** Fails with the names of the fields that are wrong. */
+/** Decodes with a schema. Fails with the names of the wrong fields. */
 export const decodeFields = <A, I>(schema: Schema.Schema<A, I>) => {
   const decode = Schema.decodeUnknown(schema, { errors: "all" })
   return (json: unknown): Effect.Effect<A, string> => Effect.mapError(decode(json), (error) => describeIssue(error))

@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import { isAttachment, isJson, isWithin } from "./bodyKind.js"
 import { TextResponse } from "./textResponse.js"
 
-/** Whether the runtime accepts `cache: "no-store"`. Some throw on it, workerd for one. */
+/** Returns `true` if the runtime accepts `cache: "no-store"`. Some runtimes throw, for example workerd. */
 const acceptsNoStore = (): boolean => {
   try {
     return new Request("https://open.feishu.cn", { cache: "no-store" }).method === "GET"
@@ -38,7 +38,7 @@ const sendable = (body: HttpBody.HttpBody): Effect.Effect<BodyInit | undefined> 
 }
 
 const headersOf = (init: RequestInit, headers: Headers.Headers): Headers.Headers =>
-  // `fetch` sets the length itself, and some refuse one that is given.
+  // `fetch` sets the length itself. Some runtimes refuse a given length.
   Headers.remove(
     init.headers === undefined
       ? headers

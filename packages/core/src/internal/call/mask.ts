@@ -1,4 +1,4 @@
-/** Removes secrets from texts that the platform or the transport wrote about a request that held the secrets. */
+/** Removes the secrets of a request from error texts of the platform and of the transport. */
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { escape } from "effect/RegExp"
@@ -21,7 +21,7 @@ const encodings = (secret: string): ReadonlyArray<string> => {
   ]
 }
 
-/** A shorter secret is part of ordinary words, so it is replaced only where no letter or digit is next to it. */
+/** A shorter secret may be part of an ordinary word: replaced only if no letter or digit is next to the secret. */
 const shortestInsideWords = 6
 
 const sourceOf = (encoding: string): string =>
@@ -52,7 +52,7 @@ export const make = (secrets: ReadonlyArray<Redacted.Redacted>): Mask => {
       .reduce((masked, secret) => masked.replace(patternOf(secret), "<redacted>"), text)
 }
 
-/** Ends a chain of causes that leads back to itself. */
+/** Limits a chain of causes, which may be circular. */
 const maxDepth = 8
 
 /**

@@ -11,9 +11,9 @@ export const onceMore = <V extends { readonly value: Redacted.Redacted }, A, E, 
   readonly get: Effect.Effect<V, E2, R2>
   readonly use: (value: V) => Effect.Effect<A, E, R>
   readonly isRefused: (error: E) => boolean
-  /** Fails if no other value shall be used. */
+  /** Fails if the value must not be replaced. */
   readonly invalidate: (value: V, refusal: E) => Effect.Effect<void, E>
-  /** Runs if the other value is refused, too. None if the other value is the same and was not used. */
+  /** Runs if the platform refuses the other value, too. `None` if the other value is the same, and so was not used. */
   readonly onSecondRefusal: (refusal: E, other: Option.Option<V>) => Effect.Effect<never, E>
 }): Effect.Effect<A, E | E2, R | R2> => {
   const { get, invalidate, isRefused, onSecondRefusal, use } = options

@@ -44,10 +44,7 @@ const decodeAnswer = <A>({ decode }: Call<A>, target: Failure.Target, answer: Re
     (json) => Effect.mapError(decode(json), (wrong) => Failure.unusable(target, answer.head, `the answer has ${wrong}`))
   )
 
-/**
- * Sends a `POST`, and sends it again under the `RetryPolicy` in force: none of the library's own calls does harm when it
- * is sent twice.
- */
+/** Sends a `POST`. Retries under the `RetryPolicy` in force: the library's own calls do no harm when sent twice. */
 export const post = <A>(
   call: Call<A>
 ): Effect.Effect<A, FeishuError, FeishuApp | HttpClient.HttpClient> => {

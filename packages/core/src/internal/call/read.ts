@@ -56,7 +56,7 @@ const textOf = (
 
 const headOf = ({ headers, status }: Response, now: number): Failure.Head => ({ status, headers, now })
 
-/** Adds to the attempt's span what came back. */
+/** Adds status, code and log id to the attempt's span. */
 const annotate = (span: Tracer.Span, target: Failure.Target, head: Failure.Head, code?: number, logId?: string) => {
   span.attribute("http.response.status_code", head.status)
   if (code !== undefined) span.attribute("feishu.code", code)
@@ -97,10 +97,10 @@ export const whole = (
 ): Effect.Effect<ReadResponse, FeishuNetworkError> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => readWhole(target, headOf(response, now), response, maxBytes, span))
 
-/** Statuses whose answers have no body. */
+/** Statuses of answers without a body. */
 const noContent: ReadonlySet<number> = new Set([204, 205, 304])
 
-/** Reads a refusal, and JSON that is not a file. Returns any other answer unread. */
+/** Reads refusals, and JSON that is not an attachment. Returns any other answer unread. */
 export const unlessFile = (
   target: Failure.Target,
   response: Response,

@@ -5,7 +5,7 @@ import type { FeishuError } from "../../FeishuError.js"
 import type { Head } from "./failure.js"
 import { TextResponse } from "./textResponse.js"
 
-/** A response that has been read and opened. */
+/** A response whose body was read and whose envelope was opened. */
 export class ReadResponse extends TextResponse {
   constructor(
     original: HttpClientResponse.HttpClientResponse,

@@ -4,7 +4,7 @@ import * as Duration from "effect/Duration"
 /** A longer wait counts as this many milliseconds, about 31 years. */
 const longest = 1e12
 
-/** One of the three forms of a date in HTTP (RFC 9110, 5.6.7): each has a time of day. */
+/** Returns `true` for the three forms of a date in HTTP (RFC 9110, 5.6.7), which all have a time of day. */
 const isHttpDate = (value: string): boolean => /^[A-Za-z]{3,9},? .*\d{2}:\d{2}:\d{2}/.test(value)
 
 const millisOf = (value: string, now: number): number | undefined => {

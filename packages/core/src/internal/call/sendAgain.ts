@@ -26,7 +26,7 @@ const failedToConnect = (error: Error): boolean => {
     : syscall === "connect"
 }
 
-/** Whether no connection was made. A host with several addresses fails with one error for each of them. */
+/** Returns `true` if no connection was made. A host with several addresses fails with one error for each address. */
 const neverConnected = (error: unknown, depth = 0): boolean => {
   if (!(error instanceof Error) || depth > 8) return false
   const { cause, errors } = error as { readonly cause?: unknown; readonly errors?: unknown }
@@ -35,29 +35,29 @@ const neverConnected = (error: unknown, depth = 0): boolean => {
     : failedToConnect(error) || neverConnected(cause, depth + 1)
 }
 
-/** Whether the platform has certainly done nothing: it was never reached, or it refused the call for its rate. */
+/** Returns `true` if the platform did nothing: no connection was made, or the platform refused the call for its rate. */
 const hasDoneNothing = (error: FeishuError): boolean =>
   error._tag === "FeishuApiError"
     ? error.kind === "RateLimited"
     : error.status === 429
       || (error.reason === "Connection" && error.status === undefined && neverConnected(error.cause))
 
-/** Whether a body that is not made by `HttpBody` can be read again and again. */
+/** Returns `true` if a raw body can be read any number of times. */
 const isLasting = (body: unknown): boolean =>
   typeof body === "string" || body instanceof ArrayBuffer || ArrayBuffer.isView(body) || body instanceof Blob
   || body instanceof FormData || body instanceof URLSearchParams
 
-/** Whether the body of a request may be gone once it was sent. */
+/** Returns `true` if sending the request may use up the body. */
 const isReadOnce = ({ body }: HttpClientRequest.HttpClientRequest, isReplayable: boolean): boolean =>
   body._tag === "Stream" ? !isReplayable : body._tag === "Raw" && !isLasting(body.body)
 
-/** The methods that do no more when they are sent twice (RFC 9110, 9.2.2). */
+/** The idempotent methods (RFC 9110, 9.2.2). */
 const idempotentMethods: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
 
 export interface SendAgain {
-  /** Whether the request may be sent again after this failure. */
+  /** Returns `true` if the request may be sent again after this failure. */
   readonly after: (error: FeishuError) => boolean
-  /** Whether the request may be sent with another token after the platform refused the first. */
+  /** `true` if the request may be sent with another token after the platform refused the first token. */
   readonly withAnotherToken: boolean
 }
 
@@ -65,12 +65,12 @@ export interface SendAgain {
 export const always: SendAgain = { after: constTrue, withAnotherToken: true }
 
 /**
- * A request whose body can be read once is sent once. Any other is sent again if the platform has certainly done nothing,
- * and if the failure may pass and the request is idempotent: by its method, or because the caller says so.
+ * Allows no second sending of a body that can be read once. Allows any other request to be sent again if the platform did
+ * nothing, or if the failure may pass and the request is idempotent, by its method or by `FeishuClient.idempotent`.
  */
 export const make = (request: HttpClientRequest.HttpClientRequest, caller: {
   readonly isIdempotent: boolean
-  /** Whether a `Stream` in the body can run again. */
+  /** `true` if a `Stream` in the body can run again. */
   readonly isReplayable: boolean
 }): SendAgain => {
   const isSentOnce = isReadOnce(request, caller.isReplayable)

@@ -16,7 +16,7 @@ export class TextResponse extends Inspectable.Class implements Response {
   constructor(
     readonly original: Response,
     readonly headers: Response["headers"],
-    /** The body, or why it broke off. */
+    /** The body, or the error that broke it off. */
     readonly text: Exit.Exit<string, HttpClientError.ResponseError>
   ) {
     super()

@@ -1,7 +1,7 @@
-/** Remembers the APIs that refuse each token, also one that the platform has just issued. */
+/** Remembers the APIs that refused a token just after the platform issued the token. */
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 
-/** An API is not given new tokens for so long after it refused one. In milliseconds. */
+/** The milliseconds for which an API gets no new token after the API refused a new token. */
 const rememberFor = 10 * 60 * 1000
 
 const maxRemembered = 1000
@@ -13,7 +13,7 @@ const apiOf = ({ method, url }: HttpClientRequest.HttpClientRequest): string => 
 }
 
 export interface WrongTokens {
-  /** `owner`: whose token it is. `now`: in milliseconds since 1970. */
+  /** `owner`: the tenant or the app that has the token. `now`: in milliseconds since 1970. */
   readonly has: (owner: string, request: HttpClientRequest.HttpClientRequest, now: number) => boolean
   readonly add: (owner: string, request: HttpClientRequest.HttpClientRequest, now: number) => void
 }
