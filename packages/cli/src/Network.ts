@@ -13,20 +13,38 @@ import { UsageError } from "./Failure.js"
 /** No proxy reaches this machine by this name. */
 const isLoopback = ({ hostname }: URL): boolean => /^(localhost|\[::1\]|127(\.\d+){3})$/.test(hostname)
 
+const variables = ["https_proxy", "http_proxy", "all_proxy"].flatMap((name) => [name, name.toUpperCase()])
+
+/** Puts `http://` before a proxy without a scheme, as curl does. `proxy-from-env` puts the scheme of the request there. */
+const withScheme = (proxy: string): string =>
+  variables.some((name) => process.env[name] === proxy) ? proxy : proxy.replace(/^[a-z]+:/, "http:")
+
 /** Returns the proxy for requests to a URL, or undefined if they go to the host directly. */
-export const proxyOf = (url: string): string | undefined =>
-  URL.canParse(url) && !isLoopback(new URL(url)) ? getProxyForUrl(url) || undefined : undefined
+export const proxyOf = (url: string): string | undefined => {
+  const proxy = URL.canParse(url) && !isLoopback(new URL(url)) ? getProxyForUrl(url) : ""
+  return proxy === "" ? undefined : withScheme(proxy)
+}
 
 /** Shows a proxy without its user name and password. */
 export const describeProxy = (proxy: string): string => URL.canParse(proxy) ? new URL(proxy).origin : "(no URL)"
 
-/** Fails if the proxy is none that the command can use. */
+const isPercentEncoded = (text: string): boolean => {
+  try {
+    return decodeURIComponent(text) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** Fails if the command cannot use the proxy. Never shows the proxy, which may hold a password. */
 export const check = (proxy: string): Effect.Effect<URL, UsageError> => {
   const url = URL.canParse(proxy) ? new URL(proxy) : undefined
-  return url?.protocol === "http:" || url?.protocol === "https:" ? Effect.succeed(url) : new UsageError({
+  const isUsable = (url?.protocol === "http:" || url?.protocol === "https:")
+    && isPercentEncoded(url.username) && isPercentEncoded(url.password)
+  return isUsable ? Effect.succeed(url) : new UsageError({
     message:
       "the proxy of the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) must be an http:// or https:// URL, for "
-      + "example http://proxy.example:3128"
+      + "example http://proxy.example:3128, with its user name and password percent-encoded"
   })
 }
 

@@ -45,6 +45,16 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "30 seconds" })("
         assert.deepStrictEqual([tunnels.length, requests.length], [0, 2])
       }))
 
+    it.scoped("takes a proxy without a scheme for http, as curl does", () =>
+      Effect.gen(function*() {
+        const { env, tunnels } = yield* proxied()
+        const { code, stderr } = yield* run(["resend", "--no-retry"], {
+          env: { ...secrets, ...env, HTTPS_PROXY: env.HTTPS_PROXY.replace("http://", "") }
+        })
+        assert.strictEqual(code, 0, stderr)
+        assert.strictEqual(tunnels.length, 1)
+      }))
+
     it.scoped("says that the proxy refuses the tunnel, and shows none of its password", () =>
       Effect.gen(function*() {
         const { env, tunnels } = yield* proxied({ refusal: 407 })
@@ -57,7 +67,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "30 seconds" })("
         assert.strictEqual(tunnels[0]?.authorization, `Basic ${btoa("user:a-password")}`)
       }))
 
-    it.scoped.each(["not a URL", "socks5://127.0.0.1:1080"])(
+    it.scoped.each(["not a URL", "socks5://127.0.0.1:1080", "http://user%zz:password@127.0.0.1:9"])(
       "refuses %j as a proxy, with 2",
       (proxy) =>
         Effect.gen(function*() {

@@ -45,7 +45,7 @@ const path = "/open-apis/tenant/v2/tenant/query"
 const isQuick = process.argv.includes("--quick")
 const sizes = isQuick ? { calls: 500, rounds: 5, warmUp: 2 } : { calls: 1500, rounds: 15, warmUp: 3 }
 /** Short rounds vary too much for the exact limits. */
-const slack = isQuick ? 1.5 : 1
+const slack = isQuick ? 1.2 : 1
 
 // The server
 

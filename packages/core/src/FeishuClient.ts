@@ -23,6 +23,7 @@ import * as FeishuApp from "./FeishuApp.js"
 import { FeishuApiError, type FeishuError, type FeishuNetworkError } from "./FeishuError.js"
 import * as Attempts from "./internal/call/attempts.js"
 import { fileName } from "./internal/call/contentDisposition.js"
+import * as Envelope from "./internal/call/envelope.js"
 import * as Exchange from "./internal/call/exchange.js"
 import * as Failure from "./internal/call/failure.js"
 import { describeIssue } from "./internal/call/fields.js"
@@ -51,8 +52,8 @@ import { RetryPolicy } from "./RetryPolicy.js"
  *   off fails with `InvalidResponse`, because the platform may have done what was asked. See `idempotent`.
  * - Sends a body that can be read once, such as a `Stream`, once. See `replayable`.
  *
- * Fails if no token can be had, and if no answer comes. A refusal is an answer: `schemaData` turns a refusal into a
- * `FeishuApiError`. Reads refusals and JSON into memory, at most 1 MiB and 64 MiB, in the time of one attempt. Does not read
+ * Fails if no token can be had, and if no answer comes. A refusal is an answer, as every status is for an `HttpClient`:
+ * `schemaData` and `filterCodeOk` turn a refusal into a `FeishuApiError`. Reads refusals and JSON into memory, at most 1 MiB and 64 MiB, in the time of one attempt. Does not read
  * any other answer: a file has no time limit, see `file`.
  *
  * Fails with the reason `InvalidRequest`, and sends nothing, if the URL leads to another host or if the request has a
@@ -70,7 +71,8 @@ class IsIdempotent extends Context.Reference<IsIdempotent>()("@effect-feishu/cor
 
 /**
  * Declares that the requests of an effect do no harm when sent twice, for example because they carry the platform's own
- * `uuid` or `client_token`. The client then retries a `POST` or `PATCH` like a `GET`.
+ * `uuid` or `client_token`. The client then retries a `POST` or `PATCH` like a `GET`. Takes a call, or the effect that makes
+ * a client: `idempotent(forTenant(key))` makes a client of idempotent calls.
  *
  * @since 0.1.0
  * @category combinators
@@ -85,7 +87,8 @@ class IsReplayable extends Context.Reference<IsReplayable>()("@effect-feishu/cor
 
 /**
  * Declares that each `Stream` in a request body of an effect gives the same bytes each time the stream runs, for example
- * because the stream reads a file. The client then treats the request like a request with a body in memory.
+ * because the stream reads a file. The client then treats the request like a request with a body in memory: a `POST` whose
+ * answer may be lost needs `idempotent`, too. Takes a call, or the effect that makes a client.
  *
  * @since 0.1.0
  * @category combinators
@@ -124,13 +127,19 @@ interface Caller<E> {
   ) => (send: Send) => Effect.Effect<Response, Failed<E>>
 }
 
-/** Fails if the platform refused. JSON that lacks the platform's `code` is no failure if the status is 2xx or 3xx. */
-const failureOf = (response: Response): Effect.Effect<Response, Failed<never>> => {
-  if (!(response instanceof ReadResponse) || Either.isRight(response.result)) return Effect.succeed(response)
+/** Returns why the answer is a failure. JSON without the platform's `code` is none if the status is 2xx or 3xx. */
+const failureOf = (response: Response): FeishuError | undefined => {
+  if (!(response instanceof ReadResponse) || Either.isRight(response.result)) return undefined
   const error = response.result.left
-  return error._tag === "FeishuNetworkError" && response.status < 400
-    ? Effect.succeed(response)
-    : Effect.fail({ _tag: "Refused", error, response } as const)
+  const isOtherJson = error._tag === "FeishuNetworkError" && response.status < 400 && Envelope.isJson(response.body)
+  return isOtherJson ? undefined : error
+}
+
+const unlessRefused = (response: Response): Effect.Effect<Response, Failed<never>> => {
+  const error = failureOf(response)
+  return error !== undefined && response instanceof ReadResponse
+    ? Effect.fail({ _tag: "Refused", error, response } as const)
+    : Effect.succeed(response)
 }
 
 const annotationsOf = ({ appId }: FeishuApp.Service, { method, url }: Request) => ({
@@ -159,13 +168,14 @@ const sendIn = (
         request: HttpClientRequest.bearerToken(request, value),
         target,
         read: (response, span) => Read.unlessFile(target, response, span),
+        failureOf,
         attempt: { number, timeout: timeLeft },
         spanName: `FeishuClient.${request.method}`,
         attributes: { "feishu.app_id": app.appId, ...attributes },
         annotations: annotationsOf(app, request)
       }).pipe(
         Effect.mapError(noAnswer),
-        Effect.flatMap(failureOf),
+        Effect.flatMap(unlessRefused),
         Effect.tapError(() => spend)
       )
     })
@@ -182,7 +192,7 @@ const checked = ({ baseUrl }: FeishuApp.Service, request: Request): Effect.Effec
   if (!isPath && !url.startsWith(`${baseUrl}/`)) {
     return invalid(
       request,
-      `FeishuClient sends its token to ${baseUrl} only: give a path that begins with /open-apis/`
+      `FeishuClient sends its token to ${baseUrl} only: give a path such as /open-apis/im/v1/messages`
     )
   }
   if (headers["authorization"] !== undefined) {
@@ -213,12 +223,14 @@ const make = <E>(
   Effect.gen(function*() {
     const app = yield* FeishuApp.FeishuApp
     const transport = Transport.make(yield* HttpClient.HttpClient, app)
+    const isIdempotent = yield* IsIdempotent
+    const isReplayable = yield* IsReplayable
 
     const call = Effect.fnUntraced(function*(given: Request) {
       const request = yield* Effect.mapError(checked(app, given), noAnswer)
       const again = SendAgain.make(request, {
-        isIdempotent: yield* IsIdempotent,
-        isReplayable: yield* IsReplayable
+        isIdempotent: isIdempotent || (yield* IsIdempotent),
+        isReplayable: isReplayable || (yield* IsReplayable)
       })
       yield* caller.ready
       const withToken = caller.authorize(request, again)
@@ -257,31 +269,44 @@ const withNewToken = <E>(failed: Failed<E>): Effect.Effect<never, Failed<E>> => 
 const renewing = (
   tokens: Context.Tag.Service<AccessToken>,
   token: Effect.Effect<Token, AccessTokenError>,
-  tenantKey: Option.Option<string>
+  { owner, tenantKey }: {
+    /** Names the token. */
+    readonly owner: string
+    readonly tenantKey: Option.Option<string>
+  }
 ): Caller<AccessTokenError> => {
   const wrongTokens = wrongTokensOf.get(tokens) ?? WrongTokens.make()
   wrongTokensOf.set(tokens, wrongTokens)
-  const owner = Option.match(tenantKey, { onNone: () => "the app", onSome: (key) => `tenant ${key}` })
   const get = Effect.mapError(token, (error) => ({ _tag: "NoToken", error }) as const)
   return {
     attributes: Option.match(tenantKey, { onNone: () => ({}), onSome: (key) => ({ "feishu.tenant_key": key }) }),
     ready: get,
     authorize: (request, again) => {
+      const began = { lastRefusal: wrongTokens.lastRefusal() }
       let hasNewToken = false
-      const onSecondRefusal = (failed: Failed<never>) =>
+      const refuse = (failed: Failed<never>) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          wrongTokens.add(owner, request, now)
+          wrongTokens.remember(owner, request, { isWrongKind: true }, now)
           return withNewToken(failed)
         })
       const invalidate = (token: Token, failed: Failed<never>) =>
         Effect.flatMap(Clock.currentTimeMillis, (now) => {
-          if (wrongTokens.has(owner, request, now)) return withNewToken(failed)
-          if (hasNewToken) return onSecondRefusal(failed)
-          if (!again.withAnotherToken) return Effect.andThen(tokens.invalidate(token), Effect.fail(failed))
-          hasNewToken = true
-          return tokens.invalidate(token)
+          if (hasNewToken || wrongTokens.isWrongKind(owner, request, began, now)) return refuse(failed)
+          if (again.withAnotherToken) {
+            hasNewToken = true
+            return tokens.invalidate(token)
+          }
+          wrongTokens.remember(owner, request, { isWrongKind: false }, now)
+          return Effect.andThen(tokens.invalidate(token), Effect.fail(failed))
         })
-      return (send) => onceMore({ get, use: send, isRefused: isTokenRefused, invalidate, onSecondRefusal })
+      return (send) =>
+        onceMore({
+          get,
+          use: send,
+          isRefused: isTokenRefused,
+          invalidate,
+          onSecondRefusal: refuse
+        })
     }
   }
 }
@@ -295,7 +320,14 @@ const renewing = (
 export const forTenant = (
   tenantKey: string
 ): Effect.Effect<Client, never, AccessToken | FeishuApp.FeishuApp | HttpClient.HttpClient> =>
-  Effect.flatMap(AccessToken, (tokens) => make(renewing(tokens, tokens.tenant(tenantKey), Option.some(tenantKey))))
+  Effect.gen(function*() {
+    const tokens = yield* AccessToken
+    const { kind } = yield* FeishuApp.FeishuApp
+    return yield* make(renewing(tokens, tokens.tenant(tenantKey), {
+      owner: kind === "self-built" ? "the app's tenant" : `tenant ${tenantKey}`,
+      tenantKey: Option.some(tenantKey)
+    }))
+  })
 
 /**
  * Calls for the app itself with the app access token.
@@ -304,7 +336,7 @@ export const forTenant = (
  * @category constructors
  */
 export const forApp: Effect.Effect<Client, never, AccessToken | FeishuApp.FeishuApp | HttpClient.HttpClient> = Effect
-  .flatMap(AccessToken, (tokens) => make(renewing(tokens, tokens.app, Option.none())))
+  .flatMap(AccessToken, (tokens) => make(renewing(tokens, tokens.app, { owner: "the app", tenantKey: Option.none() })))
 
 /**
  * Calls for a user with a `user_access_token`, which the library does not renew: if the token is invalid or has expired,
@@ -319,7 +351,13 @@ export const forUser = (
   make({
     attributes: {},
     ready: Effect.void,
-    authorize: () => (send) => send({ value: accessToken })
+    authorize: (request) => (send) =>
+      /^[\x21-\x7e]+$/.test(Redacted.value(accessToken))
+        ? send({ value: accessToken })
+        : Effect.mapError(
+          invalid(request, "the user access token is empty, or has a character that no header can have"),
+          noAnswer
+        )
   })
 
 /** Masks the token of a response that was not read by this module. */
@@ -340,6 +378,18 @@ const read = (response: Response): Effect.Effect<ReadResponse, FeishuNetworkErro
     })
   })
 }
+
+/**
+ * Returns an answer that says `code: 0`, for a call whose `data` is of no use.
+ *
+ * Fails with a `FeishuApiError` if the platform refused, and with a `FeishuNetworkError` if the answer is not the
+ * platform's.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const filterCodeOk = (response: Response): Effect.Effect<Response, FeishuError> =>
+  Effect.flatMap(read(response), (answer) => Effect.as(answer.result, answer))
 
 /**
  * Decodes the field `data` of an answer `{ code: 0, msg, data }`. An answer without `data` decodes like `undefined`.
@@ -426,10 +476,12 @@ export const file = (response: Response): Effect.Effect<File, FeishuError> =>
 
 /**
  * An `HttpClient` over `fetch`, for all of this library's calls. Use it in place of `FetchHttpClient.layer`, which follows
- * redirects and so can send the app secret or a token to another host.
+ * redirects and so can send the app secret or a token to another host. Ends the `Stream` in a body when the request is
+ * interrupted.
  *
  * Follows no redirect and caches nothing (`cache: "no-store"`, where the runtime accepts the option), whatever
- * `FetchHttpClient.RequestInit` says. Every other option of `RequestInit` holds.
+ * `FetchHttpClient.RequestInit` says. The request's own method, headers and body replace those of `RequestInit`. Every other
+ * option of `RequestInit` holds, except `signal`.
  *
  * @since 0.1.0
  * @category layers

@@ -20,6 +20,7 @@ const networkAdvice = {
   Unavailable: "The platform, or a gateway before it, is out of order: try again later.",
   InvalidRequest: "Nothing was sent: correct the request.",
   InvalidResponse: "Something other than the Open Platform may have answered: check the base URL and any proxy.",
+  TooLarge: "Ask for less at a time. A file is read with FeishuClient.file, which has no limit.",
   Schema: "The platform has done what was asked, and its answer does not fit the schema: correct the schema."
 } as const
 
@@ -31,7 +32,8 @@ const networkAdvice = {
  * - `Timeout`: no complete answer in the time for one attempt.
  * - `Unavailable`: HTTP 5xx without an error code of the platform, so most likely from a gateway.
  * - `InvalidRequest`: the request cannot be sent as it is. Nothing was sent.
- * - `InvalidResponse`: the answer is not the platform's: not JSON, not its envelope, too long, or cut off.
+ * - `InvalidResponse`: the answer is not the platform's: not JSON, not its envelope, or cut off.
+ * - `TooLarge`: the answer says success, and is longer than 64 MiB (1 MiB for a resend or a token).
  * - `Schema`: the answer says success and does not fit what the caller expects.
  *
  * @since 0.1.0
@@ -49,6 +51,7 @@ export class FeishuNetworkError extends Schema.TaggedError<FeishuNetworkError>(
       "Unavailable",
       "InvalidRequest",
       "InvalidResponse",
+      "TooLarge",
       "Schema"
     ),
     method: Schema.String,
@@ -73,8 +76,8 @@ export class FeishuNetworkError extends Schema.TaggedError<FeishuNetworkError>(
   }
 
   /**
-   * Returns `true` if the same request may succeed later. Returns `false` for `Certificate`, `InvalidRequest` and
-   * `Schema`, and for a complete answer with a 3xx or 4xx status, because then the address is wrong. Returns `true` for
+   * Returns `true` if the same request may succeed later. Returns `false` for `Certificate`, `InvalidRequest`,
+   * `TooLarge` and `Schema`, and for a complete answer with a 3xx or 4xx status, because then the address is wrong. Returns `true` for
    * 408, for 429 and for any answer with a `retryAfter`.
    *
    * Does not say that a second request does no harm: without an answer, the platform may have done what was asked.
@@ -85,6 +88,7 @@ export class FeishuNetworkError extends Schema.TaggedError<FeishuNetworkError>(
     switch (this.reason) {
       case "Certificate":
       case "InvalidRequest":
+      case "TooLarge":
       case "Schema":
         return false
       case "InvalidResponse":

@@ -103,8 +103,8 @@ export const make = (options?: Options): Policy => ({
 export const none: Policy = make({ retries: 0 })
 
 /**
- * Makes a policy of a bare `Schedule`. The schedule alone decides: it receives each failure, retryable or not. There is no
- * total time limit.
+ * Makes a policy of a bare `Schedule`. The schedule alone decides: it receives each failure, retryable or not, after
+ * which the request may be sent again at all (see `FeishuClient.Client`). There is no total time limit.
  *
  * @since 0.1.0
  * @category constructors

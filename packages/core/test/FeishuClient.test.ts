@@ -245,7 +245,7 @@ describe("FeishuClient, a request", () => {
       const { asked, exit, requests } = yield* play(HttpClientRequest.get(target), [found])
       const error = failureOf(exit)
       assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "InvalidRequest" })
-      assert.include(error.message, "to https://open.feishu.cn only: give a path that begins with /open-apis/")
+      assert.include(error.message, "to https://open.feishu.cn only: give a path such as /open-apis/")
       assert.deepStrictEqual([requests, asked], [[], []])
     }))
 
@@ -1116,6 +1116,90 @@ describe("FeishuClient, a failure", () => {
     }))
 })
 
+describe("FeishuClient, JSON that was cut off", () => {
+  const cut = Scripted.answer("{\"code\":0,\"data\":{\"na", { headers: { "content-type": "application/json" } })
+
+  it.effect.each(
+    [
+      ["GET", 2],
+      ["POST", 1]
+    ] as const
+  )("lets a %s be sent %i times", ([method, times]) =>
+    Effect.gen(function*() {
+      const script = Scripted.make(cut, Scripted.json({ code: 0, data: 1 }))
+      const result = yield* FeishuClient.forTenant("tenant_1").pipe(
+        Effect.flatMap((client) => client.execute(HttpClientRequest.make(method)(path))),
+        Effect.flatMap(FeishuClient.schemaData(Schema.Number)),
+        Effect.either,
+        Effect.withRandom(Random.fixed([0])),
+        Effect.provideService(AccessToken.AccessToken, makeTokens().service),
+        Effect.provide([script.layer, Scripted.app])
+      )
+      assert.strictEqual(script.seen.length, times)
+      assert.strictEqual(result._tag, times === 1 ? "Left" : "Right")
+    }))
+
+  it.effect("is no success, and JSON without a code is", () =>
+    Effect.gen(function*() {
+      const script = Scripted.make(cut, Scripted.json([1, 2]))
+      const client = yield* FeishuClient.forTenant("tenant_1").pipe(
+        Effect.provideService(AccessToken.AccessToken, makeTokens().service),
+        Effect.provide([script.layer, Scripted.app])
+      )
+      const get = Effect.provideService(client.get(path), RetryPolicy.RetryPolicy, RetryPolicy.none)
+      assert.deepInclude(yield* Effect.flip(Effect.flatMap(get, FeishuClient.filterCodeOk)), {
+        _tag: "FeishuNetworkError",
+        reason: "InvalidResponse",
+        isRetryable: true
+      })
+      assert.deepStrictEqual(yield* Effect.flatMap(get, ({ json }) => json), [1, 2])
+    }))
+})
+
+describe("FeishuClient.filterCodeOk", () => {
+  const get = (step: Scripted.Step) =>
+    FeishuClient.forTenant("tenant_1").pipe(
+      Effect.flatMap((client) => client.get(path)),
+      Effect.flatMap(FeishuClient.filterCodeOk),
+      Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.none),
+      Effect.provideService(AccessToken.AccessToken, makeTokens().service),
+      Effect.provide([Scripted.make(step).layer, Scripted.app])
+    )
+
+  it.effect("returns the answer of a success, with data or without", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* get(Scripted.ok)).status, 200)
+      assert.strictEqual(
+        yield* (yield* get(Scripted.json({ code: 0, data: { n: 1 } }))).text,
+        "{\"code\":0,\"data\":{\"n\":1}}"
+      )
+    }))
+
+  it.effect("fails if the platform refused, whatever the status", () =>
+    Effect.gen(function*() {
+      for (const status of [200, 400]) {
+        assert.deepInclude(yield* Effect.flip(get(Scripted.refused(230001, { status }))), {
+          _tag: "FeishuApiError",
+          code: 230001
+        })
+      }
+    }))
+})
+
+describe("FeishuClient.idempotent and replayable", () => {
+  it.effect("around the effect that makes a client hold for all calls of the client", () =>
+    Effect.gen(function*() {
+      const script = Scripted.make(Scripted.dropped, Scripted.ok)
+      const client = yield* FeishuClient.replayable(FeishuClient.idempotent(FeishuClient.forTenant("tenant_1"))).pipe(
+        Effect.provideService(AccessToken.AccessToken, makeTokens().service),
+        Effect.provide([script.layer, Scripted.app])
+      )
+      const body = HttpBody.stream(Stream.make(new Uint8Array(1)))
+      yield* Effect.withRandom(client.post(path, { body }), Random.fixed([0]))
+      assert.strictEqual(script.seen.length, 2)
+    }))
+})
+
 describe("FeishuClient, a body", () => {
   const bytes = new TextEncoder().encode("the whole of it")
 
@@ -1334,6 +1418,22 @@ describe("FeishuClient, an answer", () => {
 })
 
 describe("FeishuClient, its spans", () => {
+  it.effect("end with the refusal, and never with the answer, whose request holds the token", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = yield* recorder
+      const script = Scripted.make(Scripted.refused(230001, { status: 200 }), Scripted.ok)
+      const client = yield* FeishuClient.forTenant("tenant_1").pipe(
+        Effect.provideService(AccessToken.AccessToken, makeTokens().service),
+        Effect.provide([script.layer, Scripted.app])
+      )
+      assert.strictEqual((yield* Effect.withTracer(client.get(path), tracer)).status, 200)
+      yield* Effect.withTracer(client.get(path), tracer)
+      const exits = spans.map(({ status }) => status._tag === "Ended" ? status.exit : assert.fail())
+      assert.deepStrictEqual(exits.map(({ _tag }) => _tag), ["Failure", "Success"])
+      assert.include(String(exits[0]), "230001")
+      assert.notInclude(inspect(exits, { depth: 20 }), "t-secret")
+    }))
+
   it.effect("one for each attempt, and none of the HttpClient's own", () =>
     Effect.gen(function*() {
       const { spans, tracer } = yield* recorder

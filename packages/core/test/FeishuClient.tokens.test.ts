@@ -1,11 +1,12 @@
 /** Tokens that the platform refuses for good, tokens of users, and what the errors say of them. */
 import { Emulator, EmulatorTest, Fault, Journal } from "@effect-feishu/emulator"
+import * as HttpBody from "@effect/platform/HttpBody"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, expectTypeOf, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, Redacted, Schema, TestClock } from "effect"
-import type * as AccessToken from "../src/AccessToken.js"
+import { DateTime, Effect, Fiber, Layer, Option, Redacted, Schema, Stream, TestClock } from "effect"
+import * as AccessToken from "../src/AccessToken.js"
 import * as AppTicket from "../src/AppTicket.js"
-import type * as FeishuApp from "../src/FeishuApp.js"
+import * as FeishuApp from "../src/FeishuApp.js"
 import * as FeishuClient from "../src/FeishuClient.js"
 import { FeishuApiError, type FeishuError, FeishuNetworkError } from "../src/FeishuError.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
@@ -96,6 +97,54 @@ describe("An API that does not take tenant tokens", () => {
       assert.deepStrictEqual((yield* calls(rightPath)).map(({ token }) => token), ["invalid", "valid"])
     }).pipe(Effect.provide(EmulatorTest.layerToken())))
 
+  it.effect("causes one token call for bodies that can be read once, too", () =>
+    Effect.gen(function*() {
+      yield* settle(call(rightPath))
+      yield* nearExpiry
+      yield* settle(call(rightPath))
+      const before = (yield* calls(tokenPath)).length
+      yield* refuseAt(wrongPath)
+      const upload = FeishuClient.forTenant("tenant_1").pipe(
+        Effect.flatMap((client) => client.post(wrongPath, { body: HttpBody.stream(Stream.make(new Uint8Array(10))) })),
+        Effect.flatMap(FeishuClient.filterCodeOk),
+        Effect.flip
+      )
+      const errors = yield* Effect.replicateEffect(settle(upload), 5)
+      assert.deepStrictEqual(
+        errors.map((error) => error._tag === "FeishuApiError" && error.wasTokenNew),
+        [false, true, true, true, true]
+      )
+      assert.isAtMost((yield* calls(tokenPath)).length - before, 1)
+    }).pipe(Effect.provide(EmulatorTest.layerToken())))
+
+  it.effect("is remembered for the one token of a self-built app, whatever the tenant key", () =>
+    Effect.gen(function*() {
+      const invalidated: Array<string> = []
+      let number = 1
+      const token = Effect.sync((): AccessToken.Token => ({
+        value: Redacted.make(`t-${number}`),
+        expiresAt: DateTime.unsafeMake(4e12),
+        tenantKey: Option.some("tenant_1")
+      }))
+      const tokens: AccessToken.Service = {
+        app: token,
+        tenant: () => token,
+        invalidate: ({ value }) => Effect.sync(() => void invalidated.push(Redacted.value(value), `${number++}`))
+      }
+      const script = Scripted.make(Scripted.refused(99991663, { status: 400 }))
+      for (const key of ["a", "b", "c"]) {
+        yield* FeishuClient.forTenant(key).pipe(
+          Effect.flatMap((client) => client.get(wrongPath)),
+          Effect.provideService(AccessToken.AccessToken, tokens),
+          Effect.provide([
+            script.layer,
+            FeishuApp.layer({ appId: "cli_test", appSecret: Scripted.appSecret, kind: "self-built" })
+          ])
+        )
+      }
+      assert.deepStrictEqual(invalidated, ["t-1", "1"])
+    }))
+
   it.effect("causes one token call for 100 callers at once", () =>
     Effect.gen(function*() {
       yield* settle(call(rightPath))
@@ -142,6 +191,21 @@ describe("FeishuClient.forUser", () => {
         assert.strictEqual(error._tag === "FeishuApiError" && error.kind, "TokenInvalid")
         assert.notInclude(error.message, "u-secret")
         assert.strictEqual(script.seen.length, 1)
+      })
+  )
+
+  it.effect.each(["", "u-1\nx-other: 1", "u-飞书"])(
+    "refuses the token %j, and sends nothing",
+    (value) =>
+      Effect.gen(function*() {
+        const script = Scripted.make(Scripted.ok)
+        const client = yield* FeishuClient.forUser(Redacted.make(value)).pipe(
+          Effect.provide([script.layer, Scripted.app])
+        )
+        const error = yield* Effect.flip(client.get(wrongPath))
+        assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "InvalidRequest" })
+        assert.include(error.message, "the user access token")
+        assert.deepStrictEqual(script.seen, [])
       })
   )
 

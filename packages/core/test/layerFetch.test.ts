@@ -2,8 +2,9 @@
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpBody from "@effect/platform/HttpBody"
 import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Stream } from "effect"
+import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuClient from "../src/FeishuClient.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
@@ -134,5 +135,61 @@ describe("layerFetch", () => {
       assert.deepStrictEqual(texts.toSpliced(4, 1), ["飞书", "{\"a\":1}", "raw", "in pieces", ""])
       assert.include(texts[4], "filename=\"a.txt\"")
       assert.include(texts[4], "content")
+    }))
+
+  it.scopedLive("sends a ReadableStream", () =>
+    Effect.gen(function*() {
+      const { arrived, baseUrl } = yield* serve(says({ code: 0, msg: "success" }))
+      const body = HttpBody.raw(new Blob(["飞书"]).stream())
+      const post = Effect.flatMap(FeishuClient.forTenant("tenant_1"), (client) => client.post(path, { body }))
+      yield* run(Effect.provideService(post, FetchHttpClient.RequestInit, {}), baseUrl)
+      assert.deepStrictEqual(arrived.map(({ body }) => body.toString()), ["飞书"])
+    }))
+
+  it.scopedLive.each(
+    [
+      [
+        "a character that no header can have",
+        (client: FeishuClient.Client) => client.get(path, { headers: { "x-name": "飞书" } })
+      ],
+      [
+        "a line break in a header",
+        (client: FeishuClient.Client) => client.get(path, { headers: { "x-name": "a\nb" } })
+      ],
+      [
+        "a GET with a body",
+        (client: FeishuClient.Client) =>
+          client.execute(HttpClientRequest.bodyText(HttpClientRequest.get(path), "a body"))
+      ]
+    ] as const
+  )("refuses %s as InvalidRequest, and sends nothing", ([_, call]) =>
+    Effect.gen(function*() {
+      const { arrived, baseUrl } = yield* serve(says({ code: 0, msg: "success" }))
+      const error = yield* FeishuClient.forTenant("tenant_1").pipe(
+        Effect.flatMap(call),
+        Effect.flip,
+        Effect.provide(services(baseUrl, FeishuClient.layerFetch))
+      )
+      assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "InvalidRequest" })
+      assert.deepStrictEqual(arrived, [])
+    }))
+
+  it.scopedLive("ends the stream of a body when the request is interrupted", () =>
+    Effect.gen(function*() {
+      const { baseUrl } = yield* serve(() => {})
+      const ended = yield* Deferred.make<void>()
+      const begun = yield* Deferred.make<void>()
+      const endless = Stream.repeatEffect(Effect.as(Effect.sleep("5 millis"), new Uint8Array(1000))).pipe(
+        Stream.tap(() => Deferred.succeed(begun, undefined)),
+        Stream.ensuring(Deferred.succeed(ended, undefined))
+      )
+      const post = Effect.flatMap(
+        FeishuClient.forTenant("tenant_1"),
+        (client) => client.post(path, { body: HttpBody.stream(endless) })
+      )
+      const fiber = yield* Effect.fork(run(post, baseUrl))
+      yield* Deferred.await(begun)
+      yield* Fiber.interrupt(fiber)
+      yield* Deferred.await(ended)
     }))
 })

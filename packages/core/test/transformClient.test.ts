@@ -54,4 +54,26 @@ describe("transformClient", () => {
       )
       assert.deepInclude(error, { _tag: "FeishuApiError", code: 10016 })
     }))
+
+  it.effect("runs once for an app and a client", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const counting = (client: HttpClient.HttpClient) => {
+        runs++
+        return client
+      }
+      const script = Scripted.make(Scripted.ok)
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          yield* AppTicket.resend
+          yield* AppTicket.resend
+          const user = FeishuClient.forUser(Redacted.make("u-1"))
+          yield* Effect.flatMap(user, (client) => client.get("/open-apis/x"))
+          yield* Effect.flatMap(user, (client) => client.get("/open-apis/x"))
+        }),
+        Layer.merge(app(counting), script.layer)
+      )
+      assert.strictEqual(runs, 1)
+      assert.strictEqual(script.seen.length, 4)
+    }))
 })

@@ -8,6 +8,7 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import type { App, RequestUrl } from "./App.js"
 import * as Emulator from "./Emulator.js"
 
@@ -83,7 +84,7 @@ export const layerTicket = <R = never>(
   | EventSubscription.EventSubscription
   | AppTicket.AppTicket,
   FeishuApp.FeishuAppError | EventSubscription.EventSubscriptionError,
-  R
+  Exclude<R, Scope.Scope>
 > =>
   Layer.effectDiscard(Effect.gen(function*() {
     const { appId } = yield* FeishuApp.FeishuApp
@@ -129,7 +130,7 @@ export const layerToken = <R = never>(
   | TokenStore.TokenStore
   | AccessToken.AccessToken,
   FeishuApp.FeishuAppError | EventSubscription.EventSubscriptionError,
-  R
+  Exclude<R, Scope.Scope>
 > =>
   AccessToken.layer(options?.token).pipe(
     Layer.provideMerge(TokenStore.layerMemory),

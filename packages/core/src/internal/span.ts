@@ -1,4 +1,7 @@
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { constUndefined } from "effect/Function"
 import type * as Tracer from "effect/Tracer"
 
 let native: Tracer.Tracer | undefined
@@ -6,13 +9,32 @@ let native: Tracer.Tracer | undefined
 /** Returns `true` unless the tracer is Effect's own, the default, which records nothing. */
 const isRecording = (tracer: Tracer.Tracer): boolean => tracer !== (native ??= Effect.runSync(Effect.tracer))
 
-/** Runs an effect with a span. Makes no span if nothing records it, because a span costs a tenth of a call. */
+/**
+ * Runs an effect with a span. Makes no span if nothing records it, because a span costs a tenth of a call.
+ *
+ * The span ends with the failure that `failureOf` finds in the result, and never with the result, which may hold a secret.
+ */
 export const useSpan = <A, E, R>(
   name: string,
   options: () => Tracer.SpanOptions,
-  use: (span: Tracer.Span | undefined) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.tracerWith((tracer) => isRecording(tracer) ? Effect.useSpan(name, options(), use) : use(undefined))
+  use: (span: Tracer.Span | undefined) => Effect.Effect<A, E, R>,
+  failureOf: (result: A) => unknown = constUndefined
+): Effect.Effect<A, E, R> => {
+  const exitOf = (exit: Exit.Exit<A, E>): Exit.Exit<void, unknown> =>
+    Exit.flatMap(exit, (result) => {
+      const failure = failureOf(result)
+      return failure === undefined ? Exit.void : Exit.fail(failure)
+    })
+  return Effect.tracerWith((tracer) =>
+    isRecording(tracer)
+      ? Effect.acquireUseRelease(
+        Effect.makeSpan(name, options()),
+        use,
+        (span, exit) => Effect.map(Clock.currentTimeNanos, (now) => span.end(now, exitOf(exit)))
+      )
+      : use(undefined)
+  )
+}
 
 /** Runs an effect within a span. Makes no span if nothing records it. */
 export const withSpan =

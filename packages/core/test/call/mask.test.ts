@@ -79,4 +79,13 @@ describe("mask", () => {
       syscall: "connect"
     })
   })
+
+  it("names the errors of an AggregateError that has no message, as a refused connection to two addresses has", () => {
+    const refused = (address: string) => new Error(`connect ECONNREFUSED ${address}`)
+    const error = new AggregateError([refused("::1"), refused("127.0.0.1")])
+    assert.strictEqual(
+      Mask.messages(Mask.cause(error, Mask.make([]))),
+      "connect ECONNREFUSED ::1, connect ECONNREFUSED 127.0.0.1"
+    )
+  })
 })

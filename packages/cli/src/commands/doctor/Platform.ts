@@ -1,8 +1,6 @@
-/**
- * The links between this machine and the platform: DNS, TLS, the clocks, what the platform thinks of the app.
- */
+/** Checks the links between this machine and the platform: proxy, DNS, TLS, clocks, credentials, kind of app. */
 import type { Service as App } from "@effect-feishu/core/FeishuApp"
-import type { FeishuApiError, FeishuError } from "@effect-feishu/core/FeishuError"
+import type { FeishuError } from "@effect-feishu/core/FeishuError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { lookup } from "node:dns/promises"
@@ -25,7 +23,7 @@ const addressOf = (url: URL) => ({
   port: url.port !== "" ? Number(url.port) : url.protocol === "http:" ? 80 : 443
 })
 
-/** The proxy between this machine and the platform. `Configuration` has checked that it is a URL. */
+/** Returns the proxy to the platform, which `Configuration` has checked. */
 const proxyOf = ({ baseUrl }: App): URL | undefined => {
   const proxy = Network.proxyOf(baseUrl)
   return proxy === undefined ? undefined : new URL(proxy)
@@ -50,7 +48,7 @@ export const dns = (app: App): Link => {
     try: () => lookup(host, { all: true }),
     catch: (error) =>
       new Broken({
-        // Whether there is no such name, or nobody to ask.
+        // The code distinguishes an unknown name from a resolver that is not reached.
         detail: `${host} is not found (${error instanceof Error && "code" in error ? error.code : error})`,
         advice,
         code: 3
@@ -158,22 +156,23 @@ export const tls = (app: App): Link => {
   )
 }
 
-/** By so much clocks may always differ. */
+/** A smaller difference of the clocks does no harm. */
 const tolerance = Duration.toMillis("1 minute")
 
-/** When an answer came, and what time it says that it is. */
 export interface Dated {
+  /** The time of arrival in milliseconds since 1970. */
   readonly at: number
+  /** The answer's header `Date`. */
   readonly date: string | undefined
 }
 
 export const clock = (dated: Dated | undefined): Link =>
   Effect.gen(function*() {
     if (dated === undefined) return yield* skip("the platform gave no answer to compare with")
-    // It is cut to the second.
-    const its = Date.parse(dated.date ?? "") + 500
-    if (Number.isNaN(its)) return yield* skip("the platform does not say what time it is")
-    const skew = dated.at - its
+    // The header has whole seconds.
+    const platformTime = Date.parse(dated.date ?? "") + 500
+    if (Number.isNaN(platformTime)) return yield* skip("the platform does not say what time it is")
+    const skew = dated.at - platformTime
     if (Math.abs(skew) < 2000) return "this machine's clock and the platform's agree"
     const detail = `this machine's clock is ${Time.span(skew)} ${skew > 0 ? "ahead of" : "behind"} the platform's`
     return Math.abs(skew) < tolerance ? detail : yield* new Broken({
@@ -185,15 +184,18 @@ export const clock = (dated: Dated | undefined): Link =>
     })
   })
 
-/** What the platform answered to a call with the app's id and secret; undefined for success. */
+/** The answer to a call with the app's id and secret: `undefined` for success. */
 export type Answer = FeishuError | undefined
 
-const isAboutApp = (answer: Answer): answer is FeishuApiError =>
-  answer?._tag === "FeishuApiError" && (answer.kind === "NotStoreApp" || answer.kind === "AppState")
+/** The kinds of refusal by which the platform shows that id and secret are right. */
+const kindsAboutApp: ReadonlySet<string> = new Set(["NotStoreApp", "AppState"])
+
+const kindOf = (answer: Answer) => answer?._tag === "FeishuApiError" ? answer.kind : undefined
 
 export const credentials = (answer: Answer): Link => {
-  if (answer?._tag === "FeishuApiError" && answer.kind === "Credentials") return broken(answer)
-  if (answer === undefined || isAboutApp(answer)) {
+  const kind = kindOf(answer)
+  if (answer !== undefined && kind === "Credentials") return broken(answer)
+  if (answer === undefined || (kind !== undefined && kindsAboutApp.has(kind))) {
     return Effect.succeed("the platform knows this app id with this secret")
   }
   const { advice, code, detail } = broken(answer)
@@ -202,9 +204,10 @@ export const credentials = (answer: Answer): Link => {
 
 export const appType = ({ kind }: App, answer: Answer): Link => {
   if (answer === undefined) return Effect.succeed(`it is a ${kind} app`)
-  if (!isAboutApp(answer)) return skip("it needs the credentials")
+  const answered = kindOf(answer)
+  if (answered === undefined || !kindsAboutApp.has(answered)) return skip("it needs the credentials")
   const { advice, code, detail } = broken(answer)
-  const hint = answer.kind === "NotStoreApp"
+  const hint = answered === "NotStoreApp"
     ? " If it is a self-built app, set FEISHU_APP_KIND=self-built."
     : kind === "self-built"
     ? " If it is a store app, leave FEISHU_APP_KIND out."

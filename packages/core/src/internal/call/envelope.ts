@@ -14,15 +14,16 @@ const textOf = (value: unknown): string | undefined => typeof value === "string"
 
 const objectsOf = (value: unknown): ReadonlyArray<Json> => Array.isArray(value) ? value.filter(isObject) : []
 
-/** Returns the object in a JSON text. */
-const parse = (text: string): Json | undefined => {
+const parse = (text: string): unknown => {
   try {
-    const json: unknown = JSON.parse(text)
-    return isObject(json) ? json : undefined
+    return JSON.parse(text)
   } catch {
     return undefined
   }
 }
+
+/** Returns `false` for JSON that was cut off. */
+export const isJson = (text: string): boolean => parse(text) !== undefined
 
 const describeBody = (headers: Failure.Head["headers"], body: string): string => {
   const contentType = headers["content-type"] ?? "no content type"
@@ -62,8 +63,8 @@ export const open = (
   body: string
 ): Either.Either<unknown, FeishuError> => {
   const json = parse(body)
-  const code = json?.["code"]
-  if (json === undefined || typeof code !== "number" || !Number.isInteger(code)) {
+  const code = isObject(json) ? json["code"] : undefined
+  if (!isObject(json) || typeof code !== "number" || !Number.isInteger(code)) {
     return Either.left(
       Failure.unusable(target, head, `the answer is not the platform's: ${describeBody(head.headers, body)}`)
     )

@@ -24,6 +24,8 @@ export interface Exchange<A, E> {
     response: HttpClientResponse.HttpClientResponse,
     span: Tracer.Span | undefined
   ) => Effect.Effect<A, E>
+  /** Returns the failure with which the span ends though an answer was read. */
+  readonly failureOf?: (answer: A) => unknown
   readonly attempt: Attempt
   readonly spanName: string
   /** Further attributes of the span. */
@@ -33,7 +35,9 @@ export interface Exchange<A, E> {
 }
 
 /** Builds the log line only if the log level is `Debug` or lower. */
-const logAttempt = ({ annotations, attempt, target }: Exchange<unknown, unknown>) =>
+const logAttempt = (
+  { annotations, attempt, target }: Pick<Exchange<unknown, unknown>, "annotations" | "attempt" | "target">
+) =>
   Effect.flatMap(FiberRef.get(FiberRef.currentMinimumLogLevel), (level) =>
     LogLevel.greaterThan(level, LogLevel.Debug)
       ? Effect.void
@@ -65,7 +69,7 @@ const inTime = <A, E extends FeishuError>(exchange: Exchange<A, E>, span: Tracer
  * The span's attributes are `feishu.attempt`, `http.request.method`, `url.full`, and what `read` adds.
  */
 export const run = <A, E extends FeishuError>(exchange: Exchange<A, E>) => {
-  const { attempt, attributes, spanName, target } = exchange
+  const { attempt, attributes, failureOf, spanName, target } = exchange
   const options = (): Tracer.SpanOptions => ({
     kind: "client",
     captureStackTrace: false,
@@ -76,5 +80,5 @@ export const run = <A, E extends FeishuError>(exchange: Exchange<A, E>) => {
       ...attributes
     }
   })
-  return Span.useSpan(spanName, options, (span) => inTime(exchange, span))
+  return Span.useSpan(spanName, options, (span) => inTime(exchange, span), failureOf)
 }

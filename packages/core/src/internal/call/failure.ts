@@ -2,6 +2,7 @@
 import type * as Headers from "@effect/platform/Headers"
 import type * as HttpClientError from "@effect/platform/HttpClientError"
 import * as Duration from "effect/Duration"
+import { hasProperty } from "effect/Predicate"
 import { FeishuNetworkError } from "../../FeishuError.js"
 import * as Mask from "./mask.js"
 import { retryAfter } from "./retryAfter.js"
@@ -53,6 +54,13 @@ export const brokeOff = (target: Target, head: Head, error: HttpClientError.Resp
 export const tooLate = (target: Target, timeout: Duration.Duration) =>
   networkError(target, { reason: "Timeout", description: `no complete answer within ${Duration.format(timeout)}` })
 
+export const tooLarge = (target: Target, head: Head, maxBytes: number) => {
+  const description = `the answer is longer than ${maxBytes / 1024 / 1024} MiB`
+  return head.status < 400
+    ? networkError(target, { reason: "TooLarge", description, head })
+    : unusable(target, head, description)
+}
+
 /** The platform succeeded, but the answer does not fit the caller's schema. */
 export const misfit = (target: Target, head: Head, description: string) =>
   networkError(target, { reason: "Schema", description, head })
@@ -71,7 +79,11 @@ const isAboutCertificate = (error: unknown, depth = 0): boolean => {
 }
 
 const reasonOf = ({ cause, reason }: HttpClientError.RequestError): FeishuNetworkError["reason"] =>
-  reason !== "Transport" ? "InvalidRequest" : isAboutCertificate(cause) ? "Certificate" : "Connection"
+  reason !== "Transport" || (hasProperty(cause, "code") && cause.code === "UND_ERR_INVALID_ARG")
+    ? "InvalidRequest"
+    : isAboutCertificate(cause)
+    ? "Certificate"
+    : "Connection"
 
 /** No answer came. The request may have reached the platform, unless the reason is `InvalidRequest`. */
 export const noAnswer = (target: Target, error: HttpClientError.RequestError) => {

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { isAttachment, isJson, isWithin } from "./bodyKind.js"
+import { isFile, isJson, isWithin } from "./bodyKind.js"
 import { TextResponse } from "./textResponse.js"
 
 /** Returns `true` if the runtime accepts `cache: "no-store"`. Some runtimes throw, for example workerd. */
@@ -23,7 +23,14 @@ const acceptsNoStore = (): boolean => {
   }
 }
 
-const sendable = (body: HttpBody.HttpBody): Effect.Effect<BodyInit | undefined> => {
+/** Ends the stream when the request is aborted: Node's `fetch` goes on reading. */
+const readableOf = (stream: Stream.Stream<Uint8Array, unknown>, signal: AbortSignal): Effect.Effect<ReadableStream> =>
+  Effect.map(
+    Stream.toReadableStreamEffect(stream),
+    (readable) => readable.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(), { signal })
+  )
+
+const sendable = (body: HttpBody.HttpBody, signal: AbortSignal): Effect.Effect<BodyInit | undefined> => {
   switch (body._tag) {
     case "Empty":
       return Effect.succeed(undefined)
@@ -33,7 +40,7 @@ const sendable = (body: HttpBody.HttpBody): Effect.Effect<BodyInit | undefined> 
     case "FormData":
       return Effect.succeed(body.formData)
     case "Stream":
-      return Stream.toReadableStreamEffect(body.stream)
+      return readableOf(body.stream, signal)
   }
 }
 
@@ -47,13 +54,24 @@ const headersOf = (init: RequestInit, headers: Headers.Headers): Headers.Headers
   )
 
 /** `duplex` is required for a body that is a stream, and missing in the types. */
-type Init = RequestInit & { readonly duplex?: "half" | undefined }
+type Init = RequestInit & { readonly duplex: "half" }
+
+/** Returns `true` if the failure of `fetch` is about the request itself, for example about a character in a header. */
+const isInvalid = (url: URL, { body, headers, method }: Init): boolean => {
+  try {
+    // A stream cannot be read twice, and is valid.
+    new Request(url, { method, headers, body: body instanceof ReadableStream ? null : body } as RequestInit)
+    return false
+  } catch {
+    return true
+  }
+}
 
 /** JSON of this length is read together with its headers, which spares a turn of the scheduler. */
 const maxShortBytes = 64 * 1024
 
 const isShortJson = (headers: Headers.Headers): boolean =>
-  isJson(headers) && !isAttachment(headers) && isWithin(headers, maxShortBytes)
+  isJson(headers) && !isFile(headers) && isWithin(headers, maxShortBytes)
 
 const responseOf = async (
   request: HttpClientRequest.HttpClientRequest,
@@ -91,15 +109,16 @@ export const layerFetch: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
           method: request.method,
           headers: headersOf(init, request.headers),
           body: body ?? null,
-          duplex: request.body._tag === "Stream" ? "half" : undefined,
+          duplex: "half",
           signal
         }
         return Effect.tryPromise({
           try: async () => responseOf(request, await fetch(url, all)),
-          catch: (cause) => new HttpClientError.RequestError({ request, reason: "Transport", cause })
+          catch: (cause) =>
+            new HttpClientError.RequestError({ request, reason: isInvalid(url, all) ? "Encode" : "Transport", cause })
         })
       }
-      return Effect.flatMap(sendable(request.body), send)
+      return Effect.flatMap(sendable(request.body, signal), send)
     })
   })
 )

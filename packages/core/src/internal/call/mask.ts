@@ -65,11 +65,12 @@ export const cause = (value: unknown, mask: Mask, depth = 0): Error => {
   const code = textOf("code")
   const syscall = textOf("syscall")
   const { errors } = original
-  const message = textOf("message") || code || "no message"
+  const inside = Array.isArray(errors) && depth < maxDepth
+    ? errors.map((error) => cause(error, mask, depth + 1))
+    : undefined
+  const message = textOf("message") || code || inside?.map(messages).join(", ") || "no message"
   const error = Object.assign(
-    Array.isArray(errors) && depth < maxDepth
-      ? new AggregateError(errors.map((error) => cause(error, mask, depth + 1)), message)
-      : new Error(message),
+    inside === undefined ? new Error(message) : new AggregateError(inside, message),
     code && { code },
     syscall && { syscall }
   )

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 import type { FeishuNetworkError } from "../../FeishuError.js"
-import { isAttachment, isJson, isWithin } from "./bodyKind.js"
+import { isFile, isJson, isWithin } from "./bodyKind.js"
 import * as Envelope from "./envelope.js"
 import * as Failure from "./failure.js"
 import { ReadResponse } from "./readResponse.js"
@@ -32,9 +32,7 @@ const textOfStream = (target: Failure.Target, head: Failure.Head, response: Resp
       Stream.runForEach((chunk) => {
         bytes += chunk.length
         if (bytes > maxBytes) {
-          return Effect.fail(
-            Failure.unusable(target, head, `the answer is longer than ${maxBytes / 1024 / 1024} MiB`)
-          )
+          return Effect.fail(Failure.tooLarge(target, head, maxBytes))
         }
         text += decoder.decode(chunk, { stream: true })
         return Effect.void
@@ -113,7 +111,7 @@ export const unlessFile = (
     const isRefusal = status >= 400
     const hasNoBody = noContent.has(status) || response.request.method === "HEAD"
     if (hasNoBody && isRefusal) return Effect.succeed(opened(target, head, response, "", span))
-    if (hasNoBody || (!isRefusal && (!isJson(headers) || isAttachment(headers)))) {
+    if (hasNoBody || (!isRefusal && (!isJson(headers) || isFile(headers)))) {
       if (span !== undefined) annotate(span, target, head)
       return Effect.succeed(response)
     }

@@ -8,6 +8,7 @@ const connectCodes: ReadonlySet<unknown> = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
   "EAI_AGAIN",
+  "EAI_FAIL",
   "ENETUNREACH",
   "EHOSTUNREACH",
   "UND_ERR_CONNECT_TIMEOUT",
@@ -21,9 +22,9 @@ const connectMessages = /before secure TLS connection was established|when HTTP 
 const failedToConnect = (error: Error): boolean => {
   const { code, syscall } = error as { readonly code?: unknown; readonly syscall?: unknown }
   // The same codes end a connection that had been made: then the system call is "read" or "write".
-  return syscall === undefined || syscall === "getaddrinfo"
+  return syscall === undefined
     ? connectCodes.has(code) || connectMessages.test(error.message)
-    : syscall === "connect"
+    : typeof syscall === "string" && /^(connect$|getaddrinfo$|query)/.test(syscall)
 }
 
 /** Returns `true` if no connection was made. A host with several addresses fails with one error for each address. */

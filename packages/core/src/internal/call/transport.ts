@@ -11,9 +11,20 @@ export type Transport = (
   request: HttpClientRequest.HttpClientRequest
 ) => Effect.Effect<HttpClientResponse.HttpClientResponse, HttpClientError.RequestError>
 
-export const make = (client: HttpClient.HttpClient, { transformClient }: FeishuApp.Service): Transport => {
+/** `transformClient` runs once for each app and client, because its client may hold a semaphore or a cache. */
+const made = new WeakMap<FeishuApp.Service, WeakMap<HttpClient.HttpClient, Transport>>()
+
+const transportOf = (client: HttpClient.HttpClient, { transformClient }: FeishuApp.Service): Transport => {
   const { execute } = transformClient?.(client) ?? client
   return (request) =>
     // A client that refuses by status (`HttpClient.filterStatusOk`) must not hide the platform's answer.
     Effect.catchTag(execute(request), "ResponseError", ({ response }) => Effect.succeed(response))
+}
+
+export const make = (client: HttpClient.HttpClient, app: FeishuApp.Service): Transport => {
+  const ofApp = made.get(app) ?? new WeakMap<HttpClient.HttpClient, Transport>()
+  made.set(app, ofApp)
+  const transport = ofApp.get(client) ?? transportOf(client, app)
+  ofApp.set(client, transport)
+  return transport
 }
