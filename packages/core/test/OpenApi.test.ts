@@ -299,7 +299,7 @@ describe("OpenApi, no usable answer", () => {
         }
       })
       const error = yield* networkError(Scripted.answer(body))
-      assert.deepInclude(error, { reason: "InvalidResponse", description: "the answer is longer than 1 MiB" })
+      assert.deepInclude(error, { reason: "TooLarge", description: "the answer is longer than 1 MiB" })
       assert.isTrue(cancelled)
       assert.isAtMost(pulled, 1024 * 1024 + 3 * 64 * 1024)
     }))

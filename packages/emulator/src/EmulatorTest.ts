@@ -67,6 +67,12 @@ export interface TicketOptions<R = never> extends Options {
   readonly ticket?: AppTicket.Options | undefined
 }
 
+/** The requirements of the handlers, without those that the layer itself provides. */
+type Remaining<R> = Exclude<
+  Exclude<Exclude<NoInfer<R>, Scope.Scope>, TicketStore.TicketStore>,
+  FeishuApp.FeishuApp | HttpClient.HttpClient | Emulator.Emulator
+>
+
 /**
  * The whole loop: besides what `layer` has, an `AppTicket`, and an `EventSubscription` to which the emulator pushes. The
  * app `cli_test` has an encrypt key and a verification token.
@@ -84,7 +90,7 @@ export const layerTicket = <R = never>(
   | EventSubscription.EventSubscription
   | AppTicket.AppTicket,
   FeishuApp.FeishuAppError | EventSubscription.EventSubscriptionError,
-  Exclude<R, Scope.Scope>
+  Remaining<R>
 > =>
   Layer.effectDiscard(Effect.gen(function*() {
     const { appId } = yield* FeishuApp.FeishuApp
@@ -130,7 +136,7 @@ export const layerToken = <R = never>(
   | TokenStore.TokenStore
   | AccessToken.AccessToken,
   FeishuApp.FeishuAppError | EventSubscription.EventSubscriptionError,
-  Exclude<R, Scope.Scope>
+  Remaining<R>
 > =>
   AccessToken.layer(options?.token).pipe(
     Layer.provideMerge(TokenStore.layerMemory),

@@ -1,5 +1,5 @@
 import { AppTicket, FeishuApp } from "@effect-feishu/core"
-import { assert, it } from "@effect/vitest"
+import { assert, expectTypeOf, it } from "@effect/vitest"
 import { Effect, Option, Redacted, TestClock } from "effect"
 import * as Emulator from "../src/Emulator.js"
 import * as EmulatorTest from "../src/EmulatorTest.js"
@@ -35,3 +35,8 @@ it.effect("EmulatorTest.layer gives a self-built app, too", () =>
     assert.strictEqual((yield* FeishuApp.FeishuApp).kind, "self-built")
     assert.deepInclude(yield* Effect.flip(AppTicket.resend), { _tag: "FeishuApiError", code: 10016 })
   }).pipe(Effect.provide(EmulatorTest.layer({ app: { kind: "self-built" } }))))
+
+it("EmulatorTest.layerTicket and layerToken need nothing, also in an array of layers", () => {
+  const provided = Effect.provide(AppTicket.get, [EmulatorTest.layerTicket(), EmulatorTest.layerToken()])
+  expectTypeOf<Effect.Effect.Context<typeof provided>>().toEqualTypeOf<never>()
+})
