@@ -57,11 +57,10 @@ const headersOf = (init: RequestInit, headers: Headers.Headers): Headers.Headers
 type Init = RequestInit & { readonly duplex: "half" }
 
 /** Returns `true` if the failure of `fetch` is about the request itself, for example about a character in a header. */
-const isInvalid = (url: URL, { body, headers, method }: Init): boolean => {
+const isInvalid = (url: URL, { body = null, headers = {}, method = "GET" }: Init): boolean => {
   try {
     // A stream cannot be read twice, and is valid.
-    new Request(url, { method, headers, body: body instanceof ReadableStream ? null : body } as RequestInit)
-    return false
+    return new Request(url, { method, headers, body: body instanceof ReadableStream ? null : body }).bodyUsed
   } catch {
     return true
   }
