@@ -1,5 +1,5 @@
 /** The store on PostgreSQL over a database that does not do what it should. */
-import { TicketStore } from "@effect-feishu/core"
+import { Claims, TicketStore } from "@effect-feishu/core"
 import { assert, it } from "@effect/vitest"
 import { DateTime, Effect, Fiber, Option, Redacted, TestClock } from "effect"
 import { inspect } from "node:util"
@@ -11,9 +11,18 @@ const ticket: TicketStore.Ticket = { value: Redacted.make("t-secret"), sentAt: D
 const failures = (query: Sql["query"]) =>
   Effect.gen(function*() {
     const store = yield* TicketStore.TicketStore
+    const claims = yield* Claims.Claims
     return yield* Effect.forEach(
-      [store.get("a"), store.put("a", ticket), store.drop("a", ticket), store.release("a", "name")],
-      (operation) => Effect.flip(Effect.uninterruptible<unknown, TicketStore.TicketStoreError, never>(operation)),
+      [
+        store.get("a"),
+        store.put("a", ticket),
+        store.drop("a", ticket),
+        claims.release({ appId: "a", name: "name", id: "1" })
+      ],
+      (operation) =>
+        Effect.flip(
+          Effect.uninterruptible<unknown, TicketStore.TicketStoreError | Claims.ClaimsError, never>(operation)
+        ),
       { concurrency: "unbounded" }
     )
   }).pipe(Effect.provide(layer({ query })))

@@ -1,6 +1,7 @@
 /**
  * A folder as the store: a file for each entry, for whoever runs the command alone to read.
  */
+import type { Claims } from "@effect-feishu/core/Claims"
 import * as TicketStore from "@effect-feishu/core/TicketStore"
 import * as TokenStore from "@effect-feishu/core/TokenStore"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -44,7 +45,7 @@ const forEntries = (fs: FileSystem.FileSystem, folder: string): FileSystem.FileS
 export const layer = (
   path: string
 ): Layer.Layer<
-  TicketStore.TicketStore | TokenStore.TokenStore,
+  TicketStore.TicketStore | TokenStore.TokenStore | Claims,
   UsageError,
   FileSystem.FileSystem | Path.Path
 > =>

@@ -1,6 +1,7 @@
 /**
  * The stores that services share on Redis. Loaded only where one is named.
  */
+import type { Claims } from "@effect-feishu/core/Claims"
 import type * as TicketStore from "@effect-feishu/core/TicketStore"
 import type * as TokenStore from "@effect-feishu/core/TokenStore"
 import * as RedisConnection from "@effect-feishu/redis/RedisConnection"
@@ -15,7 +16,7 @@ import { UsageError } from "./Failure.js"
 export const layer = (
   url: Option.Option<string>,
   variables: Configuration.Variables
-): Layer.Layer<TicketStore.TicketStore | TokenStore.TokenStore, UsageError> => {
+): Layer.Layer<TicketStore.TicketStore | TokenStore.TokenStore | Claims, UsageError> => {
   const nameOfUrl = Option.isSome(url) ? "--store" : "FEISHU_REDIS_URL"
   const all = new Map([...variables, ...Option.toArray(Option.map(url, (url) => ["FEISHU_REDIS_URL", url] as const))])
   const connection = Layer.unwrapEffect(

@@ -1,6 +1,7 @@
 /**
  * Where the ticket is kept between two commands, or shared with a service: what `--store` says.
  */
+import type { Claims } from "@effect-feishu/core/Claims"
 import * as TicketStore from "@effect-feishu/core/TicketStore"
 import * as TokenStore from "@effect-feishu/core/TokenStore"
 import type * as FileSystem from "@effect/platform/FileSystem"
@@ -97,7 +98,7 @@ export const layer = (
   location: Location,
   variables: Variables
 ): Layer.Layer<
-  TicketStore.TicketStore | TokenStore.TokenStore,
+  TicketStore.TicketStore | TokenStore.TokenStore | Claims,
   UsageError,
   FileSystem.FileSystem | Path.Path
 > => {

@@ -2,6 +2,7 @@
  * The app ticket as the commands that only look have it: from the store, or by waiting for it where they are told to.
  */
 import * as AppTicket from "@effect-feishu/core/AppTicket"
+import type { Claims } from "@effect-feishu/core/Claims"
 import { FeishuApp } from "@effect-feishu/core/FeishuApp"
 import { type Ticket, TicketStore } from "@effect-feishu/core/TicketStore"
 import type * as HttpClient from "@effect/platform/HttpClient"
@@ -65,7 +66,7 @@ const next = (waitFor: Duration.Duration) =>
 export const get = (
   location: Store.Location,
   wait: Option.Option<Duration.Duration>
-): Effect.Effect<Ticket, Failure, FeishuApp | TicketStore | HttpClient.HttpClient | Output.Output> =>
+): Effect.Effect<Ticket, Failure, FeishuApp | TicketStore | Claims | HttpClient.HttpClient | Output.Output> =>
   Option.match(wait, {
     onNone: () => kept(location),
     onSome: (waitFor) =>
@@ -86,14 +87,14 @@ export const layer = (
 ): Layer.Layer<
   AppTicket.AppTicket,
   never,
-  FeishuApp | TicketStore | HttpClient.HttpClient
+  FeishuApp | TicketStore | Claims | HttpClient.HttpClient
 > =>
   Layer.effect(
     AppTicket.AppTicket,
     Effect.gen(function*() {
       const { appId } = yield* FeishuApp
       const store = yield* TicketStore
-      const context = yield* Effect.context<FeishuApp | TicketStore | HttpClient.HttpClient>()
+      const context = yield* Effect.context<FeishuApp | TicketStore | Claims | HttpClient.HttpClient>()
       let current: Ticket | undefined = ticket
       const get = Effect.suspend(() =>
         current !== undefined ? Effect.succeed(current) : Option.match(wait, {

@@ -1,5 +1,5 @@
 /** What stands at the other end of a URL: a service with its webhook, and whatever else may stand there instead. */
-import { EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
+import { type Claims, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { NodeKeyValueStore } from "@effect/platform-node"
 import { Effect, Layer, Logger } from "effect"
 import * as Http from "node:http"
@@ -32,7 +32,7 @@ export const site = (listeners: Readonly<Record<string, Listener>>) =>
   )
 
 /** The ticket store that `--store file:…` names. */
-export const storeIn = (folder: string): Layer.Layer<TicketStore.TicketStore> =>
+export const storeIn = (folder: string): Layer.Layer<TicketStore.TicketStore | Claims.Claims> =>
   TicketStore.layerKeyValueStore({ pollInterval: "100 millis" }).pipe(
     Layer.provide(NodeKeyValueStore.layerFileSystem(folder)),
     Layer.orDie

@@ -25,6 +25,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AppTicket from "./AppTicket.js"
+import * as Claims from "./Claims.js"
 import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import { FeishuApiError, type FeishuError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
@@ -35,10 +36,10 @@ import * as OpenApi from "./internal/call/openApi.js"
 import { isSame } from "./internal/isSame.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { monotonicMillis } from "./internal/monotonicMillis.js"
-import * as Outage from "./internal/outage.js"
 import { outcomeOf } from "./internal/outcomeOf.js"
+import * as Outage from "./internal/store/outage.js"
 import type { Ticket } from "./TicketStore.js"
-import { type Dropped, type StoredToken, TokenStore } from "./TokenStore.js"
+import { type Dropped, type Key, type StoredToken, TokenStore } from "./TokenStore.js"
 
 /**
  * @since 0.1.0
@@ -243,6 +244,13 @@ const lastLook = Duration.toMillis("1 second")
 /** Another process that takes longer is not waited for: by default a call with all its retries takes 30 s. */
 const patience = Duration.toMillis("40 seconds")
 
+/** The name that one of all processes claims while it fetches a token. */
+const claimName = ({ secretHash, tenantKey }: Key): string =>
+  Option.match(tenantKey, {
+    onNone: () => `token/${secretHash}/app`,
+    onSome: (key) => `token/${secretHash}/tenant/${key}`
+  })
+
 const makeWith = (
   options: Options | undefined,
   calls: Calls
@@ -250,6 +258,12 @@ const makeWith = (
   Effect.gen(function*() {
     const { appId, appSecret } = yield* FeishuApp
     const store = Outage.ofTokens(yield* TokenStore)
+    const claims = Outage.ofClaims(
+      yield* Effect.flatMap(
+        Effect.serviceOption(Claims.Claims),
+        Option.match({ onNone: () => Claims.makeMemory(), onSome: Effect.succeed })
+      )
+    )
     const secretHash = yield* hashOf(appId, appSecret)
     const renewWithin = Duration.toMillis(options?.renewWithin ?? "25 minutes")
     const expiryMargin = Duration.toMillis(options?.expiryMargin ?? "3 minutes")
@@ -340,25 +354,24 @@ const makeWith = (
         held,
         isShared: false
       }))
-      const renewLease = orElse(undefined)(store.hold(key, leaseFor)).pipe(
-        Effect.delay(renewLeaseEvery),
-        Effect.forever
-      )
+      const renewLease = (claim: Claims.Claim) =>
+        Effect.ignore(claims.renew(claim, leaseFor)).pipe(Effect.delay(renewLeaseEvery), Effect.forever)
       return Effect.gen(function*() {
         const since = yield* monotonicMillis
         for (let look = firstLook;; look = Math.min(look * 2, lastLook)) {
-          const taken = yield* Effect.option(store.claim(key, leaseFor))
-          // Nobody can say whose turn it is.
-          if (Option.isNone(taken)) return yield* own
-          if (Option.isNone(taken.value)) {
+          const answer = yield* Effect.option(claims.claim(appId, claimName(key), leaseFor))
+          // Without the store nobody can say which process fetches.
+          if (Option.isNone(answer)) return yield* own
+          if (answer.value._tag === "Claimed") {
+            const { claim } = answer.value
             return yield* Effect.ensuring(
-              // It may have come between the last look and the claim.
-              Effect.flatMap(shared, (got) => got ? Effect.succeed(got) : Effect.raceFirst(own, renewLease)),
-              orElse(undefined)(store.release(key))
+              // Another process may have put a token between the last look and the claim.
+              Effect.flatMap(shared, (got) => got ? Effect.succeed(got) : Effect.raceFirst(own, renewLease(claim))),
+              Effect.ignore(claims.release(claim))
             )
           }
           if ((yield* monotonicMillis) - since > patience) return yield* own
-          yield* Effect.sleep(Duration.min(taken.value.value, Duration.millis(look)))
+          yield* Effect.sleep(Duration.min(answer.value.left, Duration.millis(look)))
           const got = yield* shared
           if (got !== undefined) return got
         }

@@ -24,6 +24,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { Claims, makeMemory as makeLocalClaims } from "./Claims.js"
 import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import type { FeishuApiError, FeishuNetworkError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
@@ -32,10 +33,11 @@ import * as OpenApi from "./internal/call/openApi.js"
 import { isSame } from "./internal/isSame.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { monotonicMillis } from "./internal/monotonicMillis.js"
-import * as Outage from "./internal/outage.js"
 import { outcomeOf } from "./internal/outcomeOf.js"
 import * as Span from "./internal/span.js"
+import * as Outage from "./internal/store/outage.js"
 import * as TicketAge from "./internal/ticketAge.js"
+import * as Resending from "./internal/token/resending.js"
 import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.js"
 
 /**
@@ -147,17 +149,11 @@ export interface Options {
 
 const lifetime = Duration.hours(3)
 
-/** A push follows its resend within this time (page "ISV 相关"). */
-const pushWithin = Duration.minutes(2)
-
 /** How long a look at the store may take where there is a valid ticket in memory. */
 const patience = Duration.millis(100)
 
 /** How often the log says that somebody is still waiting. */
 const progressEvery = Duration.seconds(15)
-
-/** The name under which the store keeps the cool-down, for all processes that share it. */
-const coolDownName = "resend"
 
 /** Any ticket will do that was sent after this, in milliseconds since 1970; `now`: after the newest that there is. */
 type After = number | "now"
@@ -177,7 +173,7 @@ const inSeconds = (millis: number): string => Duration.format(Duration.seconds(M
  */
 export const make = (
   options?: Options
-): Effect.Effect<Service, FeishuAppError, FeishuApp | TicketStore | HttpClient.HttpClient | Scope.Scope> =>
+): Effect.Effect<Service, FeishuAppError, FeishuApp | TicketStore | Claims | HttpClient.HttpClient | Scope.Scope> =>
   Effect.gen(function*() {
     const { appId, kind } = yield* FeishuApp
     if (kind !== "store") {
@@ -210,8 +206,6 @@ export const make = (
     let asking: Fiber.RuntimeFiber<Duration.Duration> | undefined
     /** Until when somebody else's resend, or one that failed, holds back the next, on the monotonic clock. */
     let heldBackUntil: number | undefined
-    /** When the platform accepted a resend whose push has not come, on the monotonic clock. */
-    let askedAt: number | undefined
 
     const sentAt = (ticket: Ticket) => DateTime.toEpochMillis(ticket.sentAt)
     const isValid = (ticket: Ticket, now: number) => now - sentAt(ticket) < validFor
@@ -238,16 +232,26 @@ export const make = (
     const failAll = (cause: Cause.Cause<TicketError>) =>
       Effect.sync(() => void settle(Exit.failCause(cause), () => true))
 
-    /** The push has come: from now on the cool-down alone holds back the next resend. */
-    const pushHasCome = Effect.suspend(() => {
-      const asked = askedAt
-      askedAt = undefined
-      return asked === undefined ? Effect.void : Effect.flatMap(monotonicMillis, (now) => {
-        // What holds it back by now is somebody else's resend.
-        if (now - asked > Duration.toMillis(pushWithin)) return Effect.void
-        const left = Duration.toMillis(coolDown) - (now - asked)
-        return left > 0 ? store.hold(appId, coolDownName, Duration.millis(left)) : store.release(appId, coolDownName)
-      }).pipe(Effect.ignore)
+    const send = Effect.gen(function*() {
+      heldBackUntil = undefined
+      yield* Effect.logInfo("asking the platform for an app ticket")
+      yield* Effect.onExit(
+        resend,
+        (exit) => Effect.sync(() => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit))))
+      )
+    }).pipe(
+      Effect.tapErrorCause((cause) => Effect.logError("the platform was asked for an app ticket in vain", cause))
+    )
+
+    const resending = Resending.make({
+      appId,
+      claims: Outage.ofClaims(yield* Claims),
+      localClaims: yield* makeLocalClaims(),
+      coolDown,
+      isWanted: () => waiters.size > 0,
+      send,
+      onAccepted: Effect.logInfo("the platform will push an app ticket, which may take 2 minutes"),
+      askedWait
     })
 
     /** A ticket has been seen: whoever waits for one like it has it now. */
@@ -266,56 +270,24 @@ export const make = (
         )
         if (settled > 0 && pursuit?.looked === true) {
           yield* Effect.logInfo("an app ticket has come")
-          yield* pushHasCome
+          yield* resending.pushHasCome
         }
       })
 
-    /** However long the retry policy goes on, no other process is to ask meanwhile. */
-    const renewClaim = Effect.ignore(store.hold(appId, coolDownName, coolDown)).pipe(
-      Effect.delay(Duration.max(Duration.times(coolDown, 0.5), Duration.seconds(1))),
-      Effect.forever
+    const sendOrFail = Effect.catchAllCause(
+      resending.sendUnlessCoolingDown,
+      (cause) => Effect.as(failAll(cause), Duration.zero)
     )
-
-    const ask = Effect.gen(function*() {
-      yield* Effect.logInfo("asking the platform for an app ticket")
-      const exit = yield* Effect.exit(
-        Effect.onExit(
-          Effect.raceFirst(resend, renewClaim),
-          (exit) => Effect.sync(() => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit))))
-        )
-      )
-      if (Exit.isSuccess(exit)) {
-        askedAt = yield* monotonicMillis
-        yield* Effect.ignore(store.hold(appId, coolDownName, Duration.max(coolDown, pushWithin)))
-        yield* Effect.logInfo("the platform will push an app ticket, which may take 2 minutes")
-      } else {
-        const asked = Option.flatMapNullable(Cause.failureOption(exit.cause), askedWait)
-        yield* Effect.ignore(
-          store.hold(appId, coolDownName, Duration.max(coolDown, Option.getOrElse(asked, () => Duration.zero)))
-        )
-        yield* Effect.logError("the platform was asked for an app ticket in vain", exit.cause)
-        yield* failAll(exit.cause)
-      }
-    })
-
-    /** Asks if the cool-down allows it, and else gives the rest of it. */
-    const askUnlessCoolingDown = Effect.gen(function*() {
-      const left = yield* store.claim(appId, coolDownName, coolDown)
-      if (Option.isSome(left)) return left.value
-      heldBackUntil = undefined
-      yield* waiters.size > 0 ? ask : store.release(appId, coolDownName)
-      return Duration.zero
-    }).pipe(Effect.catchAllCause((cause) => Effect.as(failAll(cause), Duration.zero)))
 
     const askAgainAndAgain = Effect.gen(function*() {
       // The pursuit is over, though this has not been ended yet.
       if (waiters.size === 0) return yield* Effect.never
       // Not a part of the pursuit, which may be over before the platform has answered: a claim without its resend would
       // hold back the next one.
-      if (asking === undefined || asking.unsafePoll() !== null) asking = run(askUnlessCoolingDown)
+      if (asking === undefined || asking.unsafePoll() !== null) asking = run(sendOrFail)
       const left = yield* Fiber.join(asking)
       if (Duration.lessThanOrEqualTo(left, Duration.zero)) return
-      if (askedAt === undefined) {
+      if (!resending.isPushAwaited()) {
         heldBackUntil = (yield* monotonicMillis) + Duration.toMillis(left)
         yield* Effect.logInfo(
           `the platform was asked lately: its push is awaited, and the next resend follows in ${
@@ -475,7 +447,7 @@ export const make = (
  */
 export const layer = (
   options?: Options
-): Layer.Layer<AppTicket, FeishuAppError, FeishuApp | TicketStore | HttpClient.HttpClient> =>
+): Layer.Layer<AppTicket, FeishuAppError, FeishuApp | TicketStore | Claims | HttpClient.HttpClient> =>
   Layer.scoped(AppTicket, make(options))
 
 /**

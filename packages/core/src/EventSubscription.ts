@@ -28,13 +28,14 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import { Claims, type ClaimsError } from "./Claims.js"
 import type { EventHandler } from "./EventHandler.js"
 import { FeishuApp } from "./FeishuApp.js"
 import type * as FeishuEvent from "./FeishuEvent.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { oneLine } from "./internal/oneLine.js"
-import * as Outage from "./internal/outage.js"
+import * as Outage from "./internal/store/outage.js"
 import * as TicketAge from "./internal/ticketAge.js"
 import { timeLimit } from "./internal/timeLimit.js"
 import { constantTimeEquals } from "./internal/webhook/constantTimeEquals.js"
@@ -284,11 +285,12 @@ const unseen = Context.get(DefaultServices.liveServices, Tracer.Tracer)
  */
 export const make = <R = never>(
   options?: Options<R>
-): Effect.Effect<Service, EventSubscriptionError, FeishuApp | TicketStore | Scope.Scope | R> =>
+): Effect.Effect<Service, EventSubscriptionError, FeishuApp | TicketStore | Claims | Scope.Scope | R> =>
   Effect.gen(function*() {
     const { appId, encryptKey, verificationToken } = yield* FeishuApp
     const tickets = yield* TicketStore
     const store = Outage.ofTickets(tickets)
+    const claims = Outage.ofClaims(yield* Claims)
     const { context, runtimeFlags } = yield* Effect.runtime<R>()
     // A handler's spans belong to its delivery's, and not to that in which the layer was made.
     const services = Context.omit(Tracer.ParentSpan)(context) as Context.Context<R>
@@ -393,14 +395,17 @@ export const make = <R = never>(
         const genuine = signed !== undefined && sync.value.isGenuine(signed)
         return judge(signed, genuine, isWorthIt(genuine) ? sync.value.decrypt(encrypted) : spared, now)
       }
-      return Effect.flatMap(signed === undefined ? Effect.succeed(false) : isGenuine(signed), (genuine) =>
-        Effect.flatMap(
-          isWorthIt(genuine) ? Effect.either(decrypt(encrypted)) : Effect.succeed(spared),
-          (text) => judge(signed, genuine, text, now)
-        ))
+      return Effect.flatMap(
+        signed === undefined ? Effect.succeed(false) : isGenuine(signed),
+        (genuine) =>
+          Effect.flatMap(
+            isWorthIt(genuine) ? Effect.either(decrypt(encrypted)) : Effect.succeed(spared),
+            (text) => judge(signed, genuine, text, now)
+          )
+      )
     }
 
-    const storeFailed = (error: TicketStoreError) => refused("Store", error.message)
+    const storeFailed = (error: TicketStoreError | ClaimsError) => refused("Store", error.message)
 
     const takeTicket = (event: FeishuEvent.FeishuEvent, now: number) => {
       const value = event.payload["app_ticket"]
@@ -450,18 +455,18 @@ export const make = <R = never>(
       const handler = handlers.get(event.type) ?? handlers.get(undefined)
       if (handler === undefined) return "unhandled"
       const name = `event/${event.id}`
-      const held = yield* Effect.mapError(store.claim(appId, name, claimFor), storeFailed)
-      if (Option.isSome(held)) {
-        // Only what has been handled is held for longer than a handler may take.
-        if (Duration.greaterThan(held.value, claimFor)) return "duplicate"
+      const answer = yield* Effect.mapError(claims.claim(appId, name, claimFor), storeFailed)
+      if (answer._tag === "Taken") {
+        // Only the name of an event that was handled is taken for longer than a handler may take.
+        if (Duration.greaterThan(answer.left, claimFor)) return "duplicate"
         return yield* refused("Running", "another delivery of this event is being handled")
       }
       const settle = Exit.matchEffect({
-        onSuccess: () => store.hold(appId, name, rememberFor),
+        onSuccess: () => claims.hold(appId, name, rememberFor),
         onFailure: (cause: Cause.Cause<unknown>) =>
           Effect.zipRight(
             Cause.isInterruptedOnly(cause) ? Effect.void : Effect.logError("the event's handler failed", cause),
-            store.release(appId, name)
+            claims.release(answer.claim)
           )
       })
       const fiber = yield* Effect.suspend(() => handler(event)).pipe(
@@ -526,7 +531,7 @@ export const make = <R = never>(
  */
 export const layer = <R = never>(
   options?: Options<R>
-): Layer.Layer<EventSubscription, EventSubscriptionError, FeishuApp | TicketStore | Exclude<R, Scope.Scope>> =>
+): Layer.Layer<EventSubscription, EventSubscriptionError, FeishuApp | TicketStore | Claims | Exclude<R, Scope.Scope>> =>
   Layer.scoped(EventSubscription, make(options))
 
 /** From the least to the most telling, where several apps refuse the same delivery. */

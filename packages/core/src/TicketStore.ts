@@ -1,15 +1,13 @@
 /**
- * What an app must not forget: its newest ticket, which events it has handled, and that it has just asked for a ticket.
+ * Keeps the newest ticket of each app.
  *
  * @since 0.1.0
  */
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Hash from "effect/Hash"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
@@ -18,9 +16,9 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import * as Claims from "./internal/claims.js"
+import * as Claims from "./Claims.js"
 import { isSame } from "./internal/isSame.js"
-import * as KeyValues from "./internal/keyValues.js"
+import * as KeyValues from "./internal/store/keyValues.js"
 
 /**
  * @since 0.1.0
@@ -43,7 +41,7 @@ export class TicketStoreError extends Schema.TaggedError<TicketStoreError>("@eff
   {
     appId: Schema.String,
     /** The store's operation that failed. */
-    operation: Schema.Literal("get", "put", "drop", "changes", "claim", "hold", "release"),
+    operation: Schema.Literal("get", "put", "drop", "changes"),
     /** What was seen, in a few words. */
     description: Schema.String,
     /** The underlying store's own error: its names, messages and codes only, with the ticket masked. */
@@ -60,11 +58,7 @@ export class TicketStoreError extends Schema.TaggedError<TicketStoreError>("@eff
 }
 
 /**
- * Everything is kept by app.
- *
- * A _claim_ is a name that one holder has for a time: an event that is being handled, or has been; a resend that has
- * just been sent. Each name has one holder: among all processes that share the store where it has an atomic step for
- * that, within each process where it has none, as a `KeyValueStore`.
+ * Keeps the tickets of each app.
  *
  * @since 0.1.0
  * @category models
@@ -81,16 +75,6 @@ export interface Service {
   readonly drop: (appId: string, ticket: Ticket) => Effect.Effect<void, TicketStoreError>
   /** The newest ticket as it is now, if there is one, then each that is put. */
   readonly changes: (appId: string) => Stream.Stream<Ticket, TicketStoreError>
-  /** None: the name is yours for so long. Some: it is not, for so much longer. */
-  readonly claim: (
-    appId: string,
-    name: string,
-    duration: Duration.Duration
-  ) => Effect.Effect<Option.Option<Duration.Duration>, TicketStoreError>
-  /** The name is held for so long from now, whoever has it. */
-  readonly hold: (appId: string, name: string, duration: Duration.Duration) => Effect.Effect<void, TicketStoreError>
-  /** The name is free. It may stay with another process that has it by now. */
-  readonly release: (appId: string, name: string) => Effect.Effect<void, TicketStoreError>
 }
 
 /**
@@ -98,20 +82,6 @@ export interface Service {
  * @category tags
  */
 export class TicketStore extends Context.Tag("@effect-feishu/core/TicketStore")<TicketStore, Service>() {}
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface Options {
-  /**
-   * How many claims are kept for each app; beyond that the oldest are forgotten, and an event pushed again would be
-   * handled again. Default: 100,000, which is 3.4 events a second for 8 hours.
-   */
-  readonly maxClaims?: number | undefined
-}
-
-const defaultMaxClaims = 100_000
 
 interface Entry {
   readonly ticket: Ticket
@@ -137,20 +107,16 @@ const getOrSet = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
 }
 
 /**
- * In this process's memory: gone when it ends, and not seen by any other.
+ * Keeps tickets in this process's memory.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const makeMemory = (options?: Options): Effect.Effect<Service> =>
+export const makeMemory = (): Effect.Effect<Service> =>
   Effect.gen(function*() {
-    const max = options?.maxClaims ?? defaultMaxClaims
-    const apps = new Map<string, {
-      entry: Entry | undefined
-      readonly claims: Claims.Claims
-    }>()
+    const apps = new Map<string, { entry: Entry | undefined }>()
     const puts = yield* PubSub.unbounded<{ readonly appId: string; readonly ticket: Ticket }>()
-    const stateOf = (appId: string) => getOrSet(apps, appId, () => ({ entry: undefined, claims: Claims.make(max) }))
+    const stateOf = (appId: string) => getOrSet(apps, appId, () => ({ entry: undefined }))
     return {
       get: (appId) => Effect.sync(() => ticketOf(stateOf(appId).entry)),
       put: (appId, ticket) =>
@@ -176,20 +142,20 @@ export const makeMemory = (options?: Options): Effect.Effect<Service> =>
               Stream.filter((put) => put.appId === appId),
               Stream.map(({ ticket }) => ticket)
             )
-          ))).pipe(distinct),
-      claim: (appId, name, duration) => Effect.suspend(() => stateOf(appId).claims.claim(name, duration)),
-      hold: (appId, name, duration) => Effect.suspend(() => stateOf(appId).claims.hold(name, duration)),
-      release: (appId, name) => Effect.suspend(() => stateOf(appId).claims.release(name))
+          ))).pipe(distinct)
     }
   })
 
 /**
- * In this process's memory: gone when it ends, and not seen by any other.
+ * Keeps tickets and claims in this process's memory.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerMemory: Layer.Layer<TicketStore> = Layer.effect(TicketStore, makeMemory())
+export const layerMemory: Layer.Layer<TicketStore | Claims.Claims> = Layer.merge(
+  Layer.effect(TicketStore, makeMemory()),
+  Claims.layerMemory
+)
 
 /** How an entry is written. The ticket is a secret, and the store must keep it like one. */
 const StoredEntry = Schema.parseJson(Schema.Struct({
@@ -201,30 +167,11 @@ const StoredEntry = Schema.parseJson(Schema.Struct({
 const decodeEntry = Schema.decodeOption(StoredEntry)
 const encodeEntry = Schema.encode(StoredEntry)
 
-/** Names, each with from when to when it is held, in milliseconds since 1970; the oldest first. */
-const StoredClaims = Schema.parseJson(Schema.Array(Schema.Tuple(Schema.String, Schema.Number, Schema.Number)))
-
-type StoredSpans = Map<string, readonly [from: number, to: number]>
-
-/** `Infinity` is no JSON. */
-const endOf = (now: number, duration: Duration.Duration): number =>
-  Math.min(now + Duration.toMillis(duration), Number.MAX_SAFE_INTEGER)
-
-const decodeClaims = Schema.decodeOption(StoredClaims)
-const encodeClaims = Schema.encodeSync(StoredClaims)
-
-/** The claims of an app are spread over so many entries, so that each is small to write. */
-const buckets = 256
-
 /**
  * @since 0.1.0
  * @category models
  */
-export interface KeyValueOptions extends Options {
-  /** Before each key. Default: `feishu/`. */
-  readonly prefix?: string | undefined
-  /** No operation takes longer: it fails then. The platform waits 3 s for an answer. Default: 2 s. */
-  readonly timeout?: Duration.DurationInput | undefined
+export interface KeyValueOptions extends Claims.KeyValueOptions {
   /**
    * How often `changes` looks for what another process may have written. Default: 5 s. What this process writes is seen
    * at once.
@@ -253,7 +200,6 @@ export const makeKeyValueStore = (
       prefix: options?.prefix ?? "feishu/",
       timeout: options?.timeout ?? "2 seconds"
     })
-    const maxInBucket = Math.max(1, Math.ceil((options?.maxClaims ?? defaultMaxClaims) / buckets))
     /** By app: counts the writes of this process. */
     const writes = new Map<string, SubscriptionRef.SubscriptionRef<number>>()
     /** By app: the ticket that was read or written last, which an error of the store's may quote. */
@@ -301,32 +247,6 @@ export const makeKeyValueStore = (
         Effect.map((entry) => ticketOf(Option.getOrUndefined(entry)))
       )
 
-    const updateClaims = <A>(
-      { appId, name, operation }: {
-        readonly appId: string
-        readonly name: string
-        readonly operation: "claim" | "hold" | "release"
-      },
-      update: (claims: StoredSpans, now: number) => A
-    ) => {
-      const key = `claims/${appId}/${(Hash.string(name) >>> 0) % buckets}`
-      return Effect.gen(function*() {
-        const now = yield* Clock.currentTimeMillis
-        const stored = Option.getOrElse(yield* read(key, decodeClaims), () => [])
-        const claims: StoredSpans = new Map()
-        for (const [name, from, to] of stored) {
-          // One from the future was made before the clock was set back: it begins now.
-          const start = Math.min(from, now)
-          const end = to - from + start
-          if (end > now) claims.set(name, [start, end])
-        }
-        const result = update(claims, now)
-        const newest = [...claims].slice(-maxInBucket).map(([name, [from, to]]) => [name, from, to] as const)
-        yield* write(key, encodeClaims(newest))
-        return result
-      }).pipe(locked(key, { appId, operation }))
-    }
-
     return {
       get: (appId) => get(appId, "get"),
       put: (appId, ticket) =>
@@ -349,33 +269,17 @@ export const makeKeyValueStore = (
           Stream.mapEffect(() => get(appId, "changes")),
           Stream.filterMap((ticket) => ticket),
           distinct
-        ),
-      claim: (appId, name, duration) =>
-        updateClaims({ appId, name, operation: "claim" }, (claims, now) => {
-          const held = claims.get(name)
-          if (held !== undefined) return Option.some(Duration.millis(held[1] - now))
-          claims.set(name, [now, endOf(now, duration)])
-          return Option.none()
-        }),
-      hold: (appId, name, duration) =>
-        updateClaims({ appId, name, operation: "hold" }, (claims, now) => {
-          // Deleted first, so that it goes to the end of the order.
-          claims.delete(name)
-          claims.set(name, [now, endOf(now, duration)])
-        }),
-      release: (appId, name) =>
-        updateClaims({ appId, name, operation: "release" }, (claims) => {
-          claims.delete(name)
-        })
+        )
     }
   })
 
 /**
- * In any `KeyValueStore`, for example `KeyValueStore.layerFileSystem("tickets")`.
+ * Keeps tickets and claims in any `KeyValueStore`, for example `KeyValueStore.layerFileSystem("tickets")`.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerKeyValueStore = (
   options?: KeyValueOptions
-): Layer.Layer<TicketStore, never, KeyValueStore.KeyValueStore> => Layer.effect(TicketStore, makeKeyValueStore(options))
+): Layer.Layer<TicketStore | Claims.Claims, never, KeyValueStore.KeyValueStore> =>
+  Layer.merge(Layer.effect(TicketStore, makeKeyValueStore(options)), Claims.layerKeyValueStore(options))

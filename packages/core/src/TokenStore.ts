@@ -1,6 +1,5 @@
 /**
- * Where access tokens are kept besides the memory of `AccessToken`, so that a restart, or another process, need not ask
- * the platform for them; and whose turn it is to ask, where several might.
+ * Keeps access tokens besides the memory of `AccessToken`, so that a restart, or another process, need not ask the platform.
  *
  * @since 0.1.0
  */
@@ -15,9 +14,8 @@ import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Claims from "./internal/claims.js"
 import { isSame } from "./internal/isSame.js"
-import * as KeyValues from "./internal/keyValues.js"
+import * as KeyValues from "./internal/store/keyValues.js"
 
 /**
  * Whose token it is.
@@ -54,7 +52,7 @@ export class TokenStoreError extends Schema.TaggedError<TokenStoreError>("@effec
   {
     appId: Schema.String,
     /** The store's operation that failed. */
-    operation: Schema.Literal("get", "put", "drop", "drops", "claim", "hold", "release"),
+    operation: Schema.Literal("get", "put", "drop", "drops"),
     /** What was seen, in a few words. */
     description: Schema.String,
     /** The underlying store's own error, of `put` alone: its names, messages and codes only, with the token masked. */
@@ -82,8 +80,7 @@ export interface Dropped {
 }
 
 /**
- * A _claim_ says who gets a token while others wait for it. It has one holder at a time: among all processes that share
- * the store where it has an atomic step for that, within each process where it has none, as a `KeyValueStore`.
+ * Keeps access tokens.
  *
  * @since 0.1.0
  * @category models
@@ -97,15 +94,6 @@ export interface Service {
   readonly drop: (key: Key, token: StoredToken) => Effect.Effect<void, TokenStoreError>
   /** This app's tokens that are dropped from now on, by whichever process that shares the store. */
   readonly drops: (appId: string) => Stream.Stream<Dropped, TokenStoreError>
-  /** None: to get this token is yours for so long. Some: it is not, for so much longer. */
-  readonly claim: (
-    key: Key,
-    duration: Duration.Duration
-  ) => Effect.Effect<Option.Option<Duration.Duration>, TokenStoreError>
-  /** To get this token is yours for so long from now. */
-  readonly hold: (key: Key, duration: Duration.Duration) => Effect.Effect<void, TokenStoreError>
-  /** To get this token is anybody's. It may stay with another process that has claimed it by now. */
-  readonly release: (key: Key) => Effect.Effect<void, TokenStoreError>
 }
 
 /**
@@ -121,17 +109,11 @@ const nameOf = ({ appId, secretHash, tenantKey }: Key): string =>
     .join("/")
 
 /** What a store does within this process, where it has no means of its own to do it for several. */
-const makeLocal = Effect.map(PubSub.unbounded<Dropped>(), (dropped) => {
-  const claims = Claims.make(100_000)
-  return {
-    tell: (key: Key, { value }: StoredToken): void => void dropped.unsafeOffer({ key, value }),
-    drops: (appId: string): Stream.Stream<Dropped> =>
-      Stream.filter(Stream.fromPubSub(dropped), ({ key }) => key.appId === appId),
-    claim: (key: Key, duration: Duration.Duration) => claims.claim(nameOf(key), duration),
-    hold: (key: Key, duration: Duration.Duration) => claims.hold(nameOf(key), duration),
-    release: (key: Key) => claims.release(nameOf(key))
-  }
-})
+const makeLocal = Effect.map(PubSub.unbounded<Dropped>(), (dropped) => ({
+  tell: (key: Key, { value }: StoredToken): void => void dropped.unsafeOffer({ key, value }),
+  drops: (appId: string): Stream.Stream<Dropped> =>
+    Stream.filter(Stream.fromPubSub(dropped), ({ key }) => key.appId === appId)
+}))
 
 /**
  * @since 0.1.0

@@ -13,6 +13,13 @@ export * as AccessToken from "./AccessToken.js"
 export * as AppTicket from "./AppTicket.js"
 
 /**
+ * Names that one holder has for a time.
+ *
+ * @since 0.1.0
+ */
+export * as Claims from "./Claims.js"
+
+/**
  * The platform's error codes as data: what each means, and whether to try again.
  *
  * @since 0.1.0

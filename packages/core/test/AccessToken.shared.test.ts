@@ -1,4 +1,4 @@
-/** What several processes of one app do that share a `TokenStore`: each is a layer of its own. */
+/** What several processes of one app do that share a `TokenStore` and `Claims`: each is a layer of its own. */
 import { Emulator, EmulatorTest, Journal } from "@effect-feishu/emulator"
 import * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
@@ -26,6 +26,7 @@ import {
 } from "effect"
 import * as AccessToken from "../src/AccessToken.js"
 import * as AppTicket from "../src/AppTicket.js"
+import * as Claims from "../src/Claims.js"
 import * as EventSubscription from "../src/EventSubscription.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import * as FeishuMetrics from "../src/FeishuMetrics.js"
@@ -80,8 +81,17 @@ const tickets: AppTicket.Service = {
   changes: Stream.empty
 }
 
-interface Shared {
+/** What the processes keep things in. */
+interface Stores {
   readonly store: TokenStore.Service
+  readonly claims: Claims.Service
+}
+
+const makeStores: Effect.Effect<Stores> = Effect.all({ store: TokenStore.makeMemory(), claims: Claims.makeMemory() })
+
+interface Shared extends Omit<Stores, "claims"> {
+  /** Without it each process has claims of its own. */
+  readonly claims?: Claims.Service
   readonly client: HttpClient.HttpClient
   readonly kind?: "store" | "self-built"
   readonly appId?: string
@@ -89,7 +99,7 @@ interface Shared {
 }
 
 /** One process, which ends before the test does where that says so. */
-const start = ({ appId, client, kind, retryPolicy, store }: Shared) =>
+const start = ({ appId, claims, client, kind, retryPolicy, store }: Shared) =>
   Effect.gen(function*() {
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const layer = (kind === "self-built" ? AccessToken.layerSelfBuilt() : AccessToken.layer()).pipe(
@@ -98,6 +108,7 @@ const start = ({ appId, client, kind, retryPolicy, store }: Shared) =>
         Layer.succeed(HttpClient.HttpClient, client),
         Layer.succeed(AppTicket.AppTicket, tickets),
         Layer.succeed(TokenStore.TokenStore, store),
+        claims === undefined ? Layer.empty : Layer.succeed(Claims.Claims, claims),
         Layer.succeed(RetryPolicy.RetryPolicy, retryPolicy ?? RetryPolicy.none)
       ))
     )
@@ -126,34 +137,44 @@ const values = (fibers: ReadonlyArray<Fiber.Fiber<AccessToken.Token, AccessToken
 const valuesNow = (processes: ReadonlyArray<Process>, tenantKey = "a") =>
   Effect.map(Effect.forEach(processes, ({ tenant }) => tenant(tenantKey)), (tokens) => tokens.map(valueOf))
 
-/** A store in memory that notes what it is asked to do, and for which keys. */
-const observed = Effect.map(TokenStore.makeMemory(), (memory) => {
+/** Stores in memory that note what they are asked to do, and for which keys. */
+const observed = Effect.map(makeStores, ({ claims, store }) => {
   const keys = new Map<string, TokenStore.Key>()
-  const counts = { get: 0, claim: 0, hold: 0, release: 0 }
-  const note = (operation: keyof typeof counts, key: TokenStore.Key) =>
+  const counts = { get: 0, claim: 0, renew: 0, release: 0 }
+  const count = (operation: keyof typeof counts) =>
     Effect.sync(() => {
       counts[operation]++
-      keys.set(Option.getOrElse(key.tenantKey, () => "the app"), key)
     })
-  const store: TokenStore.Service = {
-    ...memory,
-    get: (key) => Effect.zipRight(note("get", key), memory.get(key)),
-    claim: (key, duration) => Effect.zipRight(note("claim", key), memory.claim(key, duration)),
-    hold: (key, duration) => Effect.zipRight(note("hold", key), memory.hold(key, duration)),
-    release: (key) => Effect.zipRight(note("release", key), memory.release(key))
+  const note = (key: TokenStore.Key) =>
+    Effect.sync(() => void keys.set(Option.getOrElse(key.tenantKey, () => "the app"), key))
+  const stores: Stores = {
+    store: {
+      ...store,
+      get: (key) => Effect.all([count("get"), note(key)]).pipe(Effect.zipRight(store.get(key)))
+    },
+    claims: {
+      ...claims,
+      claim: (appId, name, duration) => Effect.zipRight(count("claim"), claims.claim(appId, name, duration)),
+      renew: (claim, duration) => Effect.zipRight(count("renew"), claims.renew(claim, duration)),
+      release: (claim) => Effect.zipRight(count("release"), claims.release(claim))
+    }
   }
   const keyOf = (name: string) => keys.get(name) ?? assert.fail(`nobody asked for ${name}`)
   return {
     counts,
     keyOf,
-    memory,
-    store,
-    /** Whether it is anybody's turn to get this token. */
+    memory: store,
+    stores,
+    /** Whether nobody gets this token now. */
     isFree: (name: string) =>
-      Effect.suspend(() => memory.claim(keyOf(name), Duration.millis(1))).pipe(
-        Effect.tap((left) => Option.isNone(left) ? memory.release(keyOf(name)) : Effect.void),
-        Effect.map(Option.isNone)
-      )
+      Effect.gen(function*() {
+        const { appId, secretHash, tenantKey } = keyOf(name)
+        const of = Option.match(tenantKey, { onNone: () => "app", onSome: (key) => `tenant/${key}` })
+        const answer = yield* claims.claim(appId, `token/${secretHash}/${of}`, Duration.millis(1))
+        if (answer._tag === "Taken") return false
+        yield* claims.release(answer.claim)
+        return true
+      })
   }
 })
 
@@ -169,12 +190,12 @@ describe("processes that ask at once", () => {
     "%i of them, of a platform that takes %i s, make one call for each token",
     ([count, takes]) =>
       Effect.gen(function*() {
-        const store = yield* TokenStore.makeMemory()
+        const stores = yield* makeStores
         const { app, client, tenant } = platform({
           app: [Scripted.after("1 second", numbered("app"))],
           tenant: [Scripted.after(`${takes} seconds`, numbered("tenant"))]
         })
-        const processes = yield* startAll(count, { store, client, retryPolicy: patient })
+        const processes = yield* startAll(count, { ...stores, client, retryPolicy: patient })
         const fibers = yield* ask(processes)
         // Others look for it at least once a second, each of the two times.
         yield* pass(Duration.seconds(1 + 1 + takes + 1))
@@ -188,12 +209,12 @@ describe("processes that ask at once", () => {
 
   it.effect("make no more attempts than one alone, where one takes 28 s", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client, tenant } = platform({
         tenant: [Scripted.hang, Scripted.hang, Scripted.after("7 seconds", numbered("tenant"))]
       })
       const fibers = yield* ask(
-        yield* startAll(8, { store, client, retryPolicy: RetryPolicy.make({ baseDelay: 0 }) })
+        yield* startAll(8, { ...stores, client, retryPolicy: RetryPolicy.make({ baseDelay: 0 }) })
       )
       yield* pass("29 seconds")
       assert.deepStrictEqual(yield* values(fibers), Arr.replicate("tenant-1", 8))
@@ -202,9 +223,9 @@ describe("processes that ask at once", () => {
 
   it.effect("for 20 tenants make one call for each, none after another", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { app, client, tenant } = platform({ tenant: [Scripted.after("1 second", numbered("tenant"))] })
-      const processes = yield* startAll(8, { store, client })
+      const processes = yield* startAll(8, { ...stores, client })
       const keys = Arr.makeBy(20, (n) => `tenant_${n}`)
       const fibers = yield* Effect.forEach(keys, (key) => ask(processes, key))
       yield* pass("4 seconds")
@@ -216,11 +237,11 @@ describe("processes that ask at once", () => {
 
   it.effect("in the last minutes of a token have the old one at once, and make one call for the new one", () =>
     Effect.gen(function*() {
-      const { isFree, store } = yield* observed
+      const { isFree, stores } = yield* observed
       const { client, tenant } = platform({
         tenant: [issued("tenant", "old"), Scripted.after("5 seconds", issued("tenant", "new"))]
       })
-      const processes = yield* startAll(8, { store, client })
+      const processes = yield* startAll(8, { ...stores, client })
       yield* valuesNow(processes)
       yield* pass("100 minutes")
       assert.deepStrictEqual(yield* valuesNow(processes), Arr.replicate("old", 8))
@@ -235,13 +256,27 @@ describe("processes that ask at once", () => {
 
   it.effect("for a self-built app make one call, whatever the keys", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client, tenant } = platform({ tenant: [Scripted.after("1 second", numbered("tenant"))] })
-      const processes = yield* startAll(8, { store, client, kind: "self-built" })
+      const processes = yield* startAll(8, { ...stores, client, kind: "self-built" })
       const fibers = yield* Effect.forEach(processes, ({ tenant }, n) => Effect.fork(tenant(`tenant_${n}`)))
       yield* pass("2 seconds")
       assert.deepStrictEqual(yield* values(fibers), Arr.replicate("tenant-1", 8))
       assert.strictEqual(tenant.seen.length, 1)
+    }).pipe(test))
+
+  it.effect("without claims in common each make a call, and one for all callers of each", () =>
+    Effect.gen(function*() {
+      const store = yield* TokenStore.makeMemory()
+      const { client, tenant } = platform({ tenant: [Scripted.after("1 second", numbered("tenant"))] })
+      const processes = yield* startAll(3, { store, client, kind: "self-built" })
+      const fibers = yield* ask([...processes, ...processes])
+      yield* pass("2 seconds")
+      yield* values(fibers)
+      assert.strictEqual(tenant.seen.length, 3)
+      // Whoever comes later has the last that was put.
+      yield* Effect.flatMap(start({ store, client, kind: "self-built" }), ({ tenant }) => tenant("a"))
+      assert.strictEqual(tenant.seen.length, 3)
     }).pipe(test))
 })
 
@@ -329,9 +364,9 @@ describe("a day", () => {
 describe("whoever gets a token for all", () => {
   it.effect("and ends meanwhile is followed by one other", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client, tenant } = platform({ tenant: [Scripted.hang, Scripted.after("1 second", numbered("tenant"))] })
-      const [first, ...others] = yield* startAll(8, { store, client })
+      const [first, ...others] = yield* startAll(8, { ...stores, client })
       const dying = yield* Effect.fork(first.tenant("a"))
       const fibers = yield* ask(others)
       yield* pass("5 seconds")
@@ -345,20 +380,22 @@ describe("whoever gets a token for all", () => {
 
   it.effect("and is gone without a word is followed by one other after 10 s", () =>
     Effect.gen(function*() {
-      const { memory, store } = yield* observed
+      const { claims, store } = yield* makeStores
       let isTaken = false
       const { client, tenant } = platform({ tenant: [Scripted.after("1 second", numbered("tenant"))] })
       const processes = yield* startAll(8, {
         client,
-        store: {
-          ...store,
+        store,
+        claims: {
+          ...claims,
           // Somebody who has died was here just before the first of them.
-          claim: (key, duration) =>
+          claim: (appId, name, duration) =>
             Effect.suspend(() => {
-              const wasTaken = isTaken || Option.isNone(key.tenantKey)
-              isTaken ||= Option.isSome(key.tenantKey)
-              return wasTaken ? Effect.void : memory.claim(key, Duration.seconds(10))
-            }).pipe(Effect.zipRight(store.claim(key, duration)))
+              const isTenant = name.includes("/tenant/")
+              const wasTaken = isTaken || !isTenant
+              isTaken ||= isTenant
+              return wasTaken ? Effect.void : claims.claim(appId, name, Duration.seconds(10))
+            }).pipe(Effect.zipRight(claims.claim(appId, name, duration)))
         }
       })
       const fibers = yield* ask(processes)
@@ -371,11 +408,11 @@ describe("whoever gets a token for all", () => {
 
   it.effect("in 35 s is waited for", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client, tenant } = platform({ tenant: [Scripted.after("35 seconds", numbered("tenant"))] })
       const fibers = yield* ask(
         yield* startAll(8, {
-          store,
+          ...stores,
           client,
           retryPolicy: RetryPolicy.make({ attemptTimeout: "1 minute", totalTimeout: "1 minute" })
         })
@@ -387,12 +424,12 @@ describe("whoever gets a token for all", () => {
 
   it.effect("in more than 40 s is waited for no longer, and has the token for itself nevertheless", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client, tenant } = platform({
         tenant: [Scripted.after("1 minute", issued("tenant", "slow")), Scripted.after("1 second", numbered("tenant"))]
       })
       const [first, ...others] = yield* startAll(4, {
-        store,
+        ...stores,
         client,
         retryPolicy: RetryPolicy.make({ attemptTimeout: "2 minutes", totalTimeout: "2 minutes" })
       })
@@ -414,9 +451,9 @@ describe("whoever gets a token for all", () => {
     ["a broken connection", Scripted.dropped, { _tag: "FeishuNetworkError" }]
   ])("and gets %s fails alone: each other gets its own answer", ([_, step, error]) =>
     Effect.gen(function*() {
-      const { isFree, store } = yield* observed
+      const { isFree, stores } = yield* observed
       const { client, tenant } = platform({ tenant: [Scripted.after("1 second", step)] })
-      const processes = yield* startAll(4, { store, client })
+      const processes = yield* startAll(4, { ...stores, client })
       const fibers = yield* ask(processes)
       // Each waits for those before, and looks at least once a second.
       yield* pass("10 seconds")
@@ -430,9 +467,9 @@ describe("whoever gets a token for all", () => {
 
   it.effect("and fails is followed at once by who asks then", () =>
     Effect.gen(function*() {
-      const { isFree, store } = yield* observed
+      const { isFree, stores } = yield* observed
       const { client, tenant } = platform({ tenant: [Scripted.refused(11210), Scripted.dropped, numbered("tenant")] })
-      const [one, two, three] = yield* startThree({ store, client })
+      const [one, two, three] = yield* startThree({ ...stores, client })
       yield* Effect.flip(one.tenant("a"))
       assert.isTrue(yield* isFree("a"))
       yield* Effect.flip(two.tenant("a"))
@@ -445,11 +482,11 @@ describe("whoever gets a token for all", () => {
 
   it.effect("and whose app token is refused gets another one for all", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { app, client, tenant } = platform({
         tenant: [numbered("tenant"), Scripted.refused(99991664), numbered("tenant")]
       })
-      const [one, two] = yield* startThree({ store, client })
+      const [one, two] = yield* startThree({ ...stores, client })
       yield* one.tenant("a")
       yield* two.tenant("a")
       yield* one.tenant("b")
@@ -461,12 +498,13 @@ describe("whoever gets a token for all", () => {
 
   it.effect("and is done between another's look and its claim has got it for that one, too", () =>
     Effect.gen(function*() {
-      const memory = yield* TokenStore.makeMemory()
+      const { claims, store } = yield* makeStores
       const { app, client, tenant } = platform()
-      const one = yield* start({ client, store: memory })
+      const one = yield* start({ client, claims, store })
       const two = yield* start({
         client,
-        store: { ...memory, get: (key) => Effect.tap(memory.get(key), () => Effect.sleep("1 second")) }
+        claims,
+        store: { ...store, get: (key) => Effect.tap(store.get(key), () => Effect.sleep("1 second")) }
       })
       const fibers = yield* ask([two])
       yield* settle
@@ -478,9 +516,9 @@ describe("whoever gets a token for all", () => {
 
   it.effect("and whose callers are gone gets it, and lets go of its claim", () =>
     Effect.gen(function*() {
-      const { isFree, store } = yield* observed
+      const { isFree, stores } = yield* observed
       const { client, tenant } = platform({ tenant: [Scripted.after("5 seconds", numbered("tenant"))] })
-      const [one, two] = yield* startThree({ store, client })
+      const [one, two] = yield* startThree({ ...stores, client })
       const fibers = yield* ask([one, two])
       yield* pass("1 second")
       yield* Fiber.interruptAll(fibers)
@@ -494,10 +532,10 @@ describe("whoever gets a token for all", () => {
 
   it.effect("lets go of its claims when its layer ends, and not before", () =>
     Effect.gen(function*() {
-      const { isFree, store } = yield* observed
+      const { isFree, stores } = yield* observed
       const { client } = platform({ app: [numbered("app")], tenant: [Scripted.hang] })
       const process = yield* start({
-        store,
+        ...stores,
         client,
         retryPolicy: RetryPolicy.make({ attemptTimeout: "1 hour", totalTimeout: "1 hour" })
       })
@@ -511,13 +549,13 @@ describe("whoever gets a token for all", () => {
 
   it.effect("lets nothing go on that is done", () =>
     Effect.gen(function*() {
-      const { counts, store } = yield* observed
+      const { counts, stores } = yield* observed
       const { client } = platform({ tenant: [Scripted.after("8 seconds", numbered("tenant"))] })
-      const fibers = yield* ask(yield* startThree({ store, client }))
+      const fibers = yield* ask(yield* startThree({ ...stores, client }))
       yield* pass("10 seconds")
       yield* values(fibers)
       const after = { ...counts }
-      assert.isAtLeast(after.hold, 2)
+      assert.isAtLeast(after.renew, 2)
       yield* pass("1 minute")
       assert.deepStrictEqual(counts, after)
     }).pipe(test))
@@ -526,9 +564,9 @@ describe("whoever gets a token for all", () => {
 describe("a token that one process has invalidated", () => {
   it.effect("is handed out by no other, and the next one costs one call", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client, tenant } = platform()
-      const processes = yield* startThree({ store, client })
+      const processes = yield* startThree({ ...stores, client })
       const [one, two, three] = processes
       const old = yield* one.tenant("a")
       assert.deepStrictEqual(yield* valuesNow(processes), Arr.replicate("tenant-1", 3))
@@ -541,11 +579,11 @@ describe("a token that one process has invalidated", () => {
 
   it.effect("and for which all ask anew at once costs one call", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client, tenant } = platform({
         tenant: [issued("tenant", "old"), Scripted.after("2 seconds", numbered("tenant"))]
       })
-      const processes = yield* startAll(8, { store, client })
+      const processes = yield* startAll(8, { ...stores, client })
       const [one] = processes
       yield* valuesNow(processes)
       yield* one.invalidate(yield* one.tenant("a"))
@@ -560,9 +598,9 @@ describe("a token that one process has invalidated", () => {
 
   it.effect("is handed out by no other, where it is the app's", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { app, client, tenant } = platform()
-      const processes = yield* startThree({ store, client })
+      const processes = yield* startThree({ ...stores, client })
       const [one] = processes
       yield* valuesNow(processes)
       const apps = Effect.map(Effect.forEach(processes, ({ app }) => app), (tokens) => tokens.map(valueOf))
@@ -576,9 +614,9 @@ describe("a token that one process has invalidated", () => {
 
   it.effect("is handed out by no other for any key, where the app is self-built", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { app, client, tenant } = platform()
-      const [one, two, three] = yield* startThree({ store, client, kind: "self-built" })
+      const [one, two, three] = yield* startThree({ ...stores, client, kind: "self-built" })
       const all = Effect.map(
         Effect.all([one.tenant("x"), two.tenant("y"), three.tenant("z"), two.tenant("x")]),
         (tokens) => tokens.map(valueOf)
@@ -598,14 +636,15 @@ describe("a token that one process has invalidated", () => {
 
   it.effect("and which the platform gives again is not lost again", () =>
     Effect.gen(function*() {
-      const memory = yield* TokenStore.makeMemory()
+      const { claims, store: memory } = yield* makeStores
       // What is told of it comes only after the next one is there.
       const store: TokenStore.Service = {
         ...memory,
         drops: (appId) => Stream.tap(memory.drops(appId), () => Effect.sleep("1 second"))
       }
+      const stores = { claims, store }
       const { client, tenant } = platform({ tenant: [issued("tenant", "the-same")] })
-      const processes = yield* startThree({ store, client })
+      const processes = yield* startThree({ ...stores, client })
       const [one] = processes
       yield* valuesNow(processes)
       yield* Effect.flatMap(one.tenant("a"), one.invalidate)
@@ -621,11 +660,11 @@ describe("a token that one process has invalidated", () => {
 
   it.effect("during a renewal leaves all with the new one", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client, tenant } = platform({
         tenant: [issued("tenant", "old"), Scripted.after("5 seconds", issued("tenant", "new"))]
       })
-      const processes = yield* startThree({ store, client })
+      const processes = yield* startThree({ ...stores, client })
       const [one, two] = processes
       yield* valuesNow(processes)
       yield* pass("100 minutes")
@@ -641,9 +680,9 @@ describe("a token that one process has invalidated", () => {
 
   it.effect("and which the platform gives again to one costs the others no call", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client, tenant } = platform({ tenant: [issued("tenant", "the-same")] })
-      const processes = yield* startThree({ store, client })
+      const processes = yield* startThree({ ...stores, client })
       const [one] = processes
       yield* valuesNow(processes)
       yield* one.invalidate(yield* one.tenant("a"))
@@ -655,9 +694,9 @@ describe("a token that one process has invalidated", () => {
 
   it.effect("of another secret, another app, an unknown tenant or an older time changes nothing", () =>
     Effect.gen(function*() {
-      const { counts, keyOf, memory, store } = yield* observed
+      const { counts, keyOf, memory, stores } = yield* observed
       const { app, client, tenant } = platform()
-      const [one, two] = yield* startThree({ store, client })
+      const [one, two] = yield* startThree({ ...stores, client })
       const all = Effect.map(Effect.all([one.tenant("a"), two.tenant("a"), one.app, two.app]), Arr.map(valueOf))
       yield* all
       const token = yield* one.tenant("a")
@@ -679,9 +718,9 @@ describe("a token that one process has invalidated", () => {
 
   it.effect("is handed out by no other, though the one who invalidated it has a newer one already", () =>
     Effect.gen(function*() {
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client, tenant } = platform()
-      const [one, two] = yield* startThree({ store, client })
+      const [one, two] = yield* startThree({ ...stores, client })
       yield* valuesNow([one, two])
       yield* pass("100 minutes")
       // It is in its last minutes, and renewed while it is in use.
@@ -695,14 +734,14 @@ describe("a token that one process has invalidated", () => {
 
   it.effect("is not handed out by the one that has got it, while a slow store still writes it down", () =>
     Effect.gen(function*() {
-      const memory = yield* TokenStore.makeMemory()
+      const { claims, store: memory } = yield* makeStores
       const { client, tenant } = platform()
       const slow: TokenStore.Service = {
         ...memory,
         put: (key, token) => Effect.zipRight(memory.put(key, token), Effect.sleep("1 second"))
       }
-      const one = yield* start({ client, store: slow })
-      const two = yield* start({ client, store: memory })
+      const one = yield* start({ client, claims, store: slow })
+      const two = yield* start({ client, claims, store: memory })
       yield* Effect.fork(one.app)
       yield* pass("1 second")
       const waiting = yield* Effect.fork(one.tenant("a"))
@@ -720,33 +759,38 @@ describe("a token that one process has invalidated", () => {
 })
 
 describe("a store that does not do its part", () => {
-  const operations = ["get", "put", "drop", "claim", "hold", "release"] as const
-  type Operation = typeof operations[number]
+  const operations = ["get", "put", "drop", "claim", "renew", "release"] as const
+  type Operation = typeof operations[number] | "drops"
 
-  const error = (operation: Operation | "drops") =>
+  const tokenError = (operation: TokenStore.TokenStoreError["operation"]) =>
     new TokenStore.TokenStoreError({ appId: "cli_test", operation, description: "it is down" })
+  const claimsError = (operation: Claims.ClaimsError["operation"]) =>
+    new Claims.ClaimsError({ appId: "cli_test", operation, description: "it is down" })
 
   /** Of these operations each ends like this. */
-  const broken = (
-    memory: TokenStore.Service,
-    names: ReadonlyArray<Operation | "drops">,
-    end: (operation: Operation | "drops") => Effect.Effect<never, TokenStore.TokenStoreError>
-  ): TokenStore.Service => {
-    const is = (operation: Operation | "drops") => names.includes(operation)
-    return {
-      get: (key) => is("get") ? end("get") : memory.get(key),
-      put: (key, token) => is("put") ? end("put") : memory.put(key, token),
-      drop: (key, token) => is("drop") ? end("drop") : memory.drop(key, token),
-      drops: (appId) => is("drops") ? Stream.fromEffect(end("drops")) : memory.drops(appId),
-      claim: (key, duration) => is("claim") ? end("claim") : memory.claim(key, duration),
-      hold: (key, duration) => is("hold") ? end("hold") : memory.hold(key, duration),
-      release: (key) => is("release") ? end("release") : memory.release(key)
-    }
-  }
+  const broken = (names: ReadonlyArray<Operation>, end: <E>(error: E) => Effect.Effect<never, E>) =>
+    Effect.map(makeStores, ({ claims, store }): Stores => {
+      const is = (operation: Operation) => names.includes(operation)
+      return {
+        store: {
+          get: (key) => is("get") ? end(tokenError("get")) : store.get(key),
+          put: (key, token) => is("put") ? end(tokenError("put")) : store.put(key, token),
+          drop: (key, token) => is("drop") ? end(tokenError("drop")) : store.drop(key, token),
+          drops: (appId) => is("drops") ? Stream.fromEffect(end(tokenError("drops"))) : store.drops(appId)
+        },
+        claims: {
+          ...claims,
+          claim: (appId, name, duration) =>
+            is("claim") ? end(claimsError("claim")) : claims.claim(appId, name, duration),
+          renew: (claim, duration) => is("renew") ? end(claimsError("renew")) : claims.renew(claim, duration),
+          release: (claim) => is("release") ? end(claimsError("release")) : claims.release(claim)
+        }
+      }
+    })
 
   const ways = {
-    fails: (operation: Operation | "drops") => Effect.fail(error(operation)),
-    "hangs for 2 s": (operation: Operation | "drops") => Effect.delay(Effect.fail(error(operation)), "2 seconds")
+    fails: Effect.fail,
+    "hangs for 2 s": <E>(error: E) => Effect.delay(Effect.fail(error), "2 seconds")
   }
 
   for (const [way, end] of Object.entries(ways)) {
@@ -754,9 +798,9 @@ describe("a store that does not do its part", () => {
       `and whose %s ${way} keeps nobody from a token`,
       (operation) =>
         Effect.gen(function*() {
-          const store = broken(yield* TokenStore.makeMemory(), [operation], end)
+          const stores = yield* broken([operation], end)
           const { client, tenant } = platform({ tenant: [Scripted.after("8 seconds", numbered("tenant"))] })
-          const processes = yield* startThree({ store, client })
+          const processes = yield* startThree({ ...stores, client })
           const fibers = yield* ask(processes)
           // One after the other, where the next one cannot know of the one before.
           yield* pass("39 seconds")
@@ -775,9 +819,9 @@ describe("a store that does not do its part", () => {
 
     it.effect(`and ${way} as a whole costs a caller no more than its time limits`, () =>
       Effect.gen(function*() {
-        const store = broken(yield* TokenStore.makeMemory(), [...operations, "drops"], end)
+        const stores = yield* broken([...operations, "drops"], end)
         const { client, tenant } = platform()
-        const fibers = yield* ask(yield* startThree({ store, client }))
+        const fibers = yield* ask(yield* startThree({ ...stores, client }))
         // Of each of the two tokens: two looks, the claim, the write and the release.
         yield* pass("20 seconds")
         yield* values(fibers)
@@ -787,11 +831,11 @@ describe("a store that does not do its part", () => {
 
   it.effect("and loses the claims lets the next one ask after 10 s", () =>
     Effect.gen(function*() {
-      const store = broken(yield* TokenStore.makeMemory(), ["hold"], ways.fails)
+      const stores = yield* broken(["renew"], ways.fails)
       const { client, tenant } = platform({ tenant: [Scripted.hang, numbered("tenant")] })
       const fibers = yield* ask(
         yield* startThree({
-          store,
+          ...stores,
           client,
           retryPolicy: RetryPolicy.make({ retries: 0, attemptTimeout: "30 seconds" })
         })
@@ -805,14 +849,15 @@ describe("a store that does not do its part", () => {
 
   it.effect("and tells of drops again after a failure is listened to again", () =>
     Effect.gen(function*() {
-      const memory = yield* TokenStore.makeMemory()
+      const { claims, store } = yield* makeStores
       let isDown = true
       const { client } = platform()
       const [one, two] = yield* startThree({
         client,
+        claims,
         store: {
-          ...memory,
-          drops: (appId) => Stream.suspend(() => isDown ? Stream.fail(error("drops")) : memory.drops(appId))
+          ...store,
+          drops: (appId) => Stream.suspend(() => isDown ? Stream.fail(tokenError("drops")) : store.drops(appId))
         }
       })
       yield* valuesNow([one, two])
@@ -852,9 +897,9 @@ describe("whatever 3 processes do", () => {
     { commands: fc.array(command, { minLength: 5, maxLength: 25 }) },
     ({ commands }) =>
       Effect.gen(function*() {
-        const store = yield* TokenStore.makeMemory()
+        const stores = yield* makeStores
         const { client, tenant } = platform({ app: [numbered("app")], tenant: [numbered("tenant")] })
-        const processes = [...yield* startThree({ store, client })]
+        const processes = [...yield* startThree({ ...stores, client })]
         const invalidated = new Set<string>()
         const known = new Map<string, Set<string>>()
         const check = (token: AccessToken.Token, tenantKey: string) =>
@@ -889,7 +934,7 @@ describe("whatever 3 processes do", () => {
             }
             case "Restart":
               yield* (processes[command.process] ?? assert.fail()).stop
-              processes[command.process] = yield* start({ store, client })
+              processes[command.process] = yield* start({ ...stores, client })
               break
             case "Advance":
               yield* pass(Duration.minutes(command.minutes))
@@ -920,19 +965,19 @@ describe("the metrics", () => {
   it.effect("count what another process has got as shared", () =>
     Effect.gen(function*() {
       const appId = "cli_of_the_shared_metrics"
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client } = platform({
         app: [Scripted.after("1 second", numbered("app"))],
         tenant: [Scripted.after("1 second", numbered("tenant"))]
       })
-      const processes = yield* startAll(5, { store, client, appId })
+      const processes = yield* startAll(5, { ...stores, client, appId })
       const fibers = yield* ask(processes)
       yield* pass("4 seconds")
       yield* values(fibers)
       assert.deepStrictEqual(yield* counts(appId, "app"), [1, 4, 0])
       assert.deepStrictEqual(yield* counts(appId, "tenant"), [1, 4, 0])
       // What is in the store is no call at all.
-      yield* Effect.flatMap(start({ store, client, appId }), ({ tenant }) => tenant("a"))
+      yield* Effect.flatMap(start({ ...stores, client, appId }), ({ tenant }) => tenant("a"))
       yield* valuesNow(processes)
       assert.deepStrictEqual(yield* counts(appId, "tenant"), [1, 4, 0])
     }).pipe(test))
@@ -940,9 +985,9 @@ describe("the metrics", () => {
   it.effect("count what each has got for itself as its own", () =>
     Effect.gen(function*() {
       const appId = "cli_of_the_unshared_metrics"
-      const store = yield* TokenStore.makeMemory()
+      const stores = yield* makeStores
       const { client } = platform({ tenant: [Scripted.after("1 second", Scripted.refused(11210))] })
-      const fibers = yield* ask(yield* startThree({ store, client, appId }))
+      const fibers = yield* ask(yield* startThree({ ...stores, client, appId }))
       yield* pass("10 seconds")
       yield* Effect.forEach(fibers, (fiber) => Effect.flip(Fiber.join(fiber)))
       assert.deepStrictEqual(yield* counts(appId, "tenant"), [0, 0, 3])

@@ -159,10 +159,7 @@ const noToken: TokenStore.Service = {
   get: () => Effect.succeedNone,
   put: () => Effect.void,
   drop: () => Effect.void,
-  drops: () => Stream.empty,
-  claim: () => Effect.succeedNone,
-  hold: () => Effect.void,
-  release: () => Effect.void
+  drops: () => Stream.empty
 }
 
 /** A clock whose times can be moved: the sleeps are those of the `TestClock`. */
@@ -1265,10 +1262,7 @@ describe("a token store", () => {
         get: () => failing("get"),
         put: () => failing("put"),
         drop: () => failing("drop"),
-        drops: () => Stream.fromEffect(failing("drops")),
-        claim: () => failing("claim"),
-        hold: () => failing("hold"),
-        release: () => failing("release")
+        drops: () => Stream.fromEffect(failing("drops"))
       },
       "one",
       { tenant: [numbered("tenant")] }

@@ -13,11 +13,11 @@ import {
   Layer,
   Logger,
   LogLevel,
-  Option,
   Redacted,
   Scope
 } from "effect"
 import * as AppTicket from "../src/AppTicket.js"
+import * as Claims from "../src/Claims.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import * as TicketStore from "../src/TicketStore.js"
 import { pass, withQuickClock } from "./quickClock.js"
@@ -39,13 +39,14 @@ const awayUntil = (end: number): Scripted.Step => (request) =>
 
 interface Shared {
   readonly store: TicketStore.Service
+  readonly claims: Claims.Service
   readonly step: Scripted.Step
   readonly retryPolicy?: RetryPolicy.Policy
   readonly options?: AppTicket.Options
 }
 
 /** One process, whose resends are its own. */
-const start = ({ options, retryPolicy, step, store }: Shared) =>
+const start = ({ claims, options, retryPolicy, step, store }: Shared) =>
   Effect.gen(function*() {
     const script = Scripted.make(step)
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
@@ -54,6 +55,7 @@ const start = ({ options, retryPolicy, step, store }: Shared) =>
         Scripted.app,
         Layer.succeed(HttpClient.HttpClient, script.client),
         Layer.succeed(TicketStore.TicketStore, store),
+        Layer.succeed(Claims.Claims, claims),
         Layer.succeed(RetryPolicy.RetryPolicy, retryPolicy ?? persistent)
       ))
     )
@@ -61,15 +63,18 @@ const start = ({ options, retryPolicy, step, store }: Shared) =>
     return { get, seen: script.seen, stop: Scope.close(scope, Exit.void) }
   })
 
-/** A store in memory that counts what is done to claims. */
-const counted = Effect.map(TicketStore.makeMemory(), (memory) => {
-  const counts = { claim: 0, hold: 0 }
-  const store: TicketStore.Service = {
-    ...memory,
-    claim: (...args) => Effect.suspend(() => (counts.claim++, memory.claim(...args))),
-    hold: (...args) => Effect.suspend(() => (counts.hold++, memory.hold(...args)))
+/** What the processes share. */
+const shared = Effect.all({ store: TicketStore.makeMemory(), claims: Claims.makeMemory() })
+
+/** The same, and counts what is done to claims. */
+const counted = Effect.map(shared, ({ claims, store }) => {
+  const counts = { claim: 0, renew: 0 }
+  const counting: Claims.Service = {
+    ...claims,
+    claim: (...args) => Effect.suspend(() => (counts.claim++, claims.claim(...args))),
+    renew: (...args) => Effect.suspend(() => (counts.renew++, claims.renew(...args)))
   }
-  return { counts, store }
+  return { counts, claims: counting, store }
 })
 
 const put = (store: TicketStore.Service, value: string) =>
@@ -79,8 +84,11 @@ const put = (store: TicketStore.Service, value: string) =>
   )
 
 /** For how long the resend is still somebody's. */
-const leftOf = (store: TicketStore.Service) =>
-  Effect.map(store.claim(appId, "resend", Duration.zero), Option.getOrElse(() => Duration.zero))
+const leftOf = (claims: Claims.Service) =>
+  Effect.map(
+    claims.claim(appId, "resend", Duration.zero),
+    (answer) => answer._tag === "Taken" ? answer.left : Duration.zero
+  )
 
 const test = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
   effect.pipe(Effect.scoped, withQuickClock, Effect.provide(Logger.minimumLogLevel(LogLevel.None)))
@@ -88,9 +96,9 @@ const test = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
 describe("while one process tries to ask a platform that is away for 5 minutes", () => {
   it.effect("another one sends nothing, and has the ticket when it comes", () =>
     Effect.gen(function*() {
-      const store = yield* TicketStore.makeMemory()
-      const shared = { store, step: awayUntil(minutes(5)) }
-      const [first, second] = yield* Effect.all([start(shared), start(shared)])
+      const { claims, store } = yield* shared
+      const both = { claims, store, step: awayUntil(minutes(5)) }
+      const [first, second] = yield* Effect.all([start(both), start(both)])
       const fibers = [yield* Effect.fork(first.get), yield* Effect.fork(second.get)]
       yield* pass("5 minutes")
       assert.isAbove(first.seen.length, 25)
@@ -108,13 +116,13 @@ describe("while one process tries to ask a platform that is away for 5 minutes",
 
   it.effect("another one that begins later sends nothing either", () =>
     Effect.gen(function*() {
-      const store = yield* TicketStore.makeMemory()
-      const shared = { store, step: awayUntil(minutes(5)) }
-      const first = yield* start(shared)
+      const { claims, store } = yield* shared
+      const both = { claims, store, step: awayUntil(minutes(5)) }
+      const first = yield* start(both)
       yield* Effect.fork(first.get)
       for (const seconds of [59, 2, 29, 61]) {
         yield* pass(Duration.seconds(seconds))
-        const later = yield* start(shared)
+        const later = yield* start(both)
         yield* Effect.fork(later.get)
         yield* pass("20 seconds")
         assert.strictEqual(later.seen.length, 0)
@@ -123,9 +131,9 @@ describe("while one process tries to ask a platform that is away for 5 minutes",
 
   it.effect("and its callers are gone, another one sends nothing either", () =>
     Effect.gen(function*() {
-      const store = yield* TicketStore.makeMemory()
-      const shared = { store, step: awayUntil(minutes(5)) }
-      const [first, second] = yield* Effect.all([start(shared), start(shared)])
+      const { claims, store } = yield* shared
+      const both = { claims, store, step: awayUntil(minutes(5)) }
+      const [first, second] = yield* Effect.all([start(both), start(both)])
       const gone = yield* Effect.fork(first.get)
       yield* pass("10 seconds")
       yield* Fiber.interrupt(gone)
@@ -137,9 +145,9 @@ describe("while one process tries to ask a platform that is away for 5 minutes",
 
   it.effect("and ends, another one takes over within the cool-down", () =>
     Effect.gen(function*() {
-      const store = yield* TicketStore.makeMemory()
-      const shared = { store, step: awayUntil(minutes(5)) }
-      const [first, second] = yield* Effect.all([start(shared), start(shared)])
+      const { claims, store } = yield* shared
+      const both = { claims, store, step: awayUntil(minutes(5)) }
+      const [first, second] = yield* Effect.all([start(both), start(both)])
       const dying = yield* Effect.fork(first.get)
       yield* Effect.fork(second.get)
       yield* pass("2 minutes")
@@ -154,14 +162,14 @@ describe("while one process tries to ask a platform that is away for 5 minutes",
       assert.isAbove(second.seen.length, 10)
     }).pipe(test))
 
-  it.effect("and the store does not hold its claim, it goes on, and has the ticket all the same", () =>
+  it.effect("and the store does not renew its claim, it goes on, and has the ticket all the same", () =>
     Effect.gen(function*() {
-      const memory = yield* TicketStore.makeMemory()
-      const store: TicketStore.Service = {
+      const { claims: memory, store } = yield* shared
+      const claims: Claims.Service = {
         ...memory,
-        hold: () => new TicketStore.TicketStoreError({ appId, operation: "hold", description: "it is down" })
+        renew: () => new Claims.ClaimsError({ appId, operation: "renew", description: "it is down" })
       }
-      const { get, seen } = yield* start({ store, step: awayUntil(minutes(5)) })
+      const { get, seen } = yield* start({ claims, store, step: awayUntil(minutes(5)) })
       const fiber = yield* Effect.fork(get)
       yield* pass("315 seconds")
       const asked = seen.length
@@ -175,42 +183,52 @@ describe("while one process tries to ask a platform that is away for 5 minutes",
 describe("the claim on a resend", () => {
   it.effect("is for 2 minutes from its acceptance, and is renewed no more", () =>
     Effect.gen(function*() {
-      const { counts, store } = yield* counted
-      const { get } = yield* start({ store, step: Scripted.after("100 seconds", Scripted.ok), retryPolicy: slow })
+      const { claims, counts, store } = yield* counted
+      const { get } = yield* start({
+        claims,
+        store,
+        step: Scripted.after("100 seconds", Scripted.ok),
+        retryPolicy: slow
+      })
       yield* Effect.fork(get)
       yield* pass("100 seconds")
-      const { hold } = counts
-      assert.isAtLeast(hold, 4)
-      assert.strictEqual(Duration.toSeconds(yield* leftOf(store)), 120)
+      const { renew } = counts
+      assert.isAtLeast(renew, 4)
+      assert.strictEqual(Duration.toSeconds(yield* leftOf(claims)), 120)
       yield* pass("119 seconds")
-      assert.strictEqual(Duration.toSeconds(yield* leftOf(store)), 1)
-      assert.strictEqual(counts.hold, hold)
+      assert.strictEqual(Duration.toSeconds(yield* leftOf(claims)), 1)
+      assert.strictEqual(counts.renew, renew)
     }).pipe(test))
 
   it.effect("is for the cool-down from its failure, and is renewed no more", () =>
     Effect.gen(function*() {
-      const { counts, store } = yield* counted
-      const { get } = yield* start({ store, step: Scripted.after("100 seconds", Scripted.dropped), retryPolicy: slow })
+      const { claims, counts, store } = yield* counted
+      const { get } = yield* start({
+        claims,
+        store,
+        step: Scripted.after("100 seconds", Scripted.dropped),
+        retryPolicy: slow
+      })
       const fiber = yield* Effect.fork(Effect.flip(get))
       yield* pass("100 seconds")
       assert.strictEqual((yield* Fiber.join(fiber))._tag, "FeishuNetworkError")
-      const { hold } = counts
-      assert.strictEqual(Duration.toSeconds(yield* leftOf(store)), 60)
+      const { renew } = counts
+      assert.strictEqual(Duration.toSeconds(yield* leftOf(claims)), 60)
       yield* pass("59 seconds")
-      assert.strictEqual(Duration.toSeconds(yield* leftOf(store)), 1)
-      assert.strictEqual(counts.hold, hold)
+      assert.strictEqual(Duration.toSeconds(yield* leftOf(claims)), 1)
+      assert.strictEqual(counts.renew, renew)
     }).pipe(test))
 
   it.effect.each([0, 1, 500, 1000, 1500])(
     "is renewed once a second at most, where the cool-down is %i ms",
     (coolDown) =>
       Effect.gen(function*() {
-        const { counts, store } = yield* counted
-        const shared = { store, step: Scripted.hang, retryPolicy: slow, options: { coolDown } }
-        const [first, second] = yield* Effect.all([start(shared), start(shared)])
+        const { claims, counts, store } = yield* counted
+        const both = { claims, store, step: Scripted.hang, retryPolicy: slow, options: { coolDown } }
+        const [first, second] = yield* Effect.all([start(both), start(both)])
         yield* Effect.forEach([first, second], ({ get }) => Effect.fork(get))
         yield* pass("1 minute")
-        assert.isAtMost(counts.hold, 120)
+        assert.isAtMost(counts.renew, 120)
         // One that waits comes back when the claim should have ended.
         assert.isAtMost(counts.claim, 130)
         assert.deepStrictEqual([first.seen.length, second.seen.length <= 1], [1, true])
@@ -219,8 +237,9 @@ describe("the claim on a resend", () => {
 
   it.effect("without a cool-down does not make a failing platform be asked without a pause", () =>
     Effect.gen(function*() {
-      const { counts, store } = yield* counted
+      const { claims, counts, store } = yield* counted
       const { get, seen } = yield* start({
+        claims,
         store,
         step: Scripted.refused(10014),
         retryPolicy: RetryPolicy.none,
@@ -229,6 +248,21 @@ describe("the claim on a resend", () => {
       for (let n = 0; n < 10; n++) yield* Effect.flip(get)
       yield* pass("10 minutes")
       assert.strictEqual(seen.length, 10)
-      assert.deepStrictEqual(counts, { claim: 10, hold: 10 })
+      assert.deepStrictEqual(counts, { claim: 10, renew: 10 })
+    }).pipe(test))
+})
+
+describe("a push that overtakes the answer to its resend", () => {
+  it.effect("lets the next resend follow after the cool-down, not after 2 minutes", () =>
+    Effect.gen(function*() {
+      const { claims, store } = yield* shared
+      const { get, seen } = yield* start({ claims, store, step: Scripted.after("1 second", Scripted.ok) })
+      const fiber = yield* Effect.fork(get)
+      yield* pass("500 millis")
+      yield* put(store, "a ticket")
+      yield* pass("1 second")
+      assert.strictEqual(Redacted.value((yield* Fiber.join(fiber)).value), "a ticket")
+      assert.strictEqual(seen.length, 1)
+      assert.isAtMost(Duration.toSeconds(yield* leftOf(claims)), 60)
     }).pipe(test))
 })

@@ -20,6 +20,7 @@ import {
   TestClock
 } from "effect"
 import * as AppTicket from "../src/AppTicket.js"
+import * as Claims from "../src/Claims.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import * as FeishuMetrics from "../src/FeishuMetrics.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
@@ -62,7 +63,7 @@ const scripted = (...steps: ReadonlyArray<Scripted.Step>) => {
     script,
     layer: (options?: AppTicket.Options, store: Layer.Layer<TicketStore.TicketStore> = TicketStore.layerMemory) =>
       AppTicket.layer(options).pipe(
-        Layer.provideMerge(Layer.mergeAll(Scripted.app, script.layer, store)),
+        Layer.provideMerge(Layer.mergeAll(Scripted.app, script.layer, Claims.layerMemory, store)),
         Layer.provideMerge(Logger.minimumLogLevel(LogLevel.None))
       )
   }
@@ -421,7 +422,7 @@ describe("a store that fails", () => {
       TicketStore.TicketStore,
       Effect.map(TicketStore.makeMemory(), (memory): TicketStore.Service => {
         const check = <A>(
-          operation: "get" | "claim" | "hold",
+          operation: "get",
           effect: Effect.Effect<A, TicketStore.TicketStoreError>
         ) =>
           Effect.flatMap(Ref.get(broken), (broken) =>
@@ -431,8 +432,6 @@ describe("a store that fails", () => {
         return {
           ...memory,
           get: (appId) => check("get", memory.get(appId)),
-          claim: (...args) => check("claim", memory.claim(...args)),
-          hold: (...args) => check("hold", memory.hold(...args)),
           changes: (appId) =>
             Stream.unwrap(check("get", Effect.succeed(memory.changes(appId)))).pipe(
               Stream.mapEffect((ticket) => check("get", Effect.succeed(ticket)))
@@ -670,12 +669,11 @@ describe("layer", () => {
     const lines: Array<string> = []
     const logger = Logger.map(Logger.stringLogger, (line) => void lines.push(line))
     const { script } = scripted(Scripted.ok)
-    const Store = Layer.effect(
-      TicketStore.TicketStore,
-      Effect.map(TicketStore.makeMemory(), (memory) => ({
+    const Down = Layer.effect(
+      Claims.Claims,
+      Effect.map(Claims.makeMemory(), (memory) => ({
         ...memory,
-        claim: (appId: string) =>
-          new TicketStore.TicketStoreError({ appId, operation: "claim", description: "it is down" })
+        claim: (appId: string) => new Claims.ClaimsError({ appId, operation: "claim", description: "it is down" })
       }))
     )
     return Effect.gen(function*() {
@@ -687,10 +685,11 @@ describe("layer", () => {
       }
       const told = lines.filter((line) => line.includes("it is down"))
       assert.strictEqual(told.length, 1, "once, however often it fails")
-      assert.include(told[0], "TicketStore.claim for cli_test")
+      assert.include(told[0], "Claims.claim for cli_test")
+      assert.strictEqual(script.seen.length, 1, "the resend is sent without a claim")
     }).pipe(Effect.provide(
       AppTicket.layer().pipe(
-        Layer.provideMerge(Layer.mergeAll(Scripted.app, script.layer, Store)),
+        Layer.provideMerge(Layer.mergeAll(Scripted.app, script.layer, TicketStore.layerMemory, Down)),
         Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger))
       )
     ))

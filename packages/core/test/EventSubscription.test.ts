@@ -19,6 +19,7 @@ import {
   Struct,
   TestClock
 } from "effect"
+import * as Claims from "../src/Claims.js"
 import * as EventHandler from "../src/EventHandler.js"
 import * as EventSubscription from "../src/EventSubscription.js"
 import * as FeishuApp from "../src/FeishuApp.js"
@@ -139,7 +140,11 @@ describe("a ticket", () => {
       assert.strictEqual((yield* ticket).value, "none")
       assert.deepStrictEqual(yield* answer({ delivery }), { status: 200, headers: {}, body: "" })
       assert.strictEqual((yield* ticket).value, "a ticket")
-    }).pipe(Effect.provide(EventSubscription.layer().pipe(Layer.provideMerge(Layer.merge(Deliveries.app(), Store)))))
+    }).pipe(
+      Effect.provide(
+        EventSubscription.layer().pipe(Layer.provideMerge(Layer.mergeAll(Deliveries.app(), Claims.layerMemory, Store)))
+      )
+    )
   })
 })
 
@@ -592,10 +597,10 @@ describe("other events", () => {
           assert.strictEqual(yield* reason(delivery), "Running", "it is still at it")
           yield* TestClock.adjust("10 seconds")
           assert.strictEqual(ended, "by itself")
-          const { claim } = yield* TicketStore.TicketStore
-          assert.deepStrictEqual(
-            yield* claim("cli_test", "event/the id of a 2.0 event", Duration.seconds(1)),
-            Option.none(),
+          const { claim } = yield* Claims.Claims
+          assert.strictEqual(
+            (yield* claim("cli_test", "event/the id of a 2.0 event", Duration.seconds(1)))._tag,
+            "Claimed",
             "the platform has been told that it failed, so it may run again"
           )
         } else {
@@ -604,6 +609,24 @@ describe("other events", () => {
       }).pipe(Effect.provide(subscribed({ handlers })))
     }
   )
+
+  it.effect("whose handler overruns its claim and fails late stay remembered by the delivery after it", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const overrun = Effect.andThen(Effect.uninterruptible(Effect.sleep("30 seconds")), Effect.fail("too late"))
+      const handlers = [EventHandler.all(() => Effect.suspend(() => ++runs === 1 ? overrun : Effect.void))]
+      yield* Effect.gen(function*() {
+        yield* begin
+        const delivery = Deliveries.genuine(Deliveries.event2(), start)
+        const first = yield* Effect.fork(reason(delivery))
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual(yield* Fiber.join(first), "HandlerTimeout")
+        assert.strictEqual(yield* outcome(delivery), "handled")
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual(yield* outcome(delivery), "duplicate")
+        assert.strictEqual(runs, 2)
+      }).pipe(Effect.provide(subscribed({ handlers })))
+    }))
 
   it.effect("that come again while they are being handled get 503 and are not handled twice", () =>
     Effect.gen(function*() {
@@ -691,12 +714,12 @@ describe("other events", () => {
   })
 
   it.effect("are not handled while the store cannot say whether they have been", () => {
-    const Store = Layer.effect(
-      TicketStore.TicketStore,
-      Effect.map(TicketStore.makeMemory(), (memory) => ({
+    const Down = Layer.effect(
+      Claims.Claims,
+      Effect.map(Claims.makeMemory(), (memory) => ({
         ...memory,
         claim: (appId: string) =>
-          new TicketStore.TicketStoreError({ appId, operation: "claim", description: "the network is down" })
+          new Claims.ClaimsError({ appId, operation: "claim", description: "the network is down" })
       }))
     )
     const seen: Array<FeishuEvent> = []
@@ -706,7 +729,7 @@ describe("other events", () => {
       assert.strictEqual(seen.length, 0)
     }).pipe(Effect.provide(
       EventSubscription.layer({ handlers: [recorded(seen)] }).pipe(
-        Layer.provideMerge(Layer.merge(Deliveries.app(), Store))
+        Layer.provideMerge(Layer.mergeAll(Deliveries.app(), TicketStore.layerMemory, Down))
       )
     ))
   })

@@ -6,10 +6,8 @@ import { assert, describe, it } from "@effect/vitest"
 import {
   Array as Arr,
   Chunk,
-  Clock,
   Context,
   Deferred,
-  Duration,
   Effect,
   Exit,
   Fiber,
@@ -48,7 +46,6 @@ suite(
 )
 
 const app = "cli_a"
-const hour = Duration.hours(1)
 
 type Operation = (store: TicketStore.Service) => Effect.Effect<unknown, TicketStore.TicketStoreError>
 
@@ -62,34 +59,6 @@ const makeKvs = () => {
 const assertNowhere = KeyValues.nowhereIn(TicketStore.TicketStoreError)
 
 describe("TicketStore, in memory", () => {
-  it.effect("forgets the oldest claim when there are too many", () =>
-    Effect.gen(function*() {
-      const store = yield* TicketStore.makeMemory({ maxClaims: 3 })
-      const isFree = (name: string) => Effect.map(store.claim(app, name, hour), Option.isNone)
-      for (const name of ["a", "b", "c"]) assert.isTrue(yield* isFree(name))
-      yield* store.hold(app, "a", hour)
-      assert.isTrue(yield* isFree("d"))
-      // The oldest was b, since a has been held anew.
-      for (const name of ["a", "c", "d"]) assert.isFalse(yield* isFree(name), name)
-      assert.isTrue(yield* isFree("b"))
-      assert.isTrue(yield* isFree("c"))
-    }))
-
-  it.effect("forgets claims that are over before any other, and counts each app's own", () =>
-    Effect.gen(function*() {
-      const store = yield* TicketStore.makeMemory({ maxClaims: 2 })
-      const isFree = (name: string) => Effect.map(store.claim(app, name, hour), Option.isNone)
-      yield* store.claim(app, "short", Duration.seconds(1))
-      yield* store.claim(app, "long", hour)
-      yield* Effect.forEach(Arr.range(1, 10), (n) => store.claim("cli_b", `${n}`, hour))
-      yield* TestClock.adjust("1 second")
-      assert.isTrue(yield* isFree("new"))
-      assert.isFalse(yield* isFree("long"))
-      yield* store.release(app, "new")
-      assert.isTrue(yield* isFree("another"))
-      assert.isFalse(yield* isFree("long"))
-    }))
-
   it.effect("tells each subscriber of each ticket that is put, in order", () =>
     Effect.gen(function*() {
       const store = yield* TicketStore.makeMemory()
@@ -104,29 +73,6 @@ describe("TicketStore, in memory", () => {
       for (const seen of yield* Fiber.join(Fiber.all(subscribers))) {
         assert.deepStrictEqual(Chunk.toReadonlyArray(seen).map(plain), Arr.range(1, 50).map((n) => plain(ticket(n))))
       }
-    }))
-
-  it.effect("a claim lasts as long, however the system's clock is set", () =>
-    Effect.gen(function*() {
-      const clock = yield* Effect.clock
-      let correction = 0
-      const set: Clock.Clock = Object.assign(Object.create(clock), {
-        currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + correction),
-        unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + correction,
-        unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos()
-      })
-      yield* Effect.gen(function*() {
-        const store = yield* TicketStore.makeMemory()
-        for (const millis of [86_400_000, -86_400_000]) {
-          correction = 0
-          const name = String(millis)
-          yield* store.claim(app, name, hour)
-          correction = millis
-          assert.deepStrictEqual(yield* store.claim(app, name, hour), Option.some(hour))
-          yield* TestClock.adjust(hour)
-          assert.isTrue(Option.isNone(yield* store.claim(app, name, hour)))
-        }
-      }).pipe(Effect.withClock(set))
     }))
 })
 
@@ -149,17 +95,12 @@ describe("TicketStore, in a KeyValueStore", () => {
         yield* store.put(kept, ticket(10))
         yield* store.put(dropped, ticket(10))
         yield* store.drop(dropped, ticket(10))
-        yield* store.claim(kept, "handled", hour)
-        yield* store.claim(kept, "released", hour)
-        yield* store.release(kept, "released")
       }))
       const store = yield* overFiles(`${folder}/new`)
       assert.deepStrictEqual(plainOption(yield* store.get(kept)), plain(ticket(10)))
       assert.isFalse(yield* store.put(kept, ticket(9)))
       assert.isTrue(Option.isNone(yield* store.get(dropped)))
       assert.isFalse(yield* store.put(dropped, ticket(10)))
-      assert.isTrue(Option.isSome(yield* store.claim(kept, "handled", hour)))
-      assert.isTrue(Option.isNone(yield* store.claim(kept, "released", hour)))
       assert.isTrue(yield* store.put(kept, ticket(11)))
     }).pipe(Effect.provide(NodeContext.layer)))
 
@@ -203,14 +144,12 @@ describe("TicketStore, in a KeyValueStore", () => {
 
   it.effect("keeps to its prefix", () =>
     Effect.gen(function*() {
-      const { entries, store } = makeKvs()
+      const { entries, only, store } = makeKvs()
       for (const prefix of [undefined, "a/", ""]) {
         entries.clear()
         const prefixed = yield* store({ prefix })
         yield* prefixed.put(app, ticket(1))
-        yield* prefixed.claim(app, "name", hour)
-        assert.strictEqual(entries.size, 2)
-        for (const key of entries.keys()) assert.isTrue(key.startsWith(prefix ?? "feishu/"))
+        assert.isTrue(only()[0].startsWith(prefix ?? "feishu/"))
       }
       const [one, two] = [yield* store({ prefix: "1/" }), yield* store({ prefix: "2/" })]
       yield* one.put(app, ticket(1))
@@ -222,81 +161,6 @@ describe("TicketStore, in a KeyValueStore", () => {
       const { get, put } = yield* makeKvs().store()
       yield* put("cli_a", ticket(1))
       assert.isTrue(Option.isNone(yield* get("cli_A")))
-    }))
-
-  it.effect("a claim is not held for longer because the clock was set back", () =>
-    Effect.gen(function*() {
-      const { store } = makeKvs()
-      const { claim } = yield* store()
-      yield* TestClock.setTime(10 * 86_400_000)
-      yield* claim(app, "name", Duration.hours(8))
-      // So little that it may be another machine's clock.
-      yield* TestClock.setTime(10 * 86_400_000 - 60_000)
-      assert.isTrue(Option.isSome(yield* claim(app, "name", hour)))
-      yield* TestClock.setTime(9 * 86_400_000)
-      // A remembered event is not forgotten by that, and nothing is held for a day.
-      assert.deepStrictEqual(yield* claim(app, "name", hour), Option.some(Duration.hours(8)))
-      yield* TestClock.adjust("8 hours")
-      assert.isTrue(Option.isNone(yield* claim(app, "name", hour)))
-    }))
-
-  it.effect("a claim of any duration leaves the others as they are", () =>
-    Effect.gen(function*() {
-      const { store } = makeKvs()
-      const { claim } = yield* store({ maxClaims: 256_000 })
-      const names = Arr.makeBy(300, (n) => `event/${n}`)
-      for (const name of names) yield* claim(app, name, hour)
-      for (const duration of [Duration.infinity, Duration.zero, Duration.nanos(1n), Duration.days(1e6)]) {
-        yield* claim(app, `for ${Duration.format(duration)}`, duration)
-      }
-      for (const name of names) assert.isTrue(Option.isSome(yield* claim(app, name, hour)), name)
-      assert.isTrue(Option.isSome(yield* claim(app, `for ${Duration.format(Duration.infinity)}`, hour)))
-    }))
-
-  it.effect("forgets the oldest claims when there are too many", () =>
-    Effect.gen(function*() {
-      const { entries, store, written } = makeKvs()
-      const { claim } = yield* store({ maxClaims: 512 })
-      /** By entry: the names that were written into it, in order. */
-      const names = new Map<string, Array<string>>()
-      for (const n of Arr.range(1, 1000)) {
-        const name = `<${n}>`
-        assert.isTrue(Option.isNone(yield* claim(app, name, hour)))
-        const key = written.at(-1)?.key ?? assert.fail("nothing written")
-        names.set(key, [...(names.get(key) ?? []), name])
-        if (n % 100 === 0) yield* TestClock.adjust(1)
-      }
-      let kept = 0
-      for (const [key, claimed] of names) {
-        const held = claimed.filter((name) => entries.get(key)?.includes(name))
-        assert.deepStrictEqual(held, claimed.slice(-held.length), "not the newest")
-        assert.isAtLeast(held.length, 1)
-        kept += held.length
-      }
-      assert.isAtMost(kept, 512)
-      // More than half, though names may not be spread evenly.
-      assert.isAbove(kept, 256)
-    }))
-
-  it.effect("keeps one claim at least", () =>
-    Effect.gen(function*() {
-      for (const maxClaims of [0, 1, -1]) {
-        const { claim } = yield* makeKvs().store({ maxClaims })
-        yield* claim(app, "name", hour)
-        assert.isTrue(Option.isSome(yield* claim(app, "name", hour)))
-      }
-    }))
-
-  it.effect("writes no claim that is over", () =>
-    Effect.gen(function*() {
-      const { entries, store, written } = makeKvs()
-      const { claim } = yield* store()
-      for (const n of Arr.range(1, 300)) yield* claim(app, `<${n}>`, Duration.seconds(1))
-      yield* TestClock.adjust("1 second")
-      written.length = 0
-      for (const n of Arr.range(1, 300)) yield* claim(app, `[${n}]`, hour)
-      assert.isAbove(written.length, 0)
-      for (const { key } of written) assert.notInclude(entries.get(key), "<")
     }))
 
   describe("an unreadable ticket", () => {
@@ -401,32 +265,6 @@ describe("TicketStore, in a KeyValueStore", () => {
       }).pipe(Effect.provide(NodeContext.layer)))
   })
 
-  it.effect.each([
-    "",
-    "{\"the-name\":[0,1e15]",
-    "\u0000\ufffd",
-    "null",
-    "{\"the-name\":1}",
-    "{\"the-name\":[1]}",
-    "{\"the-name\":[0,1e15,2]}",
-    "{\"the-name\":[0,\"1\"]}",
-    "{\"the-name\":[0,null]}"
-  ])("unreadable claims count as absent, are told of once, and are overwritten: %s", (text) =>
-    Effect.gen(function*() {
-      const { entries, only, store } = makeKvs()
-      const { claim } = yield* store()
-      yield* claim(app, "the-name", hour)
-      const [key] = only()
-      entries.set(key, text)
-      const lines = yield* recordedOverTime(Effect.gen(function*() {
-        assert.isTrue(Option.isNone(yield* claim(app, "the-name", hour)))
-        assert.isTrue(Option.isSome(yield* claim(app, "the-name", hour)))
-      }))
-      assert.strictEqual(lines.length, 1)
-      assert.match(lines[0] ?? "", /^WARN /)
-      assert.notInclude(lines[0], "the-name")
-    }))
-
   describe("that fails", () => {
     const secret = "t-0123 \"456\"/789+abc"
     const secretTicket = ticket(10, secret)
@@ -445,10 +283,7 @@ describe("TicketStore, in a KeyValueStore", () => {
       ["get", (store) => store.get(app)],
       ["put", (store) => store.put(app, secretTicket)],
       ["drop", (store) => store.drop(app, secretTicket)],
-      ["changes", (store) => Stream.runDrain(store.changes(app))],
-      ["claim", (store) => store.claim(app, "name", hour)],
-      ["hold", (store) => store.hold(app, "name", hour)],
-      ["release", (store) => store.release(app, "name")]
+      ["changes", (store) => Stream.runDrain(store.changes(app))]
     ]
 
     it.effect.each(operations)(
@@ -493,11 +328,9 @@ describe("TicketStore, in a KeyValueStore", () => {
         before.set = () => kvsError("the disk is full")
         yield* Effect.flip(kept.put(app, ticket(2)))
         yield* Effect.flip(kept.drop(app, ticket(1)))
-        yield* Effect.flip(kept.claim(app, "name", hour))
         delete before.set
         assert.deepStrictEqual(plainOption(yield* kept.get(app)), plain(ticket(1)))
         assert.isTrue(yield* kept.put(app, ticket(2)))
-        assert.isTrue(Option.isNone(yield* kept.claim(app, "name", hour)))
       }))
 
     for (const method of ["get", "set"] as const) {
@@ -549,10 +382,7 @@ describe("TicketStore, in a KeyValueStore", () => {
       get: (store) => store.get(app),
       put: (store) => store.put(app, ticket(10)),
       drop: (store) => store.drop(app, ticket(10)),
-      changes: (store) => Stream.runDrain(store.changes(app)),
-      claim: (store) => store.claim(app, "name", hour),
-      hold: (store) => store.hold(app, "name", hour),
-      release: (store) => store.release(app, "name")
+      changes: (store) => Stream.runDrain(store.changes(app))
     }
 
     for (const uninterruptible of [false, true]) {
@@ -666,17 +496,6 @@ describe("TicketStore, in a KeyValueStore", () => {
         assert.isTrue(yield* Fiber.join(third))
         assert.deepStrictEqual(plainOption(yield* kept.get(app)), plain(ticket(4)))
       }))
-
-    it.effect("a claim is made whole, or not at all", () =>
-      Effect.gen(function*() {
-        const { before, goOn, inTheMiddle, kept } = yield* torn
-        const fiber = yield* Effect.fork(kept.claim(app, "name", hour))
-        yield* Deferred.await(inTheMiddle)
-        yield* Fiber.interrupt(fiber)
-        delete before.set
-        yield* Deferred.succeed(goOn, undefined)
-        assert.isTrue(Option.isSome(yield* kept.claim(app, "name", hour)))
-      }))
   })
 
   it.effect("a ticket that was read does not show its value", () =>
@@ -696,8 +515,7 @@ describe("TicketStore, in a KeyValueStore", () => {
       const long = "x".repeat(1000)
       const operations: ReadonlyArray<Operation> = [
         (store) => store.get(long),
-        (store) => store.put(long, ticket(1)),
-        (store) => store.claim(long, "name", hour)
+        (store) => store.put(long, ticket(1))
       ]
       for (const run of operations) {
         yield* assertNowhere(yield* Effect.exit(run(store)), [plain(ticket(1)).value])
@@ -709,13 +527,9 @@ describe("TicketStore, in a KeyValueStore", () => {
       const { store } = makeKvs()
       const kept = yield* store()
       const get = kept.get(app)
-      const claim = kept.claim(app, "name", hour)
       assert.isTrue(Option.isNone(yield* get))
       yield* kept.put(app, ticket(1))
       assert.deepStrictEqual(plainOption(yield* get), plain(ticket(1)))
-      assert.isTrue(Option.isNone(yield* claim))
-      yield* TestClock.adjust("1 minute")
-      assert.deepStrictEqual(yield* claim, Option.some(Duration.minutes(59)))
     }))
 })
 

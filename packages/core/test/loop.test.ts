@@ -24,6 +24,7 @@ import {
 import * as Http from "node:http"
 import type * as Net from "node:net"
 import * as AppTicket from "../src/AppTicket.js"
+import * as Claims from "../src/Claims.js"
 import * as EventHandler from "../src/EventHandler.js"
 import * as EventNodeListener from "../src/EventNodeListener.js"
 import * as EventSubscription from "../src/EventSubscription.js"
@@ -105,7 +106,9 @@ const Handlers = Layer.unwrapEffect(Effect.map(Handled, (handled) =>
 const service = (folder: string) =>
   Server.pipe(
     Layer.provideMerge(Layer.merge(AppTicket.layer(), Handlers)),
-    Layer.provideMerge(Layer.mergeAll(App, FeishuClient.layerFetch, Store)),
+    Layer.provideMerge(
+      Layer.mergeAll(App, FeishuClient.layerFetch, Claims.layerKeyValueStore({ timeout: "1 day" }), Store)
+    ),
     Layer.provide(KeyValueStore.layerFileSystem(folder))
   )
 

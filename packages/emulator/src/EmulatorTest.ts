@@ -3,7 +3,15 @@
  *
  * @since 0.1.0
  */
-import { AccessToken, AppTicket, EventSubscription, FeishuApp, TicketStore, TokenStore } from "@effect-feishu/core"
+import {
+  AccessToken,
+  AppTicket,
+  type Claims,
+  EventSubscription,
+  FeishuApp,
+  TicketStore,
+  TokenStore
+} from "@effect-feishu/core"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -69,7 +77,7 @@ export interface TicketOptions<R = never> extends Options {
 
 /** The requirements of the handlers, without those that the layer itself provides. */
 type Remaining<R> = Exclude<
-  Exclude<Exclude<NoInfer<R>, Scope.Scope>, TicketStore.TicketStore>,
+  Exclude<Exclude<NoInfer<R>, Scope.Scope>, TicketStore.TicketStore | Claims.Claims>,
   FeishuApp.FeishuApp | HttpClient.HttpClient | Emulator.Emulator
 >
 
@@ -87,6 +95,7 @@ export const layerTicket = <R = never>(
   | HttpClient.HttpClient
   | Emulator.Emulator
   | TicketStore.TicketStore
+  | Claims.Claims
   | EventSubscription.EventSubscription
   | AppTicket.AppTicket,
   FeishuApp.FeishuAppError | EventSubscription.EventSubscriptionError,
@@ -131,6 +140,7 @@ export const layerToken = <R = never>(
   | HttpClient.HttpClient
   | Emulator.Emulator
   | TicketStore.TicketStore
+  | Claims.Claims
   | EventSubscription.EventSubscription
   | AppTicket.AppTicket
   | TokenStore.TokenStore

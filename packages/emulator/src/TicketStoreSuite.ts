@@ -353,27 +353,14 @@ export const suite = <E>(name: string, store: Layer.Layer<TicketStore, E>, optio
           `${"x".repeat(149)}y`
         ]
           .map((end) => base + end)
-        const names = ["0", "1", "a", "x/y"]
         yield* Effect.forEach(apps, (app, n) => store.put(app, ticket(n)), { concurrency: "unbounded" })
         for (const [n, app] of apps.entries()) {
           assert.deepStrictEqual(plainOption(yield* store.get(app)), plain(ticket(n)))
-          for (const name of names) assert.isTrue(Option.isNone(yield* store.claim(app, name, Duration.hours(1))))
         }
         for (const [n, app] of apps.entries()) {
           yield* store.drop(app, ticket(n))
           const left = yield* Effect.forEach(apps, (app) => store.get(app))
           assert.strictEqual(left.filter(Option.isSome).length, apps.length - n - 1)
-          for (const name of names) assert.isTrue(Option.isSome(yield* store.claim(app, name, Duration.hours(1))))
         }
       }))
-
-    StoreSuite.claims(
-      { test, withStore },
-      (app) =>
-        Effect.map(TicketStore, ({ claim, hold, release }): StoreSuite.Claims => ({
-          claim: (name, duration) => claim(app, name, duration),
-          hold: (name, duration) => hold(app, name, duration),
-          release: (name) => release(app, name)
-        }))
-    )
   })

@@ -11,7 +11,6 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
@@ -355,60 +354,6 @@ export const suite = <E>(name: string, store: Layer.Layer<TokenStore, E>, option
         )
         for (const one of seen) assert.include(texts, JSON.stringify(plainOption(one)))
         assert.include(texts, JSON.stringify(plainOption(yield* store.get(key))))
-      }))
-
-    StoreSuite.claims(
-      { test, withStore },
-      (app) =>
-        Effect.map(TokenStore, ({ claim, hold, release }): StoreSuite.Claims => ({
-          claim: (name, duration) => claim(tenantKey(app, name), duration),
-          hold: (name, duration) => hold(tenantKey(app, name), duration),
-          release: (name) => release(tenantKey(app, name))
-        }))
-    )
-
-    const hour = Duration.hours(1)
-
-    it.live.prop(
-      "any two keys that differ have claims of their own",
-      [anyKey(""), anyKey("")],
-      ([a, b]) =>
-        withStore(Effect.gen(function*() {
-          if (identity(a) === identity(b)) return
-          const store = yield* TokenStore
-          const app = yield* StoreSuite.newApp
-          const [one, other] = [{ ...a, appId: app + a.appId }, { ...b, appId: app + b.appId }]
-          const isFree = (key: Key) => Effect.map(store.claim(key, hour), Option.isNone)
-          assert.isTrue(yield* isFree(one))
-          assert.isTrue(yield* isFree(other))
-          yield* store.release(other)
-          assert.isFalse(yield* isFree(one))
-          yield* store.hold(other, hour)
-          yield* store.release(one)
-          assert.isFalse(yield* isFree(other))
-          assert.isTrue(yield* isFree(one))
-        })),
-      { timeout: StoreSuite.timeout, fastCheck: { numRuns: 100, examples: strangeKeys } }
-    )
-
-    test("a token and the claim to get it know nothing of each other", () =>
-      Effect.gen(function*() {
-        const store = yield* TokenStore
-        const app = yield* StoreSuite.newApp
-        for (const key of [appKey(app), tenantKey(app, "a")]) {
-          yield* store.put(key, token("t-1"))
-          assert.isTrue(Option.isNone(yield* store.claim(key, hour)))
-          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-1")))
-          yield* store.put(key, token("t-2"))
-          yield* store.hold(key, hour)
-          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-2")))
-          yield* store.drop(key, token("t-2"))
-          assert.isTrue(Option.isSome(yield* store.claim(key, hour)))
-          yield* store.put(key, token("t-3"))
-          assert.isTrue(Option.isSome(yield* store.claim(key, hour)))
-          yield* store.release(key)
-          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-3")))
-        }
       }))
 
     const soon = Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => "drops told of nothing for 10 s" })

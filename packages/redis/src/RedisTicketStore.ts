@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Claims } from "@effect-feishu/core/Claims"
 import * as TicketStore from "@effect-feishu/core/TicketStore"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
@@ -15,10 +16,10 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import * as Claims from "./internal/claims.js"
 import { script } from "./internal/connection.js"
 import { keyOf } from "./internal/keys.js"
 import { orUnreadable } from "./internal/unreadable.js"
+import * as RedisClaims from "./RedisClaims.js"
 import * as RedisConnection from "./RedisConnection.js"
 import type { RedisError } from "./RedisError.js"
 
@@ -99,13 +100,11 @@ export const make = (
 ): Effect.Effect<TicketStore.Service, never, RedisConnection.RedisConnection> =>
   Effect.gen(function*() {
     const connection = yield* RedisConnection.RedisConnection
-    const claims = yield* Claims.make(connection)
     const prefix = options?.prefix ?? "feishu:"
     const readable = orUnreadable("TicketStore")
 
     const ticketKey = (appId: string) => keyOf(prefix, [appId], "ticket")
     const channelOf = (appId: string) => keyOf(prefix, [appId], "tickets")
-    const claimKey = (appId: string, name: string) => keyOf(prefix, [appId], "claim", name)
 
     const failing = <A>(
       appId: string,
@@ -157,10 +156,7 @@ export const make = (
           Stream.changesWith((a, b) =>
             Redacted.value(a.value) === Redacted.value(b.value) && DateTime.Equivalence(a.sentAt, b.sentAt)
           )
-        ),
-      claim: (appId, name, duration) => failing(appId, "claim", claims.claim(claimKey(appId, name), duration)),
-      hold: (appId, name, duration) => failing(appId, "hold", claims.hold(claimKey(appId, name), duration)),
-      release: (appId, name) => failing(appId, "release", claims.release(claimKey(appId, name)))
+        )
     }
   })
 
@@ -170,5 +166,5 @@ export const make = (
  */
 export const layer = (
   options?: Options
-): Layer.Layer<TicketStore.TicketStore, never, RedisConnection.RedisConnection> =>
-  Layer.effect(TicketStore.TicketStore, make(options))
+): Layer.Layer<TicketStore.TicketStore | Claims, never, RedisConnection.RedisConnection> =>
+  Layer.merge(Layer.effect(TicketStore.TicketStore, make(options)), RedisClaims.layer(options))

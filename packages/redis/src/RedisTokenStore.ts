@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Claims } from "@effect-feishu/core/Claims"
 import * as TokenStore from "@effect-feishu/core/TokenStore"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
@@ -13,10 +14,10 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Claims from "./internal/claims.js"
 import { script } from "./internal/connection.js"
 import { keyOf } from "./internal/keys.js"
 import { orUnreadable } from "./internal/unreadable.js"
+import * as RedisClaims from "./RedisClaims.js"
 import * as RedisConnection from "./RedisConnection.js"
 import type { RedisError } from "./RedisError.js"
 
@@ -73,7 +74,6 @@ const encodeDropped = Schema.encodeSync(DroppedMessage)
 export const make = (options?: Options): Effect.Effect<TokenStore.Service, never, RedisConnection.RedisConnection> =>
   Effect.gen(function*() {
     const connection = yield* RedisConnection.RedisConnection
-    const claims = yield* Claims.make(connection)
     const prefix = options?.prefix ?? "feishu:"
     const readable = orUnreadable("TokenStore")
 
@@ -84,7 +84,6 @@ export const make = (options?: Options): Effect.Effect<TokenStore.Service, never
       ...Option.match(tenantKey, { onNone: () => ["app"], onSome: (key) => ["tenant", key] })
     ]
     const tokenKey = (key: TokenStore.Key) => keyOf(prefix, groupOf(key), "token")
-    const claimKey = (key: TokenStore.Key) => keyOf(prefix, groupOf(key), "claim")
     const channelOf = (appId: string) => keyOf(prefix, [appId], "drops")
 
     const failing = <A>(
@@ -135,10 +134,7 @@ export const make = (options?: Options): Effect.Effect<TokenStore.Service, never
               Option.flatMap(message, (text) => decodeDropped(text)),
               ({ secretHash, tenantKey, value }) => ({ key: { appId, secretHash, tenantKey }, value })
             )
-        ),
-      claim: (key, duration) => failing(key, "claim", claims.claim(claimKey(key), duration)),
-      hold: (key, duration) => failing(key, "hold", claims.hold(claimKey(key), duration)),
-      release: (key) => failing(key, "release", claims.release(claimKey(key)))
+        )
     }
   })
 
@@ -148,5 +144,5 @@ export const make = (options?: Options): Effect.Effect<TokenStore.Service, never
  */
 export const layer = (
   options?: Options
-): Layer.Layer<TokenStore.TokenStore, never, RedisConnection.RedisConnection> =>
-  Layer.effect(TokenStore.TokenStore, make(options))
+): Layer.Layer<TokenStore.TokenStore | Claims, never, RedisConnection.RedisConnection> =>
+  Layer.merge(Layer.effect(TokenStore.TokenStore, make(options)), RedisClaims.layer(options))

@@ -6,6 +6,13 @@
 export * as RedisConnection from "./RedisConnection.js"
 
 /**
+ * `Claims` on Redis.
+ *
+ * @since 0.1.0
+ */
+export * as RedisClaims from "./RedisClaims.js"
+
+/**
  * What Redis does not do.
  *
  * @since 0.1.0

@@ -2,6 +2,7 @@
 import {
   AccessToken,
   AppTicket,
+  type Claims,
   EventHandler,
   EventSubscription,
   type TicketStore,
@@ -36,7 +37,7 @@ import * as RedisConnection from "../src/RedisConnection.js"
 import * as Proxy from "./proxy.js"
 import * as RedisServer from "./redisServer.js"
 import * as Systems from "./systems.js"
-import { counted, start, ticketOf, timed, until, untilWorks, valueOf } from "./systems.js"
+import { claimOf, counted, isClaimed, isTaken, start, ticketOf, timed, until, untilWorks, valueOf } from "./systems.js"
 
 const timeout = 300
 /** What a busy machine may take besides. */
@@ -81,31 +82,30 @@ const tokenOf = (value: string): TokenStore.StoredToken => ({
 })
 const newTicket = ticketOf(secret.ticket)
 
-/** Each operation of both stores, but for the streams. */
-const operations = ({ tickets, tokens }: System): ReadonlyArray<
-  Effect.Effect<unknown, TicketStore.TicketStoreError | TokenStore.TokenStoreError>
-> => [
+/** A claim that nobody made. */
+const nobodys: Claims.Claim = { appId: "cli_test", name: "a", id: "nobody" }
+
+type StoreError = TicketStore.TicketStoreError | TokenStore.TokenStoreError | Claims.ClaimsError
+
+/** Each operation of the stores and of the claims, but for the streams. */
+const operations = ({ claims, tickets, tokens }: System): ReadonlyArray<Effect.Effect<unknown, StoreError>> => [
   tickets.get("cli_test"),
   Effect.flatMap(newTicket, (ticket) => tickets.put("cli_test", ticket)),
   Effect.flatMap(newTicket, (ticket) => tickets.drop("cli_test", ticket)),
-  tickets.claim("cli_test", "a", hour),
-  tickets.hold("cli_test", "a", hour),
-  tickets.release("cli_test", "a"),
   tokens.get(appKey),
   tokens.put(appKey, tokenOf(secret.token)),
   tokens.drop(appKey, tokenOf(secret.token)),
-  tokens.claim(appKey, hour),
-  tokens.hold(appKey, hour),
-  tokens.release(appKey)
+  claims.claim("cli_test", "a", hour),
+  claims.renew(nobodys, hour),
+  claims.hold("cli_test", "a", hour),
+  claims.release(nobodys)
 ]
 
 /** How long it takes until it fails, with an error of its store's. */
-const failing = (
-  operation: Effect.Effect<unknown, TicketStore.TicketStoreError | TokenStore.TokenStoreError>
-) =>
+const failing = (operation: Effect.Effect<unknown, StoreError>) =>
   Effect.map(timed(operation), ({ millis, result }) => {
     const error = Either.getOrThrow(Either.flip(result))
-    assert.include(["TicketStoreError", "TokenStoreError"], error._tag)
+    assert.include(["TicketStoreError", "TokenStoreError", "ClaimsError"], error._tag)
     for (const text of [password, ...Object.values(secret)]) assert.notInclude(`${error} ${error.stack}`, text)
     return { millis, description: error.description }
   })
@@ -122,8 +122,7 @@ const failAll = (system: System, least = 0) =>
 
 const workAll = (system: System) => Effect.forEach(operations(system), (operation) => operation, { discard: true })
 
-const works = (system: System) =>
-  untilWorks(Effect.zipRight(system.tickets.release("cli_test", "nothing"), Effect.void))
+const works = (system: System) => untilWorks(system.claims.release(nobodys))
 
 describe("Where Redis is", () => {
   test("down at the start, the layer is there at once, operations fail, and all works when Redis is there", (lines) =>
@@ -144,7 +143,7 @@ describe("Where Redis is", () => {
         Effect.forEach(Arr.range(1, 1000), () => failing(system.tickets.get("cli_test")))
       )
       assert.isBelow(Duration.toMillis(thousand), 10_000)
-      assert.strictEqual((yield* counted.failures("Away")) - before, 1024)
+      assert.strictEqual((yield* counted.failures("Away")) - before, 1000 + 2 * operations(system).length)
       assert.strictEqual(yield* counted.up, 0)
       yield* until(Effect.sync(() => told(lines).away), (away) => away > 0)
       assert.deepStrictEqual(told(lines), { away: 1, back: 0, all: 1 })
@@ -230,7 +229,7 @@ describe("Where Redis is", () => {
       yield* Effect.sleep(timeout)
       for (const operation of operations(system)) assert.isBelow((yield* failing(operation)).millis, 250)
       const after = yield* Effect.all([counted.failures("Timeout"), counted.failures("Away")])
-      assert.strictEqual(after[0] + after[1] - before[0] - before[1], 24)
+      assert.strictEqual(after[0] + after[1] - before[0] - before[1], 2 * operations(system).length)
       assert.isAtLeast(after[0] - before[0], 1)
       yield* Effect.sleep("1 second")
       yield* server.thaw
@@ -349,18 +348,18 @@ describe("Where Redis is", () => {
     Effect.gen(function*() {
       const server = yield* RedisServer.make({ args: ["--maxmemory-policy", "noeviction"] })
       const system = yield* start(connect(server.port))
-      const { tickets, tokens } = system
+      const { claims, tickets, tokens } = system
       yield* tickets.put("cli_test", yield* ticketOf("old", 10))
+      const ours = claimOf(yield* claims.claim("cli_test", "ours", hour))
       yield* tokens.put(appKey, tokenOf("old"))
       const before = yield* counted.failures("Refused")
       yield* Effect.promise(() => server.client.config("SET", "maxmemory", "1"))
       const fresh = yield* newTicket
       const writes = [
         tickets.put("cli_test", fresh),
-        tickets.claim("cli_test", "a", hour),
-        tickets.hold("cli_test", "a", hour),
         tokens.put(appKey, tokenOf(secret.token)),
-        tokens.claim(appKey, hour)
+        claims.claim("cli_test", "a", hour),
+        claims.hold("cli_test", "a", hour)
       ]
       for (const write of writes) assert.include((yield* failing(write)).description, "OOM")
       assert.strictEqual((yield* counted.failures("Refused")) - before, writes.length)
@@ -368,6 +367,8 @@ describe("Where Redis is", () => {
       assert.strictEqual(valueOf(yield* tokens.get(appKey)), "old")
       yield* tokens.drop(appKey, tokenOf("old"))
       assert.strictEqual(valueOf(yield* tokens.get(appKey)), undefined, "to forget needs no memory")
+      assert.isTrue(yield* claims.renew(ours, hour), "to keep a name needs no memory")
+      yield* claims.release(ours)
       yield* Effect.promise(() => server.client.config("SET", "maxmemory", "0"))
       for (const write of writes) yield* write
       assert.strictEqual(valueOf(yield* tickets.get("cli_test")), secret.ticket)
@@ -394,16 +395,16 @@ describe("Where Redis is", () => {
       const system = yield* start(connect(server.port))
       yield* workAll(system)
       yield* Effect.promise(() => server.client.call("REPLICAOF", "127.0.0.1", nobody))
-      const first = yield* failing(system.tickets.claim("cli_test", "b", hour))
+      const first = yield* failing(system.claims.claim("cli_test", "b", hour))
       assert.include(first.description, "READONLY")
       for (const n of Arr.range(1, 20)) {
-        yield* failing(system.tickets.claim("cli_test", `b-${n}`, hour))
+        yield* failing(system.claims.claim("cli_test", `b-${n}`, hour))
         yield* Effect.sleep("25 millis")
         // As long as it leads to a replica the connection is made anew at each write.
         yield* untilWorks(system.tickets.get("cli_test"))
       }
       yield* Effect.promise(() => server.client.call("REPLICAOF", "NO", "ONE"))
-      yield* untilWorks(system.tickets.claim("cli_test", "b", hour))
+      yield* untilWorks(system.claims.claim("cli_test", "b", hour))
       yield* workAll(system)
       assert.isAtMost(told(lines).all, 2)
     }))
@@ -422,11 +423,11 @@ describe("Where Redis is", () => {
       yield* master.kill
       yield* until(counted.up, (up) => up === 0)
       yield* Effect.forEach(operations(system), (operation) => Effect.either(operation), { concurrency: "unbounded" })
-      const [took] = yield* Effect.timed(untilWorks(system.tickets.claim("cli_test", "after", hour)))
+      const [took] = yield* Effect.timed(untilWorks(system.claims.claim("cli_test", "after", hour)))
       yield* Effect.logDebug(`failed over within ${Duration.format(took)}`)
       assert.isBelow(Duration.toMillis(took), 8000)
       assert.strictEqual(valueOf(yield* system.tickets.get("cli_test")), secret.ticket)
-      assert.strictEqual(yield* Effect.promise(() => replica.client.exists("feishu:{cli_test}:claim:after")), 1)
+      assert.strictEqual(yield* Effect.promise(() => replica.client.exists("feishu:{cli_test/after}:claim")), 1)
       assert.deepStrictEqual(told(lines), { away: 1, back: 1, all: 2 })
     }))
 
@@ -452,12 +453,12 @@ describe("Where Redis is", () => {
         {},
         { timeout: `${timeout} millis` }
       ))
-      const spread = Effect.forEach(Arr.range(1, 10), (n) => system.tickets.hold(`cli_${n}`, "a", hour))
+      const spread = Effect.forEach(Arr.range(1, 10), (n) => system.claims.hold(`cli_${n}`, "a", hour))
       yield* untilWorks(spread)
       yield* nodes[0]?.freeze ?? Effect.void
       const frozen = yield* Effect.forEach(
         Arr.range(1, 30),
-        (n) => timed(system.tickets.claim(`cli_${n}`, "b", hour)),
+        (n) => timed(system.claims.claim(`cli_${n}`, "b", hour)),
         { concurrency: "unbounded" }
       )
       for (const { millis } of frozen) assert.isBelow(millis, timeout + slack)
@@ -509,9 +510,15 @@ describe("Where Redis is", () => {
       const system = yield* start(connect(server.port))
       yield* works(system)
       yield* Effect.promise(() => server.client.call("ACL", "SETUSER", "default", "-@scripting"))
-      const { tickets, tokens } = system
+      const { claims, tickets, tokens } = system
       const fresh = yield* newTicket
-      for (const refused of [tickets.put("cli_test", fresh), tickets.claim("cli_test", "a", hour)]) {
+      const scripted = [
+        tickets.put("cli_test", fresh),
+        claims.claim("cli_test", "a", hour),
+        claims.renew(nobodys, hour),
+        claims.release(nobodys)
+      ]
+      for (const refused of scripted) {
         assert.include((yield* failing(refused)).description, "refused a script: NOPERM")
       }
       assert.isTrue(Option.isNone(yield* tickets.get("cli_test")))
@@ -552,9 +559,8 @@ describe("Where Redis is", () => {
 
 const keys = {
   ticket: "feishu:{cli_test}:ticket",
-  ticketClaim: "feishu:{cli_test}:claim:a",
   token: "feishu:{cli_test/hash/app}:token",
-  tokenClaim: "feishu:{cli_test/hash/app}:claim"
+  claim: "feishu:{cli_test/a}:claim"
 }
 
 /** Puts something in the place of everything, that has no end. */
@@ -639,31 +645,30 @@ describe("A connection", () => {
 })
 
 describe("A claim", () => {
-  test("of another is not released, and one's own is", () =>
+  test("of another is not renewed or released, and one's own is", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const one = yield* start(connect(server.port))
       const other = yield* start(connect(server.port))
-      const isFree = (system: System, name: string) =>
-        Effect.map(system.tickets.claim("cli_test", name, hour), Option.isNone)
-      yield* one.tickets.claim("cli_test", "slow", Duration.millis(50))
-      yield* until(isFree(other, "slow"), (free) => free)
-      yield* one.tickets.release("cli_test", "slow")
-      assert.isFalse(yield* isFree(one, "slow"), "it is the other's by now")
-      yield* other.tickets.release("cli_test", "slow")
-      assert.isTrue(yield* isFree(one, "slow"))
-
-      yield* one.tokens.claim(appKey, Duration.millis(50))
-      yield* until(Effect.map(other.tokens.claim(appKey, hour), Option.isNone), (free) => free)
-      yield* one.tokens.release(appKey)
-      assert.isTrue(Option.isSome(yield* one.tokens.claim(appKey, hour)))
+      for (const name of ["slow", "token/hash/app"]) {
+        const isFree = ({ claims }: System) => Effect.map(claims.claim("cli_test", name, hour), isClaimed)
+        const expired = claimOf(yield* one.claims.claim("cli_test", name, Duration.millis(50)))
+        yield* Effect.sleep("100 millis")
+        const ours = claimOf(yield* other.claims.claim("cli_test", name, hour))
+        assert.isFalse(yield* one.claims.renew(expired, hour))
+        yield* one.claims.release(expired)
+        assert.isFalse(yield* isFree(one), "it is the other's by now")
+        assert.isTrue(yield* other.claims.renew(ours, hour))
+        yield* other.claims.release(ours)
+        assert.isTrue(yield* isFree(one))
+      }
     }))
 })
 
 describe("Garbage on Redis", () => {
   const shared = (meddle: Meddle, system: System, client: Redis) =>
     Effect.gen(function*() {
-      const { tickets, tokens } = system
+      const { claims, tickets, tokens } = system
       yield* Effect.promise(async () => {
         await client.flushall()
         await Promise.all(Object.values(keys).map((key) => meddle(client, key)))
@@ -674,12 +679,15 @@ describe("Garbage on Redis", () => {
       assert.isTrue(Option.isNone(yield* tokens.get(appKey)))
       yield* tickets.drop("cli_test", yield* newTicket)
       yield* tokens.drop(appKey, tokenOf(secret.token))
-      assert.isTrue(Option.isNone(yield* tickets.claim("cli_test", "a", hour)))
-      assert.isTrue(Option.isSome(yield* tickets.claim("cli_test", "a", hour)))
-      assert.isTrue(Option.isNone(yield* tokens.claim(appKey, hour)))
-      assert.isTrue(Option.isSome(yield* tokens.claim(appKey, hour)))
-      yield* tickets.release("cli_test", "a")
-      assert.isTrue(Option.isNone(yield* tickets.claim("cli_test", "a", hour)))
+      assert.isFalse(yield* claims.renew(nobodys, hour))
+      yield* claims.release(nobodys)
+      const ours = claimOf(yield* claims.claim("cli_test", "a", hour))
+      assert.isTrue(isTaken(yield* claims.claim("cli_test", "a", hour)))
+      assert.isTrue(yield* claims.renew(ours, hour))
+      yield* claims.release(ours)
+      yield* Effect.promise(() => meddle(client, keys.claim))
+      yield* claims.hold("cli_test", "a", hour)
+      assert.isTrue(isTaken(yield* claims.claim("cli_test", "a", hour)))
       assert.isTrue(yield* tickets.put("cli_test", yield* newTicket))
       assert.strictEqual(valueOf(yield* tickets.get("cli_test")), secret.ticket)
       yield* tokens.put(appKey, tokenOf(secret.token))
@@ -719,7 +727,7 @@ describe("Garbage on Redis", () => {
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const system = yield* start(connect(server.port, { timeout: "5 seconds" }))
-      const { tickets, tokens } = system
+      const { claims, tickets, tokens } = system
       const runPromise = Runtime.runPromise(yield* Effect.runtime())
       const run = (
         [text, fields, isHash]: readonly [string, { sentAt: string; ticket: string; dropped: string }, boolean]
@@ -741,8 +749,8 @@ describe("Garbage on Redis", () => {
           if (isKept) assert.strictEqual(valueOf(got), secret.ticket)
           yield* tokens.put(appKey, tokenOf(secret.token))
           assert.strictEqual(valueOf(yield* tokens.get(appKey)), secret.token)
-          assert.isTrue(Option.isNone(yield* tickets.claim("cli_test", "a", hour)))
-          assert.isTrue(Option.isNone(yield* tokens.claim(appKey, hour)))
+          assert.isFalse(yield* claims.renew(nobodys, hour))
+          assert.isTrue(isClaimed(yield* claims.claim("cli_test", "a", hour)))
         })
       yield* Effect.promise(() =>
         fc.assert(
@@ -879,14 +887,14 @@ describe("A command that was given up", () => {
   test("is not carried out by a Redis that comes back", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
-      const { tickets } = yield* start(connect(server.port))
+      const { claims, tickets } = yield* start(connect(server.port))
       yield* untilWorks(tickets.get("cli_test"))
       yield* server.freeze
-      yield* Effect.forEach(Arr.range(1, 20), (n) => failing(tickets.claim("cli_test", `a${n}`, hour)), {
+      yield* Effect.forEach(Arr.range(1, 20), (n) => failing(claims.claim("cli_test", `a${n}`, hour)), {
         concurrency: "unbounded"
       })
       yield* server.kill
-      yield* Effect.forEach(Arr.range(1, 20), (n) => failing(tickets.claim("cli_test", `a${n}`, hour)), {
+      yield* Effect.forEach(Arr.range(1, 20), (n) => failing(claims.claim("cli_test", `a${n}`, hour)), {
         concurrency: "unbounded"
       })
       yield* server.start
@@ -900,17 +908,17 @@ describe("A command that was given up", () => {
   test("to a Redis that was frozen, it holds its name no longer than it would have", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
-      const { tickets } = yield* start(connect(server.port))
-      yield* tickets.release("cli_test", "a")
+      const { claims, tickets } = yield* start(connect(server.port))
+      yield* claims.release(nobodys)
       yield* server.freeze
-      yield* failing(tickets.claim("cli_test", "a", Duration.seconds(1)))
+      yield* failing(claims.claim("cli_test", "a", Duration.seconds(1)))
       // The first may be in Redis's hands, those after it are not sent.
       yield* Effect.sleep(timeout)
-      for (const n of Arr.range(1, 10)) yield* failing(tickets.claim("cli_test", `b${n}`, hour))
+      for (const n of Arr.range(1, 10)) yield* failing(claims.claim("cli_test", `b${n}`, hour))
       yield* server.thaw
       yield* untilWorks(tickets.get("cli_test"))
-      assert.notInclude((yield* Effect.promise(() => server.client.keys("*"))).join(), "claim:b")
-      yield* until(tickets.claim("cli_test", "a", hour), Option.isNone)
+      assert.notInclude((yield* Effect.promise(() => server.client.keys("*"))).join(), "cli_test/b")
+      yield* until(claims.claim("cli_test", "a", hour), isClaimed)
     }))
 })
 
@@ -932,9 +940,9 @@ describe("A client that the program has", () => {
       const system = yield* start(RedisConnection.layerClient(theirs, { timeout: `${timeout} millis` }))
       yield* untilWorks(system.tickets.get("cli_test"))
       yield* workAll(system)
-      assert.sameMembers(
-        (yield* Effect.promise(() => server.client.keys("*"))).map((key) => key.split("{")[0]),
-        ["theirs:a", "theirs:feishu:", "theirs:feishu:"].slice(0, 2)
+      assert.deepStrictEqual(
+        new Set((yield* Effect.promise(() => server.client.keys("*"))).map((key) => key.split("{")[0])),
+        new Set(["theirs:a", "theirs:feishu:"])
       )
       yield* system.stop
       assert.strictEqual(theirs.status, "ready")

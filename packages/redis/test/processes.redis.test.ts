@@ -5,10 +5,13 @@
 import { Emulator, Fault, Journal } from "@effect-feishu/emulator"
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Context, Duration, Effect, Fiber, Layer, Random, Redacted, Schedule, Schema } from "effect"
+import * as RedisConnection from "../src/RedisConnection.js"
 import * as Balancer from "./processes-balancer.js"
+import * as Holders from "./processes-holders.js"
 import * as Runs from "./processes-runs.js"
 import * as Servers from "./processes-servers.js"
 import * as RedisServer from "./redisServer.js"
+import * as Systems from "./systems.js"
 
 const appId = "cli_processes"
 const secrets = {
@@ -189,6 +192,45 @@ describe("ten processes that start at once", () => {
       }
       assert.strictEqual((yield* calls(paths.appToken)).length, 2)
       assert.strictEqual((yield* calls(paths.resend)).length, 1)
+    }), 60_000)
+})
+
+describe("a process that is paused for longer than its claim lasts", () => {
+  it.scopedLive("finds the claim lost, and takes nothing from the next holder", () =>
+    Effect.gen(function*() {
+      const lease = 2000
+      const { client, port } = yield* RedisServer.make()
+      const { claims } = yield* Systems.start(RedisConnection.layer({ port }, { timeout: "10 seconds" }))
+      const claim = claims.claim("cli_test", "name", Duration.hours(1))
+      const paused = yield* Holders.start(port, "name", lease)
+      const prints = (line: string) => Effect.map(paused.lines, (lines) => lines.includes(line))
+
+      yield* until("the holder renews", prints("renewed true"), "30 seconds")
+      // It outlasts its first lease by renewals, or nothing is lost by the pause.
+      yield* Effect.sleep(lease + 500)
+      assert.isTrue(Systems.isTaken(yield* claim))
+      yield* paused.pause
+      const pausedAt = yield* Clock.currentTimeMillis
+      const ours = Systems.claimOf(
+        yield* Systems.untilWorks(Effect.filterOrFail(claim, Systems.isClaimed)).pipe(
+          Effect.timeout("10 seconds")
+        )
+      )
+      assert.isBelow(yield* measured("another has the name after the pause", pausedAt), lease + 3000)
+      const before = yield* paused.lines
+      assert.include(before, "renewed true")
+      assert.notInclude(before, "renewed false")
+
+      yield* paused.wake
+      yield* until("the holder has released its claim", prints("released"), "10 seconds")
+      // The answer to a renewal from before the pause may come first.
+      assert.strictEqual((yield* paused.lines).at(-3), "renewed false", (yield* paused.lines).join())
+      assert.strictEqual(yield* Effect.promise(() => client.get("feishu:{cli_test/name}:claim")), ours.id)
+      const answer = yield* claim
+      assert.isAbove(answer._tag === "Taken" ? Duration.toMinutes(answer.left) : 0, 59)
+      assert.isTrue(yield* claims.renew(ours, Duration.hours(1)))
+      yield* claims.release(ours)
+      assert.isTrue(Systems.isClaimed(yield* claim))
     }), 60_000)
 })
 

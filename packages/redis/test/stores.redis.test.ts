@@ -1,10 +1,13 @@
+import { Claims } from "@effect-feishu/core/Claims"
 import type { Ticket } from "@effect-feishu/core/TicketStore"
+import * as ClaimsSuite from "@effect-feishu/emulator/ClaimsSuite"
 import * as TicketStoreSuite from "@effect-feishu/emulator/TicketStoreSuite"
 import * as TokenStoreSuite from "@effect-feishu/emulator/TokenStoreSuite"
 import { afterAll, assert, describe, it } from "@effect/vitest"
 import {
   Array as Arr,
   Clock,
+  Context,
   DateTime,
   Duration,
   Effect,
@@ -19,7 +22,10 @@ import {
 } from "effect"
 import type { Redis } from "ioredis"
 import * as Redis6 from "ioredis-6"
+import * as RedisClaims from "../src/RedisClaims.js"
 import * as RedisConnection from "../src/RedisConnection.js"
+import * as RedisTicketStore from "../src/RedisTicketStore.js"
+import * as RedisTokenStore from "../src/RedisTokenStore.js"
 import * as RedisServer from "./redisServer.js"
 import * as Systems from "./systems.js"
 
@@ -70,6 +76,7 @@ const connections = {
 for (const [name, connection] of Object.entries(connections)) {
   TicketStoreSuite.suite(`on ${name}`, Systems.over(connection), { atOnce: 300 })
   TokenStoreSuite.suite(`on ${name}`, Systems.over(connection), { atOnce: 300 })
+  ClaimsSuite.suite(`on ${name}`, Systems.over(connection))
 }
 
 const hour = Duration.hours(1)
@@ -86,71 +93,70 @@ describe("The stores on Redis", () => {
   it.scopedLive("write these keys and no others", () =>
     Effect.gen(function*() {
       const redis = yield* empty
-      const { tickets, tokens } = yield* startOn(redis)
+      const { claims, tickets, tokens } = yield* startOn(redis)
+      const claim = (appId: string, name: string) => Effect.map(claims.claim(appId, name, hour), Systems.claimOf)
       yield* tickets.put("cli_a", yield* Systems.ticketOf("t"))
-      yield* tickets.claim("cli_a", "event/1", hour)
-      yield* tickets.hold("cli_{b}", "a:b {c}", hour)
+      const event = yield* claim("cli_a", "event/1")
+      const strange = yield* claim("cli_{b}", "a:b {c}")
       yield* tokens.put(app("cli_a"), TokenStoreSuite.token("t"))
       yield* tokens.put(tenant("cli_a", "tenant 1"), TokenStoreSuite.token("t"))
-      yield* tokens.claim(app("cli_a"), hour)
-      yield* tokens.hold(tenant("cli_a", "tenant 1"), hour)
+      const ofApp = yield* claim("cli_a", "token/hash/app")
+      yield* claims.hold("cli_a", "token/hash/tenant/tenant 1", hour)
       assert.sameMembers(yield* Effect.promise(() => redis.client.keys("*")), [
         "feishu:{cli_a}:ticket",
-        "feishu:{cli_a}:claim:event%2F1",
-        "feishu:{cli_%7Bb%7D}:claim:a%3Ab%20%7Bc%7D",
+        "feishu:{cli_a/event%2F1}:claim",
+        "feishu:{cli_%7Bb%7D/a%3Ab%20%7Bc%7D}:claim",
         "feishu:{cli_a/hash/app}:token",
-        "feishu:{cli_a/hash/app}:claim",
+        "feishu:{cli_a/token%2Fhash%2Fapp}:claim",
         "feishu:{cli_a/hash/tenant/tenant%201}:token",
-        "feishu:{cli_a/hash/tenant/tenant%201}:claim"
+        "feishu:{cli_a/token%2Fhash%2Ftenant%2Ftenant%201}:claim"
       ])
-      yield* tickets.release("cli_a", "event/1")
-      yield* tickets.release("cli_{b}", "a:b {c}")
-      yield* tokens.release(app("cli_a"))
+      for (const ours of [event, strange, ofApp]) yield* claims.release(ours)
       yield* tokens.drop(app("cli_a"), TokenStoreSuite.token("t"))
       assert.sameMembers(yield* Effect.promise(() => redis.client.keys("*")), [
         "feishu:{cli_a}:ticket",
         "feishu:{cli_a/hash/tenant/tenant%201}:token",
-        "feishu:{cli_a/hash/tenant/tenant%201}:claim"
+        "feishu:{cli_a/token%2Fhash%2Ftenant%2Ftenant%201}:claim"
       ])
     }))
 
-  it.scopedLive("keep an app's ticket and claims on one node of a cluster, and a token with its claim", () =>
+  it.scopedLive("choose the node of a claim by its whole name, with the braces in it", () =>
     Effect.gen(function*() {
       const redis = yield* empty
       const [node = assert.fail("no node")] = yield* cluster
-      const { tickets, tokens } = yield* startOn(redis)
-      yield* tickets.put("cli_a", yield* Systems.ticketOf("t"))
-      for (const name of ["1", "{2}", "}3{"]) yield* tickets.claim("cli_a", name, hour)
-      yield* tokens.put(tenant("cli_a", "{x}"), TokenStoreSuite.token("t"))
-      yield* tokens.claim(tenant("cli_a", "{x}"), hour)
+      const { claims } = yield* startOn(redis)
+      const slotOf = (text: string) => Effect.promise(() => node.client.cluster("KEYSLOT", text))
+      const expected = yield* Effect.forEach(["1", "%7B2%7D", "%7D3%7B", "%7B%7D"], (name) => slotOf(`cli_a/${name}`))
+      for (const name of ["1", "{2}", "}3{", "{}"]) yield* claims.claim("cli_a", name, hour)
       const keys = yield* Effect.promise(() => redis.client.keys("*"))
-      const slots = yield* Effect.forEach(keys, (key) => Effect.promise(() => node.client.cluster("KEYSLOT", key)))
-      const slotsOf = (part: string) => new Set(slots.filter((_, n) => keys[n]?.includes(part)))
-      assert.strictEqual(keys.length, 6)
-      assert.strictEqual(slotsOf("{cli_a}").size, 1)
-      assert.strictEqual(slotsOf("{cli_a/hash").size, 1)
-      assert.strictEqual(new Set(slots).size, 2)
+      assert.sameMembers(yield* Effect.forEach(keys, slotOf), expected)
+      assert.strictEqual(new Set(expected).size, 4)
     }))
 
-  it.scopedLive("spread the tokens over a cluster", () =>
+  it.scopedLive("spread the tokens and an app's claims over a cluster", () =>
     Effect.gen(function*() {
       const nodes = yield* cluster
-      const { tokens } = yield* Systems.start(connections["a cluster"], { prefix: "spread:" })
-      for (const n of Arr.range(1, 30)) yield* tokens.put(tenant("cli_a", `${n}`), TokenStoreSuite.token("t"))
-      const counts = yield* Effect.forEach(nodes, ({ client }) =>
-        Effect.promise(async () => (await client.keys("spread:*")).length))
-      assert.strictEqual(
-        Arr.reduce(counts, 0, (sum, count) =>
-          sum + count),
-        30
-      )
-      for (const count of counts) assert.isAbove(count, 0)
+      const { claims, tokens } = yield* Systems.start(connections["a cluster"], { prefix: "spread:" })
+      for (const n of Arr.range(1, 30)) {
+        yield* tokens.put(tenant("cli_a", `${n}`), TokenStoreSuite.token("t"))
+        yield* claims.claim("cli_a", `event/${n}`, hour)
+      }
+      for (const kind of ["token", "claim"]) {
+        const counts = yield* Effect.forEach(nodes, ({ client }) =>
+          Effect.promise(async () => (await client.keys(`spread:*:${kind}`)).length))
+        assert.strictEqual(
+          Arr.reduce(counts, 0, (sum, count) =>
+            sum + count),
+          30
+        )
+        for (const count of counts) assert.isAbove(count, 0)
+      }
     }))
 
   it.scopedLive("keep each thing as long as it lives, and a minute at least", () =>
     Effect.gen(function*() {
       const redis = yield* empty
-      const { tickets, tokens } = yield* startOn(redis)
+      const { claims, tickets, tokens } = yield* startOn(redis)
       const now = yield* Clock.currentTimeMillis
       const endsIn = (millis: number) => ({ value: Redacted.make("t"), expiresAt: DateTime.unsafeMake(now + millis) })
       const minutes = (count: number) => count * 60_000
@@ -162,10 +168,12 @@ describe("The stores on Redis", () => {
         ["{cli_a/hash/app}:token", minutes(120)],
         ["{cli_a/hash/tenant/a}:token", minutes(30)],
         ["{cli_a/hash/tenant/b}:token", minutes(1)],
-        ["{cli_a}:claim:claimed", 12_500],
-        ["{cli_a}:claim:held", minutes(480)],
-        ["{cli_a/hash/app}:claim", 30_000],
-        ["{cli_a/hash/tenant/a}:claim", 40_000]
+        ["{cli_a/claimed}:claim", 12_500],
+        ["{cli_a/held}:claim", minutes(480)],
+        ["{cli_a/longer}:claim", minutes(90)],
+        ["{cli_a/shorter}:claim", 20_000],
+        ["{cli_a/token%2Fhash%2Fapp}:claim", 30_000],
+        ["{cli_a/token%2Fhash%2Ftenant%2Fa}:claim", 40_000]
       ]
       yield* tickets.put("fresh", yield* Systems.ticketOf("t"))
       yield* tickets.put("older", yield* Systems.ticketOf("t", minutes(100)))
@@ -174,12 +182,16 @@ describe("The stores on Redis", () => {
       yield* tokens.put(app("cli_a"), endsIn(minutes(120)))
       yield* tokens.put(tenant("cli_a", "a"), endsIn(minutes(30)))
       yield* tokens.put(tenant("cli_a", "b"), endsIn(-minutes(30)))
-      yield* tickets.claim("cli_a", "claimed", Duration.millis(12_500))
-      yield* tickets.claim("cli_a", "held", hour)
-      yield* tickets.hold("cli_a", "held", Duration.hours(8))
-      yield* tokens.claim(app("cli_a"), Duration.seconds(30))
-      yield* tokens.claim(app("cli_a"), hour)
-      yield* tokens.hold(tenant("cli_a", "a"), Duration.seconds(40))
+      yield* claims.claim("cli_a", "claimed", Duration.millis(12_500))
+      yield* claims.claim("cli_a", "held", hour)
+      yield* claims.hold("cli_a", "held", Duration.hours(8))
+      for (const [name, duration] of [["longer", minutes(90)], ["shorter", 20_000]] as const) {
+        const ours = Systems.claimOf(yield* claims.claim("cli_a", name, hour))
+        assert.isTrue(yield* claims.renew(ours, Duration.millis(duration)))
+      }
+      yield* claims.claim("cli_a", "token/hash/app", Duration.seconds(30))
+      yield* claims.claim("cli_a", "token/hash/app", hour)
+      yield* claims.hold("cli_a", "token/hash/tenant/a", Duration.seconds(40))
       for (const [key, millis] of lives) {
         const left = yield* Effect.promise(() => redis.client.pttl(`feishu:${key}`))
         assert.isAtMost(left, millis, key)
@@ -190,8 +202,11 @@ describe("The stores on Redis", () => {
       yield* tickets.put("older", yield* Systems.ticketOf("t-2"))
       assert.isAbove(yield* Effect.promise(() => redis.client.pttl("feishu:{older}:ticket")), minutes(179))
       // What has no end is kept as long as it may be.
-      yield* tickets.hold("cli_a", "for ever", Duration.infinity)
-      assert.isTrue(Option.isSome(yield* tickets.claim("cli_a", "for ever", hour)))
+      yield* claims.hold("cli_a", "for ever", Duration.infinity)
+      assert.isTrue(Systems.isTaken(yield* claims.claim("cli_a", "for ever", hour)))
+      const renewed = Systems.claimOf(yield* claims.claim("cli_a", "renewed for ever", hour))
+      assert.isTrue(yield* claims.renew(renewed, Duration.infinity))
+      assert.isTrue(yield* claims.renew(renewed, hour))
     }))
 
   it.scopedLive("of two systems with prefixes of their own know nothing of each other", () =>
@@ -210,14 +225,13 @@ describe("The stores on Redis", () => {
         (channels) => channels.length === 2
       )
       yield* one.tickets.put("cli_a", yield* Systems.ticketOf("t-1"))
-      yield* one.tickets.claim("cli_a", "name", hour)
+      const ours = Systems.claimOf(yield* one.claims.claim("cli_a", "name", hour))
       yield* one.tokens.put(app("cli_a"), TokenStoreSuite.token("t-1"))
-      yield* one.tokens.claim(app("cli_a"), hour)
       yield* one.tokens.drop(app("cli_a"), TokenStoreSuite.token("t-2"))
       assert.isTrue(Option.isNone(yield* other.tickets.get("cli_a")))
-      assert.isTrue(Option.isNone(yield* other.tickets.claim("cli_a", "name", hour)))
+      assert.isFalse(yield* other.claims.renew(ours, hour))
+      assert.isTrue(Systems.isClaimed(yield* other.claims.claim("cli_a", "name", hour)))
       assert.isTrue(Option.isNone(yield* other.tokens.get(app("cli_a"))))
-      assert.isTrue(Option.isNone(yield* other.tokens.claim(app("cli_a"), hour)))
       yield* other.tokens.drop(app("cli_a"), TokenStoreSuite.token("own"))
       assert.strictEqual(yield* Queue.take(heard), "own")
       assert.strictEqual(yield* Queue.size(heard), 0)
@@ -287,16 +301,38 @@ describe("The stores on Redis", () => {
         const answers = yield* Effect.forEach(
           Arr.range(0, 99),
           (n) => {
-            const { tickets, tokens } = processes[n % 4] ?? assert.fail()
+            const { claims } = processes[n % 4] ?? assert.fail()
             return Effect.all([
-              tickets.claim("cli_a", `event/${round}`, hour),
-              tokens.claim(tenant("cli_a", `${round}`), hour)
+              claims.claim("cli_a", `event/${round}`, hour),
+              claims.claim("cli_a", `token/hash/tenant/${round}`, hour)
             ])
           },
           { concurrency: "unbounded" }
         )
-        assert.strictEqual(answers.filter(([event]) => Option.isNone(event)).length, 1)
-        assert.strictEqual(answers.filter(([_, token]) => Option.isNone(token)).length, 1)
+        assert.strictEqual(answers.filter(([event]) => Systems.isClaimed(event)).length, 1)
+        assert.strictEqual(answers.filter(([_, token]) => Systems.isClaimed(token)).length, 1)
+      }
+    }))
+
+  it.scopedLive("share their names with the claims of every layer", () =>
+    Effect.gen(function*() {
+      const { port } = yield* empty
+      const connection = RedisConnection.layer({ port }, patient)
+      const all = yield* Effect.forEach(
+        [RedisClaims.layer(), RedisTicketStore.layer(), RedisTokenStore.layer()],
+        (layer: Layer.Layer<Claims, never, RedisConnection.RedisConnection>) =>
+          Effect.map(Layer.build(Layer.provide(layer, connection)), Context.get(Claims))
+      )
+      for (const [n, { claim, release }] of all.entries()) {
+        const ours = Systems.claimOf(yield* claim("cli_a", `${n}`, hour))
+        for (const other of all) {
+          assert.isTrue(Systems.isTaken(yield* other.claim("cli_a", `${n}`, hour)))
+          assert.isTrue(yield* other.renew(ours, hour), "the id is all that a holder needs")
+        }
+        yield* release(ours)
+        for (const other of all) {
+          yield* other.release(Systems.claimOf(yield* other.claim("cli_a", `${n}`, hour)))
+        }
       }
     }))
 

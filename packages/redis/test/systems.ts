@@ -1,6 +1,6 @@
-/** What the tests of the stores have in common: systems of several Redis, a process's two stores, what is logged. */
+/** What the tests of the stores have in common: systems of several Redis, a process's stores, what is logged. */
 import type { TicketStore } from "@effect-feishu/core"
-import { TicketStore as Tickets, TokenStore as Tokens } from "@effect-feishu/core"
+import { Claims, TicketStore as Tickets, TokenStore as Tokens } from "@effect-feishu/core"
 import {
   Clock,
   Context,
@@ -41,16 +41,17 @@ export const untilWorks = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effe
 const stores = (options?: RedisTicketStore.Options) =>
   Layer.merge(RedisTicketStore.layer(options), RedisTokenStore.layer(options))
 
-/** Both stores on this connection. */
+/** Both stores on this connection, and the claims. */
 export const over = <E>(connection: Layer.Layer<RedisConnection, E>, options?: RedisTicketStore.Options) =>
   Layer.provideMerge(stores(options), connection)
 
-/** One process: its two stores on a connection of its own. It ends before the test does where that says so. */
+/** One process: its stores and its claims on a connection of its own. It ends before the test does where that says so. */
 export const start = <E>(connection: Layer.Layer<RedisConnection, E>, options?: RedisTicketStore.Options) =>
   Effect.gen(function*() {
     const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const context = yield* Layer.buildWithScope(over(connection, options), scope)
     return {
+      claims: Context.get(context, Claims.Claims),
       connection: Context.get(context, RedisConnection),
       tickets: Context.get(context, Tickets.TicketStore),
       tokens: Context.get(context, Tokens.TokenStore),
@@ -67,6 +68,16 @@ export const ticketOf = (value: string, ago = 0): Effect.Effect<TicketStore.Tick
 
 export const valueOf = (entry: Option.Option<{ readonly value: Redacted.Redacted }>): string | undefined =>
   Option.getOrUndefined(Option.map(entry, ({ value }) => Redacted.value(value)))
+
+export const isClaimed = (answer: Claims.Answer): boolean => answer._tag === "Claimed"
+
+export const isTaken = (answer: Claims.Answer): boolean => answer._tag === "Taken"
+
+/** The claim of a name that was free. */
+export const claimOf = (answer: Claims.Answer): Claims.Claim => {
+  if (answer._tag === "Claimed") return answer.claim
+  throw new Error(`the name is taken for ${Duration.format(answer.left)} longer`)
+}
 
 /** How it ends, and how many milliseconds it takes. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

@@ -9,8 +9,8 @@ import { constVoid } from "effect/Function"
 import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import * as Mask from "./call/mask.js"
-import { timeLimit } from "./timeLimit.js"
+import * as Mask from "../call/mask.js"
+import { timeLimit } from "../timeLimit.js"
 
 /** After this the next operation on a key takes its turn, though the one before has not ended. */
 const longestTurn = Duration.seconds(30)

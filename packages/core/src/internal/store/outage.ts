@@ -5,13 +5,16 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as FeishuMetrics from "../FeishuMetrics.js"
-import type * as TicketStore from "../TicketStore.js"
-import type * as TokenStore from "../TokenStore.js"
-import * as MetricLabels from "./metricLabels.js"
-import { monotonicMillis } from "./monotonicMillis.js"
+import type * as Claims from "../../Claims.js"
+import * as FeishuMetrics from "../../FeishuMetrics.js"
+import type * as TicketStore from "../../TicketStore.js"
+import type * as TokenStore from "../../TokenStore.js"
+import * as MetricLabels from "../metricLabels.js"
+import { monotonicMillis } from "../monotonicMillis.js"
 
-type StoreError = TicketStore.TicketStoreError | TokenStore.TokenStoreError
+type StoreError = TicketStore.TicketStoreError | TokenStore.TokenStoreError | Claims.ClaimsError
+
+const nameOf = { TicketStoreError: "TicketStore", TokenStoreError: "TokenStore", ClaimsError: "Claims" } as const
 
 interface Outage {
   readonly since: number
@@ -32,7 +35,7 @@ const outages = new WeakMap<object, Map<string, Outage>>()
 const labels = new Map<string, ReturnType<typeof MetricLabels.make>>()
 
 const count = ({ _tag, appId, operation }: StoreError) => {
-  const store = _tag === "TicketStoreError" ? "TicketStore" : "TokenStore"
+  const store = nameOf[_tag]
   const key = `${store} ${appId}`
   const byOperation = labels.get(key) ?? MetricLabels.make("operation", { app_id: appId, store })
   labels.set(key, byOperation)
@@ -95,10 +98,7 @@ export const ofTickets = (store: TicketStore.Service): TicketStore.Service => {
     changes: (appId) =>
       store.changes(appId).pipe(
         Stream.tapError((error) => told(appId, "changes", Effect.fail(error)))
-      ),
-    claim: (appId, name, duration) => told(appId, "claim", store.claim(appId, name, duration)),
-    hold: (appId, name, duration) => told(appId, "hold", store.hold(appId, name, duration)),
-    release: (appId, name) => told(appId, "release", store.release(appId, name))
+      )
   }
 }
 
@@ -111,9 +111,16 @@ export const ofTokens = (store: TokenStore.Service): TokenStore.Service => {
     drops: (appId) =>
       store.drops(appId).pipe(
         Stream.tapError((error) => told(appId, "drops", Effect.fail(error)))
-      ),
-    claim: (key, duration) => told(key.appId, "claim", store.claim(key, duration)),
-    hold: (key, duration) => told(key.appId, "hold", store.hold(key, duration)),
-    release: (key) => told(key.appId, "release", store.release(key))
+      )
+  }
+}
+
+export const ofClaims = (store: Claims.Service): Claims.Service => {
+  const told = make(store)
+  return {
+    claim: (appId, name, duration) => told(appId, "claim", store.claim(appId, name, duration)),
+    renew: (claim, duration) => told(claim.appId, "renew", store.renew(claim, duration)),
+    release: (claim) => told(claim.appId, "release", store.release(claim)),
+    hold: (appId, name, duration) => told(appId, "hold", store.hold(appId, name, duration))
   }
 }
