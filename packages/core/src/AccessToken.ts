@@ -273,7 +273,8 @@ const makeWith = (
       tenant: MetricLabels.make("outcome", { app_id: appId, token: "tenant" })
     }
     // In the layer's scope: what one caller begins others wait for, so a caller who goes away must not end it.
-    const run = yield* FiberSet.makeRuntime<CallContext>()
+    // Interruptible, because a layer may be built in an uninterruptible region, and its scope must end all the same.
+    const run = yield* Effect.interruptible(FiberSet.makeRuntime<CallContext>())
 
     const placeOf = (tenantKey: Place["tenantKey"]): Place => ({
       tenantKey,

@@ -191,7 +191,8 @@ export const make = (
     const ofApp = MetricLabels.make("app_id")(appId)
     const byOutcome = MetricLabels.make("outcome", { app_id: appId })
     // In the layer's scope: what one caller begins others wait for, so a caller who goes away must not end it.
-    const runFork = yield* FiberSet.makeRuntime<FeishuApp | HttpClient.HttpClient>()
+    // Interruptible, because a layer may be built in an uninterruptible region, and its scope must end all the same.
+    const runFork = yield* Effect.interruptible(FiberSet.makeRuntime<FeishuApp | HttpClient.HttpClient>())
     const run = <A>(effect: Effect.Effect<A, never, FeishuApp | HttpClient.HttpClient>) =>
       runFork(Effect.annotateLogs(effect, { app_id: appId }))
 

@@ -291,7 +291,8 @@ export const make = <R = never>(
     const tickets = yield* TicketStore
     const store = Outage.ofTickets(tickets)
     const claims = Outage.ofClaims(yield* Claims)
-    const { context, runtimeFlags } = yield* Effect.runtime<R>()
+    // Interruptible, because a layer may be built in an uninterruptible region, and its scope must end all the same.
+    const { context, runtimeFlags } = yield* Effect.interruptible(Effect.runtime<R>())
     // A handler's spans belong to its delivery's, and not to that in which the layer was made.
     const services = Context.omit(Tracer.ParentSpan)(context) as Context.Context<R>
     yield* check(options ?? {}, Option.isSome(encryptKey) || Option.isSome(verificationToken))

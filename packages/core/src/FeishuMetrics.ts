@@ -1,6 +1,8 @@
 /**
- * What this library counts, as Effect metrics. Each has the tag `app_id`, but for the refusals: whose they are is what
- * nobody knows.
+ * The library's metrics. Each has the tag `app_id`, except the refusals, because nobody knows the app of a refused delivery.
+ *
+ * `Effect.tagMetrics` adds no tags to these metrics: most are updated for all callers at once, outside of any caller's
+ * effect. Add tags where the metrics are exported.
  *
  * @since 0.1.0
  */

@@ -40,7 +40,8 @@ export const make = (client: Client, options: {
 }): Effect.Effect<Link, never, Scope.Scope> =>
   Effect.gen(function*() {
     const clock = yield* Effect.clock
-    const run = yield* FiberSet.makeRuntime()
+    // Interruptible, because a layer may be built in an uninterruptible region, and its scope must end all the same.
+    const run = yield* Effect.interruptible(FiberSet.makeRuntime())
     const now = () => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
     const timeoutMillis = Duration.toMillis(options.timeout)
     const address = addressOf(client)
