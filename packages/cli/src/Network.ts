@@ -25,9 +25,6 @@ export const proxyOf = (url: string): string | undefined => {
   return proxy === "" ? undefined : withScheme(proxy)
 }
 
-/** Shows a proxy without its user name and password. */
-export const describeProxy = (proxy: string): string => URL.canParse(proxy) ? new URL(proxy).origin : "(no URL)"
-
 const isPercentEncoded = (text: string): boolean => {
   try {
     return decodeURIComponent(text) !== undefined

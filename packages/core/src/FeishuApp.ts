@@ -235,6 +235,7 @@ const redacted = (value: string | undefined) => value === undefined ? undefined 
  * @category config
  */
 export const config: Config.Config<Omit<Options, "transformClient">> = Config.all({
+  // Literals, because a bundler keeps a constant whose value reads properties (`variables.appId`), also if it is not used.
   appId: Config.string("FEISHU_APP_ID"),
   // `Config.redacted` would mask the message about a missing variable, too.
   appSecret: Config.map(Config.string("FEISHU_APP_SECRET"), Redacted.make),

@@ -114,30 +114,26 @@ const getOrSet = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
  */
 export const makeMemory = (): Effect.Effect<Service> =>
   Effect.gen(function*() {
-    const apps = new Map<string, { entry: Entry | undefined }>()
+    const entries = new Map<string, Entry>()
     const puts = yield* PubSub.unbounded<{ readonly appId: string; readonly ticket: Ticket }>()
-    const stateOf = (appId: string) => getOrSet(apps, appId, () => ({ entry: undefined }))
     return {
-      get: (appId) => Effect.sync(() => ticketOf(stateOf(appId).entry)),
+      get: (appId) => Effect.sync(() => ticketOf(entries.get(appId))),
       put: (appId, ticket) =>
         Effect.sync(() => {
-          const state = stateOf(appId)
-          if (!isNewer(ticket, state.entry)) return false
-          state.entry = { ticket, dropped: false }
+          if (!isNewer(ticket, entries.get(appId))) return false
+          entries.set(appId, { ticket, dropped: false })
           puts.unsafeOffer({ appId, ticket })
           return true
         }),
       drop: (appId, ticket) =>
         Effect.sync(() => {
-          const state = stateOf(appId)
-          if (state.entry !== undefined && isSame(state.entry.ticket, ticket)) {
-            state.entry = { ...state.entry, dropped: true }
-          }
+          const entry = entries.get(appId)
+          if (entry !== undefined && isSame(entry.ticket, ticket)) entries.set(appId, { ...entry, dropped: true })
         }),
       changes: (appId) =>
         Stream.unwrapScoped(Effect.map(PubSub.subscribe(puts), (later) =>
           Stream.concat(
-            Stream.fromIterable(Option.toArray(ticketOf(stateOf(appId).entry))),
+            Stream.fromIterable(Option.toArray(ticketOf(entries.get(appId)))),
             Stream.fromQueue(later).pipe(
               Stream.filter((put) => put.appId === appId),
               Stream.map(({ ticket }) => ticket)
@@ -183,9 +179,8 @@ export interface KeyValueOptions extends Claims.KeyValueOptions {
  * In any `KeyValueStore`: files or a database, so that a ticket survives a restart. An unreadable entry counts as absent
  * and is overwritten in its turn.
  *
- * It holds app tickets, which are secrets: let nobody else read it. Among several processes that share it, a ticket of
- * one is seen by all, but whether a ticket is newer, and who has a claim, is decided within each: a `KeyValueStore` has
- * no atomic step for it.
+ * The tickets are secrets: let nobody else read the store. Processes that share the store see each other's tickets. Each
+ * process decides alone whether a ticket is newer, because a `KeyValueStore` has no atomic step.
  *
  * @since 0.1.0
  * @category constructors

@@ -23,26 +23,16 @@ import * as TicketStore from "../src/TicketStore.js"
 import * as KeyValues from "./keyValues.js"
 import { kvsError, recorded, recordedOverTime, temporaryFolder } from "./keyValues.js"
 
-// One process among many on a busy machine may take longer for 1000 files than the platform waits.
-const patient = { timeout: "1 minute" } as const
-
 suite("in memory", Claims.layerMemory)
 
 suite(
   "in a KeyValueStore in memory",
-  Layer.provide(Claims.layerKeyValueStore(patient), KeyValueStore.layerMemory)
+  Layer.provide(Claims.layerKeyValueStore(KeyValues.patient), KeyValueStore.layerMemory)
 )
 
 suite(
   "in a KeyValueStore of files",
-  Layer.unwrapScoped(
-    Effect.map(
-      temporaryFolder,
-      (folder) => Layer.provide(Claims.layerKeyValueStore(patient), KeyValueStore.layerFileSystem(folder))
-    )
-  ).pipe(
-    Layer.provide(NodeContext.layer)
-  )
+  KeyValues.inFiles(Claims.layerKeyValueStore(KeyValues.patient))
 )
 
 const app = "cli_a"
@@ -152,7 +142,7 @@ describe("Claims, in memory", () => {
 describe("Claims, in a KeyValueStore", () => {
   const overFiles = (folder: string) =>
     Effect.map(
-      Layer.build(Layer.provide(Claims.layerKeyValueStore(patient), KeyValueStore.layerFileSystem(folder))),
+      Layer.build(Layer.provide(Claims.layerKeyValueStore(KeyValues.patient), KeyValueStore.layerFileSystem(folder))),
       Context.get(Claims.Claims)
     )
 

@@ -22,26 +22,16 @@ import { everything } from "./everything.js"
 import * as KeyValues from "./keyValues.js"
 import { kvsError, recorded, recordedOverTime, temporaryFolder } from "./keyValues.js"
 
-// One process among many on a busy machine may take longer for 1000 files than the platform waits.
-const patient = { timeout: "1 minute" } as const
-
 suite("in memory", TicketStore.layerMemory)
 
 suite(
   "in a KeyValueStore in memory",
-  Layer.provide(TicketStore.layerKeyValueStore(patient), KeyValueStore.layerMemory)
+  Layer.provide(TicketStore.layerKeyValueStore(KeyValues.patient), KeyValueStore.layerMemory)
 )
 
 suite(
   "in a KeyValueStore of files",
-  Layer.unwrapScoped(
-    Effect.map(
-      temporaryFolder,
-      (folder) => Layer.provide(TicketStore.layerKeyValueStore(patient), KeyValueStore.layerFileSystem(folder))
-    )
-  ).pipe(
-    Layer.provide(NodeContext.layer)
-  ),
+  KeyValues.inFiles(TicketStore.layerKeyValueStore(KeyValues.patient)),
   { atOnce: 200 }
 )
 
@@ -80,7 +70,7 @@ describe("TicketStore, in a KeyValueStore", () => {
   const overFiles = (folder: string, options?: TicketStore.KeyValueOptions) =>
     Effect.map(
       Layer.build(Layer.provide(
-        TicketStore.layerKeyValueStore({ ...patient, ...options }),
+        TicketStore.layerKeyValueStore({ ...KeyValues.patient, ...options }),
         KeyValueStore.layerFileSystem(folder)
       )),
       (context) => Context.get(context, TicketStore.TicketStore)

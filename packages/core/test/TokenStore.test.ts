@@ -10,26 +10,16 @@ import { everything } from "./everything.js"
 import * as KeyValues from "./keyValues.js"
 import { kvsError, recorded, recordedOverTime, temporaryFolder } from "./keyValues.js"
 
-// One process among many on a busy machine may take longer for its files than the platform waits.
-const patient = { timeout: "1 minute" } as const
-
 suite("in memory", TokenStore.layerMemory)
 
 suite(
   "in a KeyValueStore in memory",
-  Layer.provide(TokenStore.layerKeyValueStore(patient), KeyValueStore.layerMemory)
+  Layer.provide(TokenStore.layerKeyValueStore(KeyValues.patient), KeyValueStore.layerMemory)
 )
 
 suite(
   "in a KeyValueStore of files",
-  Layer.unwrapScoped(
-    Effect.map(
-      temporaryFolder,
-      (folder) => Layer.provide(TokenStore.layerKeyValueStore(patient), NodeKeyValueStore.layerFileSystem(folder))
-    )
-  ).pipe(
-    Layer.provide(NodeContext.layer)
-  ),
+  KeyValues.inFiles(TokenStore.layerKeyValueStore(KeyValues.patient)),
   { atOnce: 200 }
 )
 
@@ -89,7 +79,7 @@ describe("TokenStore, in a KeyValueStore", () => {
   const overFiles = (folder: string, options?: TokenStore.KeyValueOptions) =>
     Effect.map(
       Layer.build(Layer.provide(
-        TokenStore.layerKeyValueStore({ ...patient, ...options }),
+        TokenStore.layerKeyValueStore({ ...KeyValues.patient, ...options }),
         NodeKeyValueStore.layerFileSystem(folder)
       )),
       Context.get(TokenStore.TokenStore)

@@ -3,26 +3,13 @@ import * as NodeHttpClient from "@effect/platform-node/NodeHttpClient"
 import { Agent } from "@effect/platform-node/Undici"
 import type * as HttpClient from "@effect/platform/HttpClient"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Effect, Layer, Logger, LogLevel, Option, Redacted, Schedule } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import type { LookupFunction } from "node:net"
 import * as Net from "node:net"
-import * as AccessToken from "../src/AccessToken.js"
-import * as FeishuApp from "../src/FeishuApp.js"
 import * as FeishuClient from "../src/FeishuClient.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import { listen } from "./listen.js"
-import * as Scripted from "./scripted.js"
-
-const token = {
-  value: Redacted.make("t-secret"),
-  expiresAt: DateTime.unsafeMake(4e12),
-  tenantKey: Option.some("tenant_1")
-}
-const Tokens = Layer.succeed(AccessToken.AccessToken, {
-  app: Effect.succeed(token),
-  tenant: () => Effect.succeed(token),
-  invalidate: () => Effect.void
-})
+import { services } from "./platform.js"
 
 type Client = Layer.Layer<HttpClient.HttpClient>
 
@@ -35,12 +22,7 @@ const attempts = (baseUrl: string, client: Client) =>
       Effect.flatMap((client) => client.post("/open-apis/im/v1/messages")),
       Effect.flip,
       Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.fromSchedule(schedule)),
-      Effect.provide([
-        client,
-        Tokens,
-        FeishuApp.layer({ appId: "cli_test", appSecret: Scripted.appSecret, baseUrl }),
-        Logger.minimumLogLevel(LogLevel.None)
-      ])
+      Effect.provide(services(baseUrl, client))
     )
     assert.deepInclude(error, { _tag: "FeishuNetworkError", reason: "Connection" })
     return { failures, error }

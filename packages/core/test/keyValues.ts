@@ -1,12 +1,22 @@
 /** What the tests of the stores have in common: a `KeyValueStore` to meddle with, and where a secret must not be. */
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import { SystemError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Logger, Option, Schema, TestClock } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, Schema, TestClock } from "effect"
 import { everything } from "./everything.js"
 
 export const temporaryFolder = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
+
+/** Builds a store over files in a folder of its own. */
+export const inFiles = <A>(store: Layer.Layer<A, never, KeyValueStore.KeyValueStore>) =>
+  Layer.unwrapScoped(
+    Effect.map(temporaryFolder, (folder) => Layer.provide(store, KeyValueStore.layerFileSystem(folder)))
+  ).pipe(Layer.provide(NodeContext.layer))
+
+/** One process among many on a busy machine may take longer for 1000 files than the platform waits. */
+export const patient = { timeout: "1 minute" } as const
 
 type Method = "get" | "set" | "remove"
 

@@ -12,7 +12,9 @@ import { says, serve, services } from "./platform.js"
 
 const path = "/open-apis/im/v1/messages"
 const once = Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.none)
-const calls = {
+type Services = Layer.Layer.Success<ReturnType<typeof services>>
+
+const calls: Record<string, Effect.Effect<unknown, unknown, Services>> = {
   resend: AppTicket.resend,
   "FeishuClient's GET": Effect.flatMap(FeishuClient.forTenant("tenant_1"), (client) => client.get(path)),
   "FeishuClient's POST": Effect.flatMap(FeishuClient.forTenant("tenant_1"), (client) => client.post(path))
@@ -29,7 +31,7 @@ const recording = () => {
 }
 
 const run = <A, E>(
-  call: Effect.Effect<A, E, Layer.Layer.Success<ReturnType<typeof services>>>,
+  call: Effect.Effect<A, E, Services>,
   baseUrl = "https://open.feishu.cn",
   client: Layer.Layer<HttpClient.HttpClient> = FeishuClient.layerFetch
 ) => once(Effect.provide(call, services(baseUrl, client)))

@@ -1,4 +1,4 @@
-/** What the suites of the stores share. */
+/** Shared by the suites of the stores. */
 import { afterAll, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
@@ -14,6 +14,27 @@ export const newApp: Effect.Effect<string> = Effect.map(
   Effect.all([Random.nextIntBetween(0, 2 ** 31), Random.nextIntBetween(0, 2 ** 31)]),
   ([a, b]) => `cli_${a.toString(36)}${b.toString(36)}`
 )
+
+/** New apps whose ids are easily taken for each other. */
+export const oddApps: Effect.Effect<ReadonlyArray<string>> = Effect.map(newApp, (base) =>
+  [
+    "",
+    "/",
+    "/0",
+    "//",
+    "/..",
+    "/../x",
+    ".",
+    "%2F",
+    ":",
+    "\"",
+    " ",
+    "é",
+    "应用",
+    "🎫",
+    "x".repeat(150),
+    `${"x".repeat(149)}y`
+  ].map((end) => base + end))
 
 export const until = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
