@@ -113,7 +113,7 @@ export const layer = (
         invalidate: (ticket) =>
           Effect.suspend(() => {
             current = undefined
-            return store.drop(appId, ticket)
+            return Effect.catchAll(store.drop(appId, ticket), ({ message }) => Effect.logWarning(message))
           }),
         changes: Stream.empty
       }

@@ -117,8 +117,11 @@ export interface Service {
   readonly get: Effect.Effect<Ticket, TicketError>
   /** A newer ticket than there is now: asks the platform for one and waits. */
   readonly refresh: Effect.Effect<Ticket, TicketError>
-  /** Never hands out this ticket again: the platform has refused it (code 10012). Any other stays as it is. */
-  readonly invalidate: (ticket: Ticket) => Effect.Effect<void, TicketStoreError>
+  /**
+   * Removes a ticket that the platform refused (code 10012) from memory and from the store. This process does not return the
+   * ticket again. Leaves any other ticket as it is. A store that fails is logged.
+   */
+  readonly invalidate: (ticket: Ticket) => Effect.Effect<void>
   /** The newest ticket, if there is one, then each that arrives. */
   readonly changes: Stream.Stream<Ticket, TicketStoreError>
 }
@@ -436,7 +439,7 @@ export const make = (
         Effect.suspend(() => {
           invalid = [...invalid.slice(-15), Redacted.value(ticket.value)]
           if (held !== undefined && isSame(held, ticket)) held = undefined
-          return store.drop(appId, ticket)
+          return Effect.ignore(store.drop(appId, ticket))
         }),
       changes: store.changes(appId)
     }
@@ -471,12 +474,12 @@ export const refresh: Effect.Effect<Ticket, TicketError, AppTicket> = Effect.fla
 )
 
 /**
- * Never hands out this ticket again: see `Service.invalidate`.
+ * Removes a ticket that the platform refused: see `Service.invalidate`.
  *
  * @since 0.1.0
  * @category accessors
  */
-export const invalidate = (ticket: Ticket): Effect.Effect<void, TicketStoreError, AppTicket> =>
+export const invalidate = (ticket: Ticket): Effect.Effect<void, never, AppTicket> =>
   Effect.flatMap(AppTicket, (service) => service.invalidate(ticket))
 
 /**

@@ -1,5 +1,6 @@
 /**
- * Keeps access tokens besides the memory of `AccessToken`, so that a restart, or another process, need not ask the platform.
+ * Keeps access tokens outside of the memory of `AccessToken`, so that a restart or another process does not have to ask the
+ * platform.
  *
  * @since 0.1.0
  */
@@ -10,24 +11,23 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as PubSub from "effect/PubSub"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import { isSame } from "./internal/isSame.js"
+import * as Lru from "./internal/lru.js"
 import * as KeyValues from "./internal/store/keyValues.js"
 
 /**
- * Whose token it is.
+ * Names a token.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Key {
   readonly appId: string
-  /** A hash of the app secret: what was got with another secret is another's. */
+  /** A hash of the app secret. A token that was issued for another secret has another key. */
   readonly secretHash: string
-  /** None: the app's own token. */
+  /** `None` for the app's own token. */
   readonly tenantKey: Option.Option<string>
 }
 
@@ -37,7 +37,7 @@ export interface Key {
  */
 export interface StoredToken {
   readonly value: Redacted.Redacted
-  /** By the clock of the process that got it. */
+  /** By the clock of the process that fetched the token. */
   readonly expiresAt: DateTime.Utc
 }
 
@@ -51,11 +51,11 @@ export class TokenStoreError extends Schema.TaggedError<TokenStoreError>("@effec
   "TokenStoreError",
   {
     appId: Schema.String,
-    /** The store's operation that failed. */
-    operation: Schema.Literal("get", "put", "drop", "drops"),
-    /** What was seen, in a few words. */
+    /** The operation that failed. */
+    operation: Schema.Literal("get", "put", "drop"),
+    /** The failure in a few words. */
     description: Schema.String,
-    /** The underlying store's own error, of `put` alone: its names, messages and codes only, with the token masked. */
+    /** The underlying store's own error, of `put` only: its names, messages and codes, with the token masked. */
     cause: Schema.optional(Schema.Defect)
   }
 ) {
@@ -69,31 +69,18 @@ export class TokenStoreError extends Schema.TaggedError<TokenStoreError>("@effec
 }
 
 /**
- * A token that turned out to be invalid.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Dropped {
-  readonly key: Key
-  readonly value: Redacted.Redacted
-}
-
-/**
  * Keeps access tokens.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Service {
-  /** The token that was put last; none where there is none. One that has expired may be forgotten. */
+  /** Returns the token that was put last. May return `None` for a token that has expired. */
   readonly get: (key: Key) => Effect.Effect<Option.Option<StoredToken>, TokenStoreError>
-  /** Keeps the token, in the place of any before it. */
+  /** Keeps the token, and replaces the token before. */
   readonly put: (key: Key, token: StoredToken) => Effect.Effect<void, TokenStoreError>
-  /** Forgets this token, which has turned out to be invalid, and tells `drops`. One in its place stays. */
+  /** Removes this token, because the platform refused the token. Does nothing if another token has replaced this token. */
   readonly drop: (key: Key, token: StoredToken) => Effect.Effect<void, TokenStoreError>
-  /** This app's tokens that are dropped from now on, by whichever process that shares the store. */
-  readonly drops: (appId: string) => Stream.Stream<Dropped, TokenStoreError>
 }
 
 /**
@@ -102,71 +89,51 @@ export interface Service {
  */
 export class TokenStore extends Context.Tag("@effect-feishu/core/TokenStore")<TokenStore, Service>() {}
 
-/** One name for each key and no other. A lone surrogate has no URL encoding, but one in JSON. */
+/** Returns a different name for each key. A lone surrogate has no URL encoding, and has one in JSON. */
 const nameOf = ({ appId, secretHash, tenantKey }: Key): string =>
   ["token", appId, secretHash, ...Option.match(tenantKey, { onNone: () => ["app"], onSome: (key) => ["tenant", key] })]
     .map((part) => encodeURIComponent(JSON.stringify(part).slice(1, -1)))
     .join("/")
-
-/** What a store does within this process, where it has no means of its own to do it for several. */
-const makeLocal = Effect.map(PubSub.unbounded<Dropped>(), (dropped) => ({
-  tell: (key: Key, { value }: StoredToken): void => void dropped.unsafeOffer({ key, value }),
-  drops: (appId: string): Stream.Stream<Dropped> =>
-    Stream.filter(Stream.fromPubSub(dropped), ({ key }) => key.appId === appId)
-}))
 
 /**
  * @since 0.1.0
  * @category models
  */
 export interface MemoryOptions {
-  /** Beyond that the tokens that were put first are forgotten. Default: 100,000. */
+  /** The most tokens that are kept. The least recently used token is evicted first. Default: 100,000. */
   readonly maxTokens?: number | undefined
 }
 
 /**
- * In this process's memory: it outlives an `AccessToken`, but not the process.
+ * Keeps tokens in this process's memory.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const makeMemory = (options?: MemoryOptions): Effect.Effect<Service> =>
-  Effect.map(makeLocal, ({ tell, ...local }) => {
-    const max = Math.max(1, options?.maxTokens ?? 100_000)
-    const tokens = new Map<string, StoredToken>()
+  Effect.sync(() => {
+    const tokens = Lru.make<string, StoredToken>(options?.maxTokens ?? 100_000)
     return {
-      ...local,
       get: (key) => Effect.sync(() => Option.fromNullable(tokens.get(nameOf(key)))),
-      put: (key, token) =>
-        Effect.sync(() => {
-          const name = nameOf(key)
-          // Deleted first, so that it goes to the end of the order.
-          tokens.delete(name)
-          tokens.set(name, token)
-          for (const first of tokens.keys()) {
-            if (tokens.size <= max) break
-            tokens.delete(first)
-          }
-        }),
+      put: (key, token) => Effect.sync(() => tokens.set(nameOf(key), token)),
       drop: (key, token) =>
         Effect.sync(() => {
           const name = nameOf(key)
           const known = tokens.get(name)
           if (known !== undefined && isSame(known, token)) tokens.delete(name)
-          tell(key, token)
         })
     }
   })
 
 /**
- * In this process's memory: it outlives an `AccessToken`, but not the process.
+ * Keeps tokens in this process's memory, which outlives an `AccessToken`, but not the process.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerMemory: Layer.Layer<TokenStore> = Layer.effect(TokenStore, makeMemory())
 
-/** How a token is written. It is a secret, and the store must keep it like one. */
+/** The form of a token in the store. */
 const StoredEntry = Schema.parseJson(Schema.Struct({
   token: Schema.Redacted(Schema.NonEmptyString),
   expiresAt: Schema.DateTimeUtc
@@ -180,19 +147,18 @@ const encodeEntry = Schema.encode(StoredEntry)
  * @category models
  */
 export interface KeyValueOptions {
-  /** Before each key. Default: `feishu/`. */
+  /** Precedes each key. Default: `feishu/`. */
   readonly prefix?: string | undefined
-  /** No operation takes longer: it fails then, and the platform is asked instead. Default: 2 s. */
+  /** The time for one operation. After that the platform is asked for a token. Default: 2 s. */
   readonly timeout?: Duration.DurationInput | undefined
 }
 
 /**
- * In any `KeyValueStore`, so that tokens survive a restart. An unreadable entry counts as absent and is overwritten in
- * its turn; that of a tenant which is never asked for again stays. Among several processes that share it each gets tokens
- * for itself where the store has none, and is not told of those that another drops: a `KeyValueStore` has no means for it.
+ * Keeps tokens in any `KeyValueStore`, so that tokens survive a restart. Overwrites an unreadable entry. Never removes the
+ * entry of a tenant that is no longer asked for.
  *
- * It holds access tokens, each of which opens a company's data for up to 2 hours: let nobody else read it. For most
- * programs `layerMemory` is enough, since a token is one call away.
+ * Let nobody else read the store: each access token opens a company's data for up to 2 hours. For most programs `layerMemory`
+ * is enough, because a token is one call away.
  *
  * @since 0.1.0
  * @category constructors
@@ -201,7 +167,6 @@ export const makeKeyValueStore = (
   options?: KeyValueOptions
 ): Effect.Effect<Service, never, KeyValueStore.KeyValueStore> =>
   Effect.gen(function*() {
-    const { tell, ...local } = yield* makeLocal
     const { locked, read, remove, write } = KeyValues.make({
       kvs: yield* KeyValueStore.KeyValueStore,
       name: "TokenStore",
@@ -210,7 +175,7 @@ export const makeKeyValueStore = (
     })
     const at = (key: Key, operation: TokenStoreError["operation"], token?: StoredToken) =>
       locked(nameOf(key), {
-        // What is read may be any token.
+        // Any token may be read.
         secrets: () => operation === "put" && token !== undefined ? [token.value] : undefined,
         failure: (seen) => new TokenStoreError({ appId: key.appId, operation, ...seen })
       })
@@ -220,7 +185,6 @@ export const makeKeyValueStore = (
         Option.map(({ expiresAt, token }): StoredToken => ({ value: token, expiresAt }))
       )
     return {
-      ...local,
       get: (key) => at(key, "get")(readEntry(key)),
       put: (key, token) =>
         at(key, "put", token)(
@@ -230,20 +194,17 @@ export const makeKeyValueStore = (
           )
         ),
       drop: (key, token) =>
-        Effect.suspend(() => {
-          tell(key, token)
-          return at(key, "drop", token)(
-            Effect.flatMap(
-              readEntry(key),
-              (known) => Option.isSome(known) && isSame(known.value, token) ? remove(nameOf(key)) : Effect.void
-            )
+        at(key, "drop", token)(
+          Effect.flatMap(
+            readEntry(key),
+            (known) => Option.isSome(known) && isSame(known.value, token) ? remove(nameOf(key)) : Effect.void
           )
-        })
+        )
     }
   })
 
 /**
- * In any `KeyValueStore`, for example `KeyValueStore.layerFileSystem("tokens")`: see `makeKeyValueStore`.
+ * Keeps tokens in any `KeyValueStore`, for example `KeyValueStore.layerFileSystem("tokens")`: see `makeKeyValueStore`.
  *
  * @since 0.1.0
  * @category layers

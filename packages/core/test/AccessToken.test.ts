@@ -26,14 +26,14 @@ import {
   Schema,
   Scope,
   Stream,
-  TestClock
+  TestClock,
+  type Tracer
 } from "effect"
 import * as AccessToken from "../src/AccessToken.js"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import * as FeishuMetrics from "../src/FeishuMetrics.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
-import * as TicketStore from "../src/TicketStore.js"
 import * as TokenStore from "../src/TokenStore.js"
 import { everything } from "./everything.js"
 import * as Scripted from "./scripted.js"
@@ -158,8 +158,7 @@ const scripted = (script: Script = {}) => {
 const noToken: TokenStore.Service = {
   get: () => Effect.succeedNone,
   put: () => Effect.void,
-  drop: () => Effect.void,
-  drops: () => Stream.empty
+  drop: () => Effect.void
 }
 
 /** A clock whose times can be moved: the sleeps are those of the `TestClock`. */
@@ -847,19 +846,6 @@ describe("a ticket that the platform refuses", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("is replaced even where it cannot be taken out of the ticket store", () => {
-    const { service } = makeTickets()
-    const error = new TicketStore.TicketStoreError({ appId: "cli_test", operation: "drop", description: "it is down" })
-    const { app, layer } = scripted({
-      tickets: { ...service, invalidate: (ticket) => Effect.zipRight(service.invalidate(ticket), Effect.fail(error)) },
-      app: [Scripted.refused(10012), numbered("app")]
-    })
-    return Effect.gen(function*() {
-      assert.strictEqual(valueOf(yield* AccessToken.app), "app-1")
-      assert.strictEqual(app.seen.length, 2)
-    }).pipe(Effect.provide(layer))
-  })
-
   it.effect.each([10014, 10015, 10003, 1500])("is not to blame for code %i", (code) => {
     const { invalidated, service } = makeTickets()
     const { app, layer } = scripted({ tickets: service, app: [Scripted.refused(code)] })
@@ -1261,8 +1247,7 @@ describe("a token store", () => {
       {
         get: () => failing("get"),
         put: () => failing("put"),
-        drop: () => failing("drop"),
-        drops: () => Stream.fromEffect(failing("drops"))
+        drop: () => failing("drop")
       },
       "one",
       { tenant: [numbered("tenant")] }
@@ -1564,19 +1549,23 @@ describe("the metrics", () => {
 })
 
 describe("the spans", () => {
-  it.effect("are of those who wait, and of no one else", () =>
+  it.effect("are one for each wait and one for each fetch, and none for a token from memory", () =>
     Effect.gen(function*() {
       const { spans, tracer } = yield* recorder
-      const { layer } = scripted({
-        tenant: [numbered("tenant"), Scripted.refused(1500)]
-      })
+      const { layer } = scripted({ tenant: [numbered("tenant"), Scripted.refused(1500)] })
       const seen = () => spans.map(({ name }) => name).filter((name) => name.startsWith("AccessToken.")).toSorted()
       yield* Effect.gen(function*() {
         yield* Effect.all([AccessToken.tenant("a"), AccessToken.tenant("a")], unbounded)
-        const cold = seen()
-        assert.deepStrictEqual(new Set(cold), new Set(["AccessToken.app", "AccessToken.tenant"]))
-        assert.strictEqual(cold.filter((name) => name === "AccessToken.tenant").length, 2)
+        const cold = [
+          "AccessToken.app",
+          "AccessToken.fetch",
+          "AccessToken.fetch",
+          "AccessToken.tenant",
+          "AccessToken.tenant"
+        ]
+        assert.deepStrictEqual(seen(), cold)
         for (let i = 0; i < 10; i++) yield* AccessToken.tenant("a")
+        assert.deepStrictEqual(seen(), cold)
         yield* TestClock.adjust("90 minutes")
         yield* AccessToken.app
         yield* TestClock.adjust("15 minutes")
@@ -1584,13 +1573,58 @@ describe("the spans", () => {
         yield* settle
         yield* AccessToken.tenant("a")
         yield* settle
-        assert.deepStrictEqual(seen(), cold)
+        assert.deepStrictEqual(seen(), [...cold, "AccessToken.fetch", "AccessToken.fetch"].toSorted(), "two renewals")
         const span = spans.find(({ name }) => name === "AccessToken.tenant")
         assert.deepStrictEqual(Object.fromEntries(span?.attributes ?? []), {
           "feishu.app_id": "cli_test",
           "feishu.tenant_key": "a"
         })
       }).pipe(Effect.provide(layer), Effect.withTracer(tracer))
+    }))
+
+  it.effect("of a fetch have no parent, and lead to the requests that wait, and back", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = yield* recorder
+      const { layer } = scripted({ tenant: [Scripted.after("1 second", numbered("tenant"))] })
+      const all = (name: string) => spans.filter((span) => span.name === name)
+      const parentOf = (span: Tracer.AnySpan) => span._tag === "Span" ? Option.getOrUndefined(span.parent) : undefined
+      const linksOf = (span: Tracer.Span | undefined) => (span?.links ?? []).map((link) => link.span)
+      yield* Effect.gen(function*() {
+        const context = yield* Effect.withSpan(Layer.build(layer), "the build of the layer")
+        const request = (n: number) =>
+          AccessToken.tenant("a").pipe(Effect.provide(context), Effect.withSpan(`request ${n}`), Effect.fork)
+        const fibers = yield* Effect.forEach([1, 2, 3], request)
+        yield* TestClock.adjust("1 second")
+        yield* Effect.forEach(fibers, Fiber.join)
+        const waits = all("AccessToken.tenant")
+        assert.deepStrictEqual(waits.map((wait) => parentOf(wait)), [1, 2, 3].flatMap((n) => all(`request ${n}`)))
+        const fetches = all("AccessToken.fetch")
+        const [ofTenant] = fetches.filter((span) => span.attributes.get("token") === "tenant")
+        assert.deepStrictEqual(linksOf(ofTenant), waits)
+        for (const wait of waits) assert.deepStrictEqual<unknown>(linksOf(wait), [ofTenant])
+        const [ofApp] = fetches.filter((span) => span.attributes.get("token") === "app")
+        assert.deepStrictEqual(linksOf(ofApp), all("AccessToken.app"))
+        for (const fetch of fetches) assert.isUndefined(parentOf(fetch))
+        const roots = spans.map((span) => {
+          let root: Tracer.AnySpan = span
+          for (let above = parentOf(root); above !== undefined; above = parentOf(root)) root = above
+          return root
+        })
+        assert.deepStrictEqual(
+          roots.filter((root) => root._tag === "Span" && root.name === "the build of the layer"),
+          all("the build of the layer")
+        )
+        for (const name of ["OpenApi.appAccessToken", "OpenApi.tenantAccessToken"]) {
+          assert.include(fetches, roots[spans.findIndex((span) => span.name === name)], name)
+        }
+        // A request that finds a token to be renewed does not wait, and is linked all the same.
+        yield* TestClock.adjust("100 minutes")
+        yield* Effect.withSpan(Effect.provide(AccessToken.tenant("a"), context), "request 4")
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual<unknown>(linksOf(all("request 4")[0]), [
+          all("AccessToken.fetch").findLast((span) => span.attributes.get("token") === "tenant")
+        ])
+      }).pipe(Effect.scoped, Effect.withTracer(tracer))
     }))
 })
 

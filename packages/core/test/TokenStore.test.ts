@@ -37,32 +37,39 @@ const makeKvs = () => {
 const assertNowhere = KeyValues.nowhereIn(TokenStore.TokenStoreError)
 
 describe("TokenStore, in memory", () => {
-  it.effect("forgets the tokens that were put first when there are too many", () =>
+  it.effect("evicts the tokens that were used least recently", () =>
     Effect.gen(function*() {
       const { drop, get, put } = yield* TokenStore.makeMemory({ maxTokens: 3 })
       const keyOf = (name: string) => tenantKey("cli_a", name)
-      const kept = Effect.filter(["a", "b", "c", "d", "e", "f"], (name) => Effect.map(get(keyOf(name)), Option.isSome))
+      /** Uses each of the tokens that are kept, in this order. */
+      const kept = Effect.map(
+        Effect.forEach(["a", "b", "c", "d", "e", "f"], (name) => Effect.map(get(keyOf(name)), Option.as(name))),
+        Arr.getSomes
+      )
       for (const name of ["a", "b", "c"]) yield* put(keyOf(name), token(name))
       assert.deepStrictEqual(yield* kept, ["a", "b", "c"])
       yield* put(keyOf("a"), token("a2"))
       yield* get(keyOf("b"))
       yield* put(keyOf("d"), token("d"))
-      assert.deepStrictEqual(yield* kept, ["a", "c", "d"], "b was the first, since a has been put anew")
+      assert.deepStrictEqual(yield* kept, ["a", "b", "d"])
       assert.strictEqual(plainOption(yield* get(keyOf("a")))?.value, "a2")
-      yield* drop(keyOf("c"), token("c"))
+      yield* drop(keyOf("b"), token("b"))
       yield* put(keyOf("e"), token("e"))
       assert.deepStrictEqual(yield* kept, ["a", "d", "e"])
       yield* put(keyOf("f"), token("f"))
       assert.deepStrictEqual(yield* kept, ["d", "e", "f"])
     }))
 
-  it.effect("keeps 100,000 tokens if it is told nothing, and one at least", () =>
+  it.effect("keeps at most 100,000 tokens by default, and at least one", () =>
     Effect.gen(function*() {
-      for (const [maxTokens, room] of [[undefined, 100_000], [1, 1], [0, 1], [-1, 1]] as const) {
+      for (
+        const [maxTokens, most, least] of [[undefined, 100_000, 98_437], [1, 1, 1], [0, 1, 1], [-1, 1, 1]] as const
+      ) {
         const { get, put } = yield* TokenStore.makeMemory({ maxTokens })
-        for (let n = 0; n <= room; n++) yield* put(tenantKey("cli_a", `${n}`), token("t"))
-        assert.isTrue(Option.isNone(yield* get(tenantKey("cli_a", "0"))))
-        for (const n of [1, room]) assert.isTrue(Option.isSome(yield* get(tenantKey("cli_a", `${n}`))))
+        const isKept = (n: number) => Effect.map(get(tenantKey("cli_a", `${n}`)), Option.isSome)
+        for (let n = 0; n <= most; n++) yield* put(tenantKey("cli_a", `${n}`), token("t"))
+        assert.isFalse(yield* isKept(0))
+        for (const n of [most - least + 1, most]) assert.isTrue(yield* isKept(n), `${n}`)
       }
     }))
 

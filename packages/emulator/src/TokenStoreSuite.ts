@@ -6,20 +6,15 @@
  *
  * @since 0.1.0
  */
-import { type Dropped, type Key, type StoredToken, TokenStore } from "@effect-feishu/core/TokenStore"
+import { type Key, type StoredToken, TokenStore } from "@effect-feishu/core/TokenStore"
 import { assert, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
-import * as Chunk from "effect/Chunk"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import * as StoreSuite from "./internal/storeSuite.js"
 
 const epoch = 1_700_000_000_000
@@ -125,9 +120,6 @@ const anyToken: FastCheck.Arbitrary<StoredToken> = FastCheck.tuple(
   FastCheck.oneof(FastCheck.string({ unit: "binary", minLength: 1 }), anyText(10).filter((text) => text !== "")),
   FastCheck.integer({ min: -8.64e15, max: 8.64e15 })
 ).map(([value, millis]) => token(value, millis - epoch))
-
-/** What was dropped in a form that tests compare. */
-const plainDropped = ({ key, value }: Dropped) => ({ key: identity(key), value: Redacted.value(value) })
 
 const identity = ({ appId, secretHash, tenantKey }: Key) =>
   JSON.stringify([appId, secretHash, ...Option.toArray(tenantKey)])
@@ -355,147 +347,4 @@ export const suite = <E>(name: string, store: Layer.Layer<TokenStore, E>, option
         for (const one of seen) assert.include(texts, JSON.stringify(plainOption(one)))
         assert.include(texts, JSON.stringify(plainOption(yield* store.get(key))))
       }))
-
-    const soon = Effect.timeoutFail({ duration: "10 seconds", onTimeout: () => "drops told of nothing for 10 s" })
-
-    /** What a subscriber is told, one by one, from when it is certain to be told. */
-    const subscribe = (app: string) =>
-      Effect.gen(function*() {
-        const store = yield* TokenStore
-        const told = yield* Queue.unbounded<ReturnType<typeof plainDropped>>()
-        const ready = yield* Queue.sliding<void>(1)
-        const isMarker = ({ key }: Dropped) => key.secretHash === "a marker"
-        yield* Effect.forkScoped(
-          Stream.runForEach(
-            store.drops(app),
-            (dropped) => isMarker(dropped) ? Queue.offer(ready, undefined) : Queue.offer(told, plainDropped(dropped))
-          )
-        )
-        // To subscribe may take a moment, which no stream tells of: what is dropped until then is told to nobody.
-        yield* StoreSuite.until(
-          Effect.zipRight(store.drop(appKey(app, "a marker"), token("marker")), Queue.size(ready)),
-          (markers) => markers > 0
-        ).pipe(soon)
-        return { next: soon(Queue.take(told)), rest: Effect.map(Queue.takeAll(told), Chunk.toReadonlyArray) }
-      })
-
-    test("tells every subscriber of each token that is dropped, whether the store has it, another, or none", () =>
-      Effect.scoped(Effect.gen(function*() {
-        const store = yield* TokenStore
-        const app = yield* StoreSuite.newApp
-        const keys = [appKey(app), tenantKey(app, "a"), tenantKey(app, "b", "hash2"), tenantKey(app, "")]
-        const subscribers = yield* Effect.replicateEffect(subscribe(app), 3)
-        for (const key of keys) {
-          for (const kept of [undefined, token("t-1"), token("t-2")]) {
-            if (kept !== undefined) yield* store.put(key, kept)
-            yield* store.drop(key, token("t-1", 7))
-            for (const { next } of subscribers) {
-              assert.deepStrictEqual(yield* next, plainDropped({ key, value: Redacted.make("t-1") }))
-            }
-          }
-        }
-        for (const { rest } of subscribers) assert.deepStrictEqual(yield* rest, [])
-      })))
-
-    test("goes on telling the others when a subscriber leaves, and one that comes back", () =>
-      Effect.scoped(Effect.gen(function*() {
-        const store = yield* TokenStore
-        const app = yield* StoreSuite.newApp
-        const other = yield* StoreSuite.newApp
-        const [stays, elsewhere] = [yield* subscribe(app), yield* subscribe(other)]
-        for (const name of ["t-1", "t-2", "t-3"]) {
-          const scope = yield* Scope.make()
-          const leaves = yield* Scope.extend(subscribe(app), scope)
-          yield* store.drop(appKey(app), token(name))
-          assert.strictEqual((yield* leaves.next).value, name)
-          assert.strictEqual((yield* stays.next).value, name)
-          yield* Scope.close(scope, Exit.void)
-          for (const [key, { next }] of [[appKey(app), stays], [appKey(other), elsewhere]] as const) {
-            yield* store.drop(key, token(`${name} later`))
-            assert.strictEqual((yield* next).value, `${name} later`)
-          }
-          assert.deepStrictEqual(yield* leaves.rest, [])
-        }
-      })))
-
-    test("tells of no other app's tokens", () =>
-      Effect.scoped(Effect.gen(function*() {
-        const store = yield* TokenStore
-        const base = yield* StoreSuite.newApp
-        const apps = [
-          "",
-          "2",
-          "/",
-          "/hash",
-          "*",
-          "?",
-          "[2]",
-          "\\*",
-          "%2F",
-          ":",
-          ".",
-          " ",
-          "é",
-          "应用",
-          "\ud800",
-          "\udc00"
-        ]
-          .map((end) => base + end)
-        const subscribers = yield* Effect.forEach(apps, (app) => subscribe(app))
-        for (const name of ["t-1", "t-2"]) {
-          const drop = (app: string) => store.drop(tenantKey(app, "a"), token(name))
-          yield* Effect.forEach(apps, drop, { concurrency: "unbounded" })
-          for (const [n, { next }] of subscribers.entries()) {
-            const value = Redacted.make(name)
-            assert.deepStrictEqual(yield* next, plainDropped({ key: tenantKey(apps[n] ?? "", "a"), value }))
-          }
-        }
-        for (const { rest } of subscribers) assert.deepStrictEqual(yield* rest, [])
-      })))
-
-    it.live.prop(
-      "tells of any token and any key as they are",
-      [anyKey(""), FastCheck.array(FastCheck.tuple(anyKey(""), anyToken), { minLength: 1, maxLength: 5 })],
-      ([{ appId }, drops]) =>
-        withStore(Effect.scoped(Effect.gen(function*() {
-          const store = yield* TokenStore
-          const app = (yield* StoreSuite.newApp) + appId
-          const { next } = yield* subscribe(app)
-          for (const [key, any] of drops) {
-            const own = { ...key, appId: app }
-            yield* store.drop(own, any)
-            assert.deepStrictEqual(yield* next, plainDropped({ key: own, value: any.value }))
-          }
-        }))),
-      {
-        timeout: StoreSuite.timeout,
-        fastCheck: {
-          numRuns: 30,
-          examples: [[
-            appKey("/\ud800"),
-            [
-              [appKey("", "/"), token("x".repeat(4096))],
-              [tenantKey("", ""), token("{\"token\":1}")],
-              [tenantKey("", "\udc00"), token("\ud800")],
-              [tenantKey("", "a\nb"), token(" \r\n\0票據 🎫")]
-            ]
-          ]]
-        }
-      }
-    )
-
-    test("tells everybody of all the tokens that are dropped at once", () =>
-      Effect.scoped(Effect.gen(function*() {
-        const store = yield* TokenStore
-        const app = yield* StoreSuite.newApp
-        const subscribers = yield* Effect.replicateEffect(subscribe(app), 3)
-        const names = Arr.range(1, atOnce).map((n) => `t-${n}`)
-        const drop = (name: string) => store.drop(tenantKey(app, name), token(name))
-        yield* Effect.forEach(names, drop, { concurrency: "unbounded" })
-        for (const { next, rest } of subscribers) {
-          const told = yield* Effect.replicateEffect(next, names.length)
-          assert.sameMembers(told.map(({ value }) => value), names)
-          assert.deepStrictEqual(yield* rest, [])
-        }
-      })))
   })

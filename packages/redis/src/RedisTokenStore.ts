@@ -13,7 +13,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import { script } from "./internal/connection.js"
 import { keyOf } from "./internal/keys.js"
 import { orUnreadable } from "./internal/unreadable.js"
@@ -26,14 +25,14 @@ import type { RedisError } from "./RedisError.js"
  * @category models
  */
 export interface Options {
-  /** Before each key and each channel. Default: `feishu:`. */
+  /** Precedes each key. Default: `feishu:`. */
   readonly prefix?: string | undefined
 }
 
-/** Whatever the clocks say: what has been put can be read. */
+/** The shortest time for which Redis keeps a token, because the clock of another process may differ. */
 const atLeast = Duration.toMillis("1 minute")
 
-/** How a token is written: when it ends, in milliseconds since 1970, and the token as JSON, which can write any text. */
+/** The form of a token in Redis: its end in milliseconds since 1970, and the token as JSON, which can express any text. */
 const entryOf = (expiresAt: number, value: string) => `${expiresAt} ${JSON.stringify(value)}`
 
 const StoredEntry = Schema.Tuple(
@@ -48,25 +47,14 @@ const decodeEntry = (entry: unknown) => {
   return parts === null ? Option.none() : decodeParts(parts.slice(1))
 }
 
-/** All are told, also where Redis has another token or none: a process may have it in its memory. */
+/** Removes the token unless another token has replaced it. */
 const drop = script(`
 local known = redis.pcall('GET', KEYS[1])
 if type(known) == 'string' and string.match(known, '^%-?%d+ (.*)$') == ARGV[1] then redis.call('DEL', KEYS[1]) end
-redis.pcall('PUBLISH', ARGV[2], ARGV[3])
 `)
 
-/** The message that a token was dropped. */
-const DroppedMessage = Schema.parseJson(Schema.Struct({
-  secretHash: Schema.String,
-  tenantKey: Schema.OptionFromNullOr(Schema.String),
-  value: Schema.Redacted(Schema.NonEmptyString)
-}))
-
-const decodeDropped = Schema.decodeOption(DroppedMessage)
-const encodeDropped = Schema.encodeSync(DroppedMessage)
-
 /**
- * A token is kept until it expires. Whoever reads this Redis has the data of your tenants: let nobody else read it.
+ * Keeps each token until it expires. Let nobody else read this Redis: each access token opens a company's data.
  *
  * @since 0.1.0
  * @category constructors
@@ -77,14 +65,13 @@ export const make = (options?: Options): Effect.Effect<TokenStore.Service, never
     const prefix = options?.prefix ?? "feishu:"
     const readable = orUnreadable("TokenStore")
 
-    // Each tenant's tokens may be on another node of a cluster.
+    // Another part of the key for each tenant, so that a cluster spreads the tokens over its nodes.
     const groupOf = ({ appId, secretHash, tenantKey }: TokenStore.Key) => [
       appId,
       secretHash,
       ...Option.match(tenantKey, { onNone: () => ["app"], onSome: (key) => ["tenant", key] })
     ]
     const tokenKey = (key: TokenStore.Key) => keyOf(prefix, groupOf(key), "token")
-    const channelOf = (appId: string) => keyOf(prefix, [appId], "drops")
 
     const failing = <A>(
       { appId }: TokenStore.Key,
@@ -121,19 +108,8 @@ export const make = (options?: Options): Effect.Effect<TokenStore.Service, never
           Effect.asVoid(connection.run(
             drop,
             tokenKey(key),
-            JSON.stringify(Redacted.value(value)),
-            channelOf(key.appId),
-            encodeDropped({ secretHash: key.secretHash, tenantKey: key.tenantKey, value })
+            JSON.stringify(Redacted.value(value))
           ))
-        ),
-      drops: (appId) =>
-        Stream.filterMap(
-          connection.messages(channelOf(appId)),
-          (message) =>
-            Option.map(
-              Option.flatMap(message, (text) => decodeDropped(text)),
-              ({ secretHash, tenantKey, value }) => ({ key: { appId, secretHash, tenantKey }, value })
-            )
         )
     }
   })

@@ -215,24 +215,20 @@ describe("The stores on Redis", () => {
       const [one, other] = [yield* startOn(redis, { prefix: "a:" }), yield* startOn(redis, { prefix: "b:" })]
       const heard = yield* Queue.unbounded<string>()
       yield* Effect.forkScoped(
-        Stream.runForEach(other.tokens.drops("cli_a"), ({ value }) => Queue.offer(heard, Redacted.value(value)))
-      )
-      yield* Effect.forkScoped(
         Stream.runForEach(other.tickets.changes("cli_a"), ({ value }) => Queue.offer(heard, Redacted.value(value)))
       )
       yield* Systems.until(
         Effect.promise(() => redis.client.pubsub("CHANNELS")),
-        (channels) => channels.length === 2
+        (channels) => channels.length === 1
       )
       yield* one.tickets.put("cli_a", yield* Systems.ticketOf("t-1"))
       const ours = Systems.claimOf(yield* one.claims.claim("cli_a", "name", hour))
       yield* one.tokens.put(app("cli_a"), TokenStoreSuite.token("t-1"))
-      yield* one.tokens.drop(app("cli_a"), TokenStoreSuite.token("t-2"))
       assert.isTrue(Option.isNone(yield* other.tickets.get("cli_a")))
       assert.isFalse(yield* other.claims.renew(ours, hour))
       assert.isTrue(Systems.isClaimed(yield* other.claims.claim("cli_a", "name", hour)))
       assert.isTrue(Option.isNone(yield* other.tokens.get(app("cli_a"))))
-      yield* other.tokens.drop(app("cli_a"), TokenStoreSuite.token("own"))
+      yield* other.tickets.put("cli_a", yield* Systems.ticketOf("own"))
       assert.strictEqual(yield* Queue.take(heard), "own")
       assert.strictEqual(yield* Queue.size(heard), 0)
     }))
@@ -249,20 +245,14 @@ describe("The stores on Redis", () => {
   }
 
   for (const name of ["one Redis", "a client of ioredis 6 with a keyPrefix", "a cluster"] as const) {
-    it.scopedLive(`tell another process of a ticket and of a dropped token within milliseconds, on ${name}`, () =>
+    it.scopedLive(`tell another process of a ticket within milliseconds, on ${name}`, () =>
       Effect.gen(function*() {
         const slow = { pollInterval: "1 hour", prefix: "quick:" } as const
         const writer = yield* Systems.start(connections[name], slow)
         const reader = yield* Systems.start(connections[name], slow)
         const tickets = yield* Queue.unbounded<Ticket>()
-        const drops = yield* Queue.unbounded<unknown>()
         yield* Effect.forkScoped(Stream.runForEach(reader.tickets.changes("cli_a"), (got) => Queue.offer(tickets, got)))
-        yield* Effect.forkScoped(Stream.runForEach(reader.tokens.drops("cli_a"), (got) => Queue.offer(drops, got)))
-        // They are subscribed when they have heard of something.
-        yield* Systems.until(
-          Effect.zipRight(writer.tokens.drop(app("cli_a"), TokenStoreSuite.token("t")), Queue.size(drops)),
-          (size) => size > 0
-        )
+        // The reader is subscribed when it has heard of a ticket.
         yield* Systems.until(
           Effect.zipRight(
             Effect.flatMap(Systems.ticketOf("t"), (ticket) => writer.tickets.put("cli_a", ticket)),
@@ -284,12 +274,7 @@ describe("The stores on Redis", () => {
           (n) => Effect.flatMap(Systems.ticketOf(`t-${n}`, -n), (ticket) => writer.tickets.put("cli_a", ticket)),
           tickets
         )
-        const ofDrops = yield* times(
-          (n) => writer.tokens.drop(app("cli_a"), TokenStoreSuite.token(`t-${n}`)),
-          drops
-        )
         assert.isBelow(yield* median("ticket", ofTickets), 100)
-        assert.isBelow(yield* median("drop", ofDrops), 100)
       }))
   }
 

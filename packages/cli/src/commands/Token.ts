@@ -65,7 +65,7 @@ export const run = (options: Commands.Token) =>
     return {
       json: {
         appId: app.appId,
-        tenantKey: Option.getOrNull(token.tenantKey),
+        tenantKey: Option.getOrNull(options.tenant),
         token: value,
         revealed: options.reveal,
         expiresAt: Time.moment(token.expiresAt),
@@ -77,7 +77,7 @@ export const run = (options: Commands.Token) =>
           options.reveal ? "" : paint("dim", " (--reveal shows all of it)")
         }`,
         `${paint("bold", "app")}      ${app.appId}`,
-        `${paint("bold", "tenant")}   ${Option.getOrElse(token.tenantKey, () => "none: it is the app's own")}`,
+        `${paint("bold", "tenant")}   ${Option.getOrElse(options.tenant, () => "none: it is the app's own")}`,
         `${paint("bold", "expires")}  ${Time.moment(token.expiresAt)}, in ${Time.span(left)}`,
         `${paint("bold", "source")}   ${source}`
       ].join("\n")

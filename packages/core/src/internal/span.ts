@@ -2,7 +2,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { constUndefined } from "effect/Function"
-import type * as Tracer from "effect/Tracer"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
 
 let native: Tracer.Tracer | undefined
 
@@ -41,3 +42,34 @@ export const withSpan =
   (name: string, options: () => Tracer.SpanOptions) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     useSpan(name, options, (span) => span === undefined ? self : Effect.withParentSpan(self, span))
+
+/** The span of work that several fibers wait for. */
+export interface Shared {
+  /** Runs the work within the span. The span has no parent, because the work belongs to all who wait. */
+  readonly within: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Links the span with the current span, in both directions, so that either leads to the other. */
+  readonly link: Effect.Effect<void>
+}
+
+const linkTo = (span: Tracer.AnySpan): Tracer.SpanLink => ({ _tag: "SpanLink", span, attributes: {} })
+
+/** Makes the span of one piece of shared work. Makes no span if nothing records it. */
+export const makeShared = (name: string, attributes: () => Record<string, unknown>): Shared => {
+  let shared: Tracer.Span | undefined
+  return {
+    within: (work) =>
+      useSpan(name, () => ({ root: true, captureStackTrace: false, attributes: attributes() }), (span) => {
+        shared = span
+        return span === undefined ? work : Effect.withParentSpan(work, span)
+      }),
+    link: Effect.suspend(() => {
+      const span = shared
+      if (span === undefined) return Effect.void
+      return Effect.map(Effect.serviceOption(Tracer.ParentSpan), (waiting) => {
+        if (Option.isNone(waiting)) return
+        span.addLinks([linkTo(waiting.value)])
+        if (waiting.value._tag === "Span") waiting.value.addLinks([linkTo(span)])
+      })
+    })
+  }
+}

@@ -27,7 +27,7 @@ const settled = Duration.toMillis("5 seconds")
 
 /** A stream that has not failed for so long has worked meanwhile, which nothing else says of it. */
 const restarted = Duration.toMillis("1 minute")
-const isStream = (operation: StoreError["operation"]) => operation === "changes" || operation === "drops"
+const isStream = (operation: StoreError["operation"]) => operation === "changes"
 
 /** By store, since several services may use the same one: by app and operation, what fails now. */
 const outages = new WeakMap<object, Map<string, Outage>>()
@@ -107,11 +107,7 @@ export const ofTokens = (store: TokenStore.Service): TokenStore.Service => {
   return {
     get: (key) => told(key.appId, "get", store.get(key)),
     put: (key, token) => told(key.appId, "put", store.put(key, token)),
-    drop: (key, token) => told(key.appId, "drop", store.drop(key, token)),
-    drops: (appId) =>
-      store.drops(appId).pipe(
-        Stream.tapError((error) => told(appId, "drops", Effect.fail(error)))
-      )
+    drop: (key, token) => told(key.appId, "drop", store.drop(key, token))
   }
 }
 

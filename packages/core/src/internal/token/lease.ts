@@ -1,0 +1,61 @@
+/** Lets one of all processes that share the claims fetch a value for all of them. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Claim, Service as Claims } from "../../Claims.js"
+import { monotonicMillis } from "../monotonicMillis.js"
+
+/** The process that fetches holds the claim for this time, and renews the claim while the fetch takes longer. */
+const leaseFor = Duration.seconds(10)
+const renewEvery = Duration.seconds(3)
+
+/** The first and the longest pause between two looks for the value that another process fetches. Each is twice the last. */
+const firstPause = Duration.toMillis("50 millis")
+const longestPause = Duration.toMillis("1 second")
+
+/** The longest wait for another process: by default a call with all its retries takes 30 s. */
+const longestWait = Duration.toMillis("40 seconds")
+
+export interface Lease {
+  /**
+   * Runs `fetch` in one process at a time. In the others, waits up to 40 s for what `look` returns, and runs `fetch` after
+   * that. Runs `fetch` at once if the claims fail.
+   */
+  readonly once: <A, E, R>(name: string, options: {
+    /** Returns the value that another process has fetched and stored, if there is one. */
+    readonly look: Effect.Effect<Option.Option<A>>
+    /** Fetches and stores the value. */
+    readonly fetch: Effect.Effect<A, E, R>
+  }) => Effect.Effect<A, E, R>
+}
+
+export const make = ({ appId, claims }: { readonly appId: string; readonly claims: Claims }): Lease => {
+  const keep = (claim: Claim) => Effect.forever(Effect.delay(Effect.ignore(claims.renew(claim, leaseFor)), renewEvery))
+
+  return {
+    once: (name, { fetch, look }) =>
+      Effect.gen(function*() {
+        const deadline = (yield* monotonicMillis) + longestWait
+        for (let pause = firstPause;; pause = Math.min(pause * 2, longestPause)) {
+          const answer = yield* Effect.option(claims.claim(appId, name, leaseFor))
+          if (Option.isNone(answer)) return yield* fetch
+          if (answer.value._tag === "Claimed") {
+            const { claim } = answer.value
+            // Another process may have stored a value between the last look and the claim.
+            return yield* Effect.flatMap(look, (found) =>
+              Option.isSome(found) ? Effect.succeed(found.value) : Effect.raceFirst(fetch, keep(claim))).pipe(
+                Effect.ensuring(Effect.ignore(claims.release(claim)))
+              )
+          }
+          if ((yield* monotonicMillis) > deadline) {
+            return yield* fetch
+          }
+          yield* Effect.sleep(Duration.min(answer.value.left, Duration.millis(pause)))
+          const found = yield* look
+          if (Option.isSome(found)) {
+            return found.value
+          }
+        }
+      })
+  }
+}
