@@ -8,45 +8,55 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-import * as FiberSet from "effect/FiberSet"
-import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as Tracer from "effect/Tracer"
 import { Claims, makeMemory as makeLocalClaims } from "./Claims.js"
 import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
-import type { FeishuApiError, FeishuNetworkError } from "./FeishuError.js"
+import type { FeishuApiError, FeishuError, FeishuNetworkError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
+import { join, makeFork, makeSingle } from "./internal/background.js"
 import * as OpenApi from "./internal/call/openApi.js"
-import { isSame } from "./internal/isSame.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { monotonicMillis } from "./internal/monotonicMillis.js"
 import { outcomeOf } from "./internal/outcomeOf.js"
 import * as Span from "./internal/span.js"
 import * as Outage from "./internal/store/outage.js"
-import * as TicketAge from "./internal/ticketAge.js"
+import * as NewestTicket from "./internal/token/newestTicket.js"
 import * as Resending from "./internal/token/resending.js"
+import * as Waiting from "./internal/token/waiting.js"
 import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.js"
+
+type CallContext = FeishuApp | HttpClient.HttpClient
+
+const spanOptions = (appId: string) => () => ({ captureStackTrace: false, attributes: { "feishu.app_id": appId } })
+
+/** `beforeAttempt` runs before each attempt, and may interrupt the resend. */
+const resendAfter = (beforeAttempt: Effect.Effect<void>): Effect.Effect<void, FeishuError, CallContext> =>
+  Effect.flatMap(FeishuApp, ({ appId, appSecret }) =>
+    OpenApi.post({
+      name: "appTicketResend",
+      path: "/open-apis/auth/v3/app_ticket/resend",
+      body: { app_id: appId, app_secret: appSecret },
+      beforeAttempt,
+      decode: () => Effect.void
+    }).pipe(Span.withSpan("AppTicket.resend", spanOptions(appId))))
 
 /**
  * Asks the platform to push an `app_ticket` event now: `POST /open-apis/auth/v3/app_ticket/resend`.
  *
- * Success says that a push was triggered, no more. The ticket itself arrives by that event, up to 2 minutes later
- * (pages "重新获取 app_ticket" and "ISV 相关"). Failed attempts are repeated under the `RetryPolicy` in force.
+ * Succeeds when the platform has accepted the request. The ticket itself arrives by the event, up to 2 minutes later (pages
+ * "重新获取 app_ticket" and "ISV 相关"). Retries failed attempts under the `RetryPolicy` in force.
  *
- * This is the bare call: it needs no `AppTicket`, and knows nothing of its cool-down.
+ * Needs no `AppTicket`, and does not respect the cool-down of `AppTicket`.
  *
  * @since 0.1.0
  * @category calls
@@ -55,15 +65,7 @@ export const resend: Effect.Effect<
   void,
   FeishuNetworkError | FeishuApiError,
   FeishuApp | HttpClient.HttpClient
-> = Effect.flatMap(FeishuApp, ({ appId, appSecret }) =>
-  OpenApi.post({
-    name: "appTicketResend",
-    path: "/open-apis/auth/v3/app_ticket/resend",
-    body: { app_id: appId, app_secret: appSecret },
-    decode: () => Effect.void
-  }).pipe(
-    Span.withSpan("AppTicket.resend", () => ({ captureStackTrace: false, attributes: { "feishu.app_id": appId } }))
-  ))
+> = resendAfter(Effect.void)
 
 /**
  * No ticket came in time.
@@ -111,18 +113,18 @@ export type TicketError = TicketTimeout | FeishuNetworkError | FeishuApiError | 
  */
 export interface Service {
   /**
-   * A valid ticket. One that is fresh is there at once, without a look at the store; one that is older, too, and a
-   * resend follows in the background. Where there is none it asks the platform for one and waits.
+   * Returns a valid ticket. Returns a fresh ticket from memory. Looks at the store for a newer ticket if the ticket in memory
+   * is older, and requests the next one in the background. Asks the platform and waits if there is no valid ticket.
    */
   readonly get: Effect.Effect<Ticket, TicketError>
-  /** A newer ticket than there is now: asks the platform for one and waits. */
+  /** Asks the platform and waits for a newer ticket than the newest of the store. */
   readonly refresh: Effect.Effect<Ticket, TicketError>
   /**
    * Removes a ticket that the platform refused (code 10012) from memory and from the store. This process does not return the
    * ticket again. Leaves any other ticket as it is. A store that fails is logged.
    */
   readonly invalidate: (ticket: Ticket) => Effect.Effect<void>
-  /** The newest ticket, if there is one, then each that arrives. */
+  /** Emits the newest ticket, if there is one, and then each ticket that arrives. */
   readonly changes: Stream.Stream<Ticket, TicketStoreError>
 }
 
@@ -137,38 +139,77 @@ export class AppTicket extends Context.Tag("@effect-feishu/core/AppTicket")<AppT
  * @category models
  */
 export interface Options {
-  /** A ticket is fresh for so long after it was sent: the platform sends one every hour. Default: 75 minutes. */
+  /** The time after a ticket was sent in which no newer one is requested. The platform sends one every hour. Default: 75 minutes. */
   readonly freshFor?: Duration.DurationInput | undefined
-  /** A ticket is no longer handed out so long before its 3 hours end. Default: 5 minutes. */
+  /** The time before the end of a ticket, which is 3 hours old then, in which the ticket is no longer used. Default: 5 minutes. */
   readonly expiryMargin?: Duration.DurationInput | undefined
-  /** How long to wait for a ticket. The platform may take 2 minutes (page "ISV 相关"). Default: 150 s. */
+  /** The longest wait for a ticket. The platform may take 2 minutes (page "ISV 相关"). Default: 150 s. */
   readonly waitFor?: Duration.DurationInput | undefined
   /**
-   * After a resend, no other follows for so long, or for as long as the platform asks for, if that is longer. Once the
-   * platform has accepted one, none follows until its push has come or is overdue, after 2 minutes. Default: 60 s.
+   * The time after a resend in which no other resend follows, or longer if the platform asks for a longer wait. After a
+   * resend that the platform accepted, no other follows until the push has come, or for 2 minutes. Default: 60 s.
    */
   readonly coolDown?: Duration.DurationInput | undefined
 }
 
-const lifetime = Duration.hours(3)
+/** The longest look at the store while there is a valid ticket in memory. */
+const longestLook = Duration.millis(100)
 
-/** How long a look at the store may take where there is a valid ticket in memory. */
-const patience = Duration.millis(100)
-
-/** How often the log says that somebody is still waiting. */
+/** The time between two log lines of a wait. */
 const progressEvery = Duration.seconds(15)
 
-/** Any ticket will do that was sent after this, in milliseconds since 1970; `now`: after the newest that there is. */
-type After = number | "now"
+const inSeconds = (millis: number): string => Duration.format(Duration.seconds(Math.round(millis / 1000)))
 
-interface Waiter {
-  after: After
-  /** On the monotonic clock, in milliseconds. */
-  readonly deadline: number
-  readonly deferred: Deferred.Deferred<Ticket, TicketError>
+const together = { concurrency: "unbounded", discard: true } as const
+
+/** Sends a resend. Sends nothing and returns `false` if nobody waits for a ticket when the first attempt begins. */
+const resendIf = (
+  isWanted: () => boolean,
+  onExit: (exit: Exit.Exit<void, FeishuError>) => void
+): Effect.Effect<boolean, FeishuError, CallContext> =>
+  Effect.suspend(() => {
+    let isSent = false
+    // The retries follow even if nobody waits any longer, because the next caller would have to wait for the cool-down.
+    const beforeAttempt = Effect.suspend(() => {
+      if (isSent) return Effect.void
+      if (!isWanted()) return Effect.interrupt
+      isSent = true
+      return Effect.logInfo("asking the platform for an app ticket")
+    })
+    return Effect.flatMap(Effect.exit(resendAfter(beforeAttempt)), (exit) => {
+      if (!isSent) return Effect.succeed(false)
+      onExit(exit)
+      return Exit.isSuccess(exit)
+        ? Effect.succeed(true)
+        : Effect.andThen(
+          Effect.logError("the platform was asked for an app ticket in vain", exit.cause),
+          Effect.failCause(exit.cause)
+        )
+    })
+  })
+
+const logProgress = Effect.flatMap(monotonicMillis, (since) =>
+  Effect.flatMap(
+    Effect.delay(monotonicMillis, progressEvery),
+    (now) => Effect.logInfo(`still waiting for an app ticket, for ${inSeconds(now - since)} so far`)
+  ).pipe(Effect.forever))
+
+const logFailedRenewal = (cause: Cause.Cause<TicketError>) => {
+  const error = Option.getOrUndefined(Cause.failureOption(cause))
+  // The resend and the store log their own failures.
+  const isLogged = error !== undefined && error._tag !== "TicketTimeout"
+  return isLogged || Cause.isInterruptedOnly(cause)
+    ? Effect.void
+    : Effect.logWarning(
+      `the app ticket could not be renewed in the background: ${error?.message ?? Cause.pretty(cause)}`
+    )
 }
 
-const inSeconds = (millis: number): string => Duration.format(Duration.seconds(Math.round(millis / 1000)))
+const storeApp = Effect.flatMap(FeishuApp, (app) =>
+  app.kind === "store" ? Effect.succeed(app) : new FeishuAppError({
+    field: "kind",
+    problem: "is self-built: such an app needs no app ticket and gets none, so leave AppTicket out"
+  }))
 
 /**
  * @since 0.1.0
@@ -178,267 +219,116 @@ export const make = (
   options?: Options
 ): Effect.Effect<Service, FeishuAppError, FeishuApp | TicketStore | Claims | HttpClient.HttpClient | Scope.Scope> =>
   Effect.gen(function*() {
-    const { appId, kind } = yield* FeishuApp
-    if (kind !== "store") {
-      return yield* new FeishuAppError({
-        field: "kind",
-        problem: "is self-built: such an app needs no app ticket and gets none, so leave AppTicket out"
-      })
-    }
+    const { appId } = yield* storeApp
     const tickets = yield* TicketStore
     const store = Outage.ofTickets(tickets)
-    const validFor = Duration.toMillis(lifetime) - Duration.toMillis(options?.expiryMargin ?? "5 minutes")
-    const freshFor = Math.min(Duration.toMillis(options?.freshFor ?? "75 minutes"), validFor)
     const waitFor = Duration.decode(options?.waitFor ?? "150 seconds")
-    const coolDown = Duration.decode(options?.coolDown ?? "60 seconds")
     const ofApp = MetricLabels.make("app_id")(appId)
     const byOutcome = MetricLabels.make("outcome", { app_id: appId })
-    // In the layer's scope: what one caller begins others wait for, so a caller who goes away must not end it.
-    // Interruptible, because a layer may be built in an uninterruptible region, and its scope must end all the same.
-    const runFork = yield* Effect.interruptible(FiberSet.makeRuntime<FeishuApp | HttpClient.HttpClient>())
-    const run = <A>(effect: Effect.Effect<A, never, FeishuApp | HttpClient.HttpClient>) =>
-      runFork(Effect.annotateLogs(effect, { app_id: appId }))
+    const forkInLayer = yield* makeFork<CallContext>()
+    const fork: typeof forkInLayer = (effect) => forkInLayer(Effect.annotateLogs(effect, { app_id: appId }))
 
-    /** The newest ticket that has been seen. */
-    let held: Ticket | undefined
-    /** The values that were last invalidated, should the store still have one of them. */
-    let invalid: ReadonlyArray<string> = []
-    const waiters = new Set<Waiter>()
-    /** While tickets are looked for: whether the store has been looked at, and what ends it when nobody waits. */
-    let pursuit: { looked: boolean; readonly over: Deferred.Deferred<void> } | undefined
-    /** The last resend, or the one that runs. */
-    let asking: Fiber.RuntimeFiber<Duration.Duration> | undefined
-    /** Until when somebody else's resend, or one that failed, holds back the next, on the monotonic clock. */
-    let heldBackUntil: number | undefined
-
-    const sentAt = (ticket: Ticket) => DateTime.toEpochMillis(ticket.sentAt)
-    const isValid = (ticket: Ticket, now: number) => now - sentAt(ticket) < validFor
-    const isFresh = (ticket: Ticket, now: number) => now - sentAt(ticket) < freshFor
-
-    const waitersChanged = () => {
-      FeishuMetrics.ticketWaiters.unsafeUpdate(waiters.size, ofApp)
-      if (waiters.size === 0 && pursuit !== undefined) Deferred.unsafeDone(pursuit.over, Exit.void)
-    }
-
-    /** Of all who wait, those whom it concerns are done. */
-    const settle = (exit: Exit.Exit<Ticket, TicketError>, concerns: (waiter: Waiter) => boolean) => {
-      let settled = 0
-      for (const waiter of waiters) {
-        if (!concerns(waiter)) continue
-        waiters.delete(waiter)
-        Deferred.unsafeDone(waiter.deferred, exit)
-        settled++
-      }
-      if (settled > 0) waitersChanged()
-      return settled
-    }
-
-    const failAll = (cause: Cause.Cause<TicketError>) =>
-      Effect.sync(() => void settle(Exit.failCause(cause), () => true))
-
-    const send = Effect.gen(function*() {
-      heldBackUntil = undefined
-      yield* Effect.logInfo("asking the platform for an app ticket")
-      yield* Effect.onExit(
-        resend,
-        (exit) => Effect.sync(() => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit))))
-      )
-    }).pipe(
-      Effect.tapErrorCause((cause) => Effect.logError("the platform was asked for an app ticket in vain", cause))
-    )
+    const newest = NewestTicket.make({
+      appId,
+      store: tickets,
+      freshFor: Duration.decode(options?.freshFor ?? "75 minutes"),
+      expiryMargin: Duration.decode(options?.expiryMargin ?? "5 minutes")
+    })
 
     const resending = Resending.make({
       appId,
       claims: Outage.ofClaims(yield* Claims),
       localClaims: yield* makeLocalClaims(),
-      coolDown,
-      isWanted: () => waiters.size > 0,
-      send,
+      coolDown: Duration.decode(options?.coolDown ?? "60 seconds"),
+      send: resendIf(
+        () => waiting.size() > 0,
+        (exit) => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit)))
+      ),
       onAccepted: Effect.logInfo("the platform will push an app ticket, which may take 2 minutes"),
       askedWait
     })
 
-    /** A ticket has been seen: whoever waits for one like it has it now. */
-    const offer = (ticket: Ticket) =>
-      Effect.gen(function*() {
-        if (invalid.includes(Redacted.value(ticket.value))) return
-        const now = yield* Clock.currentTimeMillis
-        if (held === undefined || sentAt(ticket) > sentAt(held)) {
-          held = ticket
-          TicketAge.seen(tickets, appId, sentAt(ticket), now)
-        }
-        if (!isValid(ticket, now)) return
-        const settled = settle(
-          Exit.succeed(ticket),
-          ({ after }) => after !== "now" && sentAt(ticket) > after
-        )
-        if (settled > 0 && pursuit?.looked === true) {
-          yield* Effect.logInfo("an app ticket has come")
-          yield* resending.pushHasCome
-        }
-      })
+    /** Remembers a ticket and gives it to the fibers that wait for it. Returns their number. */
+    const see = (ticket: Ticket) =>
+      Effect.map(Clock.currentTimeMillis, (now) => newest.see(ticket, now) ? waiting.offer(ticket) : 0)
 
-    const sendOrFail = Effect.catchAllCause(
-      resending.sendUnlessCoolingDown,
-      (cause) => Effect.as(failAll(cause), Duration.zero)
+    const looking = makeSingle<unknown, TicketStoreError, CallContext>(fork)
+    const look = Effect.suspend(() =>
+      join(looking(Effect.flatMap(store.get(appId), Option.match({ onNone: () => Effect.void, onSome: see }))))
     )
 
-    const askAgainAndAgain = Effect.gen(function*() {
-      // The pursuit is over, though this has not been ended yet.
-      if (waiters.size === 0) return yield* Effect.never
-      // Not a part of the pursuit, which may be over before the platform has answered: a claim without its resend would
-      // hold back the next one.
-      if (asking === undefined || asking.unsafePoll() !== null) asking = run(sendOrFail)
-      const left = yield* Fiber.join(asking)
-      if (Duration.lessThanOrEqualTo(left, Duration.zero)) return
-      if (!resending.isPushAwaited()) {
-        heldBackUntil = (yield* monotonicMillis) + Duration.toMillis(left)
-        yield* Effect.logInfo(
-          `the platform was asked lately: its push is awaited, and the next resend follows in ${
-            inSeconds(Duration.toMillis(left))
-          }`
-        )
-      }
-      yield* Effect.sleep(left)
-    }).pipe(Effect.forever)
-
-    const watch = Stream.runForEach(store.changes(appId), offer).pipe(
+    const watch = Stream.runForEach(
+      store.changes(appId),
+      (ticket) =>
+        Effect.flatMap(see(ticket), (served) =>
+          served === 0
+            ? Effect.void
+            : Effect.andThen(Effect.logInfo("an app ticket has come"), resending.pushHasCome))
+    ).pipe(
       Effect.retry(Schedule.spaced("5 seconds")),
-      Effect.zipRight(Effect.never)
+      Effect.andThen(Effect.never)
     )
 
-    const tellProgress = (since: number) =>
-      monotonicMillis.pipe(
-        Effect.flatMap((now) =>
-          Effect.logInfo(`still waiting for an app ticket, for ${inSeconds(now - since)} so far`)
-        ),
-        Effect.schedule(Schedule.spaced(progressEvery))
-      )
-
-    /** One timer for all who wait: they wait equally long, so the first to come is the first to go. */
-    const expire = Effect.gen(function*() {
-      const [first] = waiters
-      if (first === undefined) return yield* Effect.never
-      const now = yield* monotonicMillis
-      if (now < first.deadline) return yield* Effect.sleep(Duration.millis(first.deadline - now))
-      const left = heldBackUntil === undefined ? 0 : Math.round((heldBackUntil - now) / 1000)
-      const nextResendIn = left > 0 ? Duration.seconds(left) : undefined
-      settle(Exit.fail(new TicketTimeout({ appId, waited: waitFor, nextResendIn })), ({ deadline }) => deadline <= now)
-    }).pipe(Effect.forever)
-
-    const look = Effect.gen(function*() {
-      const stored = yield* store.get(appId)
-      const known = [stored, Option.fromNullable(held)].flatMap(Option.toArray)
-      const now = Math.max(...known.map(sentAt))
-      for (const waiter of waiters) {
-        if (waiter.after === "now") waiter.after = now
-      }
-      yield* Effect.forEach(known, offer, { discard: true })
-      if (pursuit !== undefined) pursuit.looked = true
-    })
-
-    const together = { concurrency: "unbounded", discard: true } as const
-    const pursue = (over: Deferred.Deferred<void>) =>
+    // Goes on when nobody waits any longer, because a claim without its resend would hold back the next resend.
+    const sending = makeSingle<Duration.Duration, TicketError, CallContext>(fork)
+    const askAgainAndAgain = (parent: Option.Option<Tracer.AnySpan>) =>
       Effect.gen(function*() {
-        const since = yield* monotonicMillis
-        const lookAndAsk = Effect.zipRight(look, Effect.all([watch, askAgainAndAgain, tellProgress(since)], together))
-        yield* Effect.raceFirst(Deferred.await(over), Effect.all([expire, lookAndAsk], together))
-      }).pipe(
-        Effect.catchAllCause(failAll),
-        Effect.onInterrupt(() => failAll(Cause.interrupt(FiberId.none))),
-        Effect.ensuring(Effect.sync(() => {
-          pursuit = undefined
-          begin()
-        }))
-      )
-
-    const begin = () => {
-      if (pursuit !== undefined || waiters.size === 0) return
-      const over = Deferred.unsafeMake<void>(FiberId.none)
-      pursuit = { looked: false, over }
-      const fiber = run(pursue(over))
-      if (pursuit?.over === over && fiber.unsafePoll() !== null) {
-        // It has not begun, for the layer's scope has ended: nobody is to wait for what cannot come.
-        pursuit = undefined
-        settle(Exit.interrupt(FiberId.none), () => true)
-      }
-    }
-
-    /** Waits for a valid ticket that was sent after this. */
-    const wait = (after: After): Effect.Effect<Ticket, TicketError> =>
-      Effect.flatMap(Effect.zip(Clock.currentTimeMillis, monotonicMillis), ([now, monotonic]) => {
-        const newest = pursuit?.looked === true && held !== undefined ? held : undefined
-        if (after !== "now" && newest !== undefined && isValid(newest, now) && sentAt(newest) > after) {
-          return Effect.succeed(newest)
+        const left = yield* join(sending(Span.withParent(parent)(resending.sendUnlessCoolingDown)))
+        if (Duration.lessThanOrEqualTo(left, Duration.zero)) return
+        if (resending.heldBackFor(yield* monotonicMillis) !== undefined) {
+          yield* Effect.logInfo(
+            `the platform was asked lately: its push is awaited, and the next resend follows in ${
+              inSeconds(Duration.toMillis(left))
+            }`
+          )
         }
-        const waiter: Waiter = {
-          after: pursuit?.looked === true && after === "now"
-            ? (newest === undefined ? -Infinity : sentAt(newest))
-            : after,
-          deadline: monotonic + Duration.toMillis(waitFor),
-          deferred: Deferred.unsafeMake(FiberId.none)
-        }
-        waiters.add(waiter)
-        waitersChanged()
-        begin()
-        return Effect.ensuring(
-          Deferred.await(waiter.deferred),
-          Effect.sync(() => {
-            if (waiters.delete(waiter)) waitersChanged()
-          })
-        )
-      })
+        yield* Effect.sleep(left)
+      }).pipe(Effect.forever)
 
-    let isRenewing = false
-    const renewInBackground = Effect.sync(() => {
-      if (isRenewing) return
-      isRenewing = true
-      run(
-        wait("now").pipe(
-          Effect.catchAllCause((cause) => {
-            const error = Option.getOrUndefined(Cause.failureOption(cause))
-            const isLogged = error !== undefined && error._tag !== "TicketTimeout"
-            return isLogged || Cause.isInterruptedOnly(cause)
-              ? Effect.void
-              : Effect.logWarning(
-                `the app ticket could not be renewed in the background: ${error?.message ?? Cause.pretty(cause)}`
-              )
-          }),
-          Effect.ensuring(Effect.sync(() => {
-            isRenewing = false
-          }))
-        )
-      )
+    const waiting: Waiting.Waiting<Ticket, TicketError> = Waiting.make({
+      fork,
+      work: Effect.flatMap(
+        Span.current,
+        (span) => Effect.andThen(Effect.all([watch, askAgainAndAgain(span), logProgress], together), Effect.never)
+      ),
+      spanOfWork: () => Span.makeShared("AppTicket.fetch", () => spanOptions(appId)().attributes),
+      limit: waitFor,
+      onTimeout: Effect.flatMap(
+        monotonicMillis,
+        (now) => new TicketTimeout({ appId, waited: waitFor, nextResendIn: resending.heldBackFor(now) })
+      ),
+      onSize: (size) => FeishuMetrics.ticketWaiters.unsafeUpdate(size, ofApp)
     })
+    const waitForOneAfter = (time: number) => waiting.wait((ticket) => NewestTicket.sentAt(ticket) > time)
+
+    const refresh = Effect.andThen(look, Effect.suspend(() => waitForOneAfter(newest.sentAt())))
+
+    const renewing = makeSingle<unknown, never, CallContext>(fork)
+    const renewInBackground = Effect.sync(() => void renewing(Effect.catchAllCause(refresh, logFailedRenewal)))
 
     const getOrWait = Effect.gen(function*() {
       const now = yield* Clock.currentTimeMillis
-      const known = held !== undefined && isValid(held, now) ? held : undefined
-      const ticket = known === undefined ? yield* wait(-Infinity) : yield* wait(-Infinity).pipe(
-        // The store may have a newer one, and may be slow or out of order.
-        Effect.timeoutTo({ duration: patience, onSuccess: identity, onTimeout: () => known }),
-        Effect.catchTag("TicketStoreError", () => Effect.succeed(known))
-      )
-      if (!isFresh(ticket, now)) yield* renewInBackground
+      // While fibers wait, `watch` sees each ticket of the store.
+      if (waiting.size() === 0) {
+        // The store may have a newer ticket, and may be slow or out of order.
+        yield* newest.valid(now) === undefined ? look : Effect.ignore(Effect.timeout(look, longestLook))
+      }
+      const ticket = newest.valid(now) ?? (yield* waitForOneAfter(-Infinity))
+      if (newest.fresh(now) === undefined) yield* renewInBackground
       return ticket
-    }).pipe(
-      Effect.withSpan("AppTicket.get", { captureStackTrace: false, attributes: { "feishu.app_id": appId } })
-    )
+    })
 
     return {
       get: Effect.clockWith((clock) => {
-        const now = clock.unsafeCurrentTimeMillis()
-        if (held === undefined || !isFresh(held, now)) return getOrWait
-        TicketAge.seen(tickets, appId, sentAt(held), now)
-        return Effect.succeed(held)
+        const ticket = newest.fresh(clock.unsafeCurrentTimeMillis())
+        return ticket === undefined
+          ? Span.withSpan("AppTicket.get", spanOptions(appId))(getOrWait)
+          : Effect.succeed(ticket)
       }),
-      refresh: wait("now").pipe(
-        Effect.withSpan("AppTicket.refresh", { captureStackTrace: false, attributes: { "feishu.app_id": appId } })
-      ),
+      refresh: Span.withSpan("AppTicket.refresh", spanOptions(appId))(refresh),
       invalidate: (ticket) =>
-        Effect.suspend(() => {
-          invalid = [...invalid.slice(-15), Redacted.value(ticket.value)]
-          if (held !== undefined && isSame(held, ticket)) held = undefined
+        Effect.flatMap(monotonicMillis, (now) => {
+          newest.refuse(ticket, now)
           return Effect.ignore(store.drop(appId, ticket))
         }),
       changes: store.changes(appId)

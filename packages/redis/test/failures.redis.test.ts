@@ -26,8 +26,8 @@ import {
   Option,
   Queue,
   Redacted,
-  Schedule,
   Runtime,
+  Schedule,
   type Scope,
   Stream
 } from "effect"

@@ -1,6 +1,6 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -24,3 +24,20 @@ export const makeFork = <R>(): Effect.Effect<Fork<R>, never, R | Scope.Scope> =>
         R | Scope.Scope
       >
   )
+
+/** Returns a function that returns the fiber under way, or forks the effect if there is none. */
+export const makeSingle = <A, E, R>(fork: Fork<R>): (effect: Effect.Effect<A, E, R>) => Fiber.Fiber<A, E> => {
+  let running: Fiber.Fiber<A, E> | undefined
+  return (effect) => {
+    if (running !== undefined) return running
+    const fiber = fork(effect)
+    running = fiber
+    fiber.addObserver(() => {
+      running = undefined
+    })
+    return fiber
+  }
+}
+
+/** Waits for a fiber. Takes over nothing of the fiber's log annotations, unlike `Fiber.join`. */
+export const join = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A, E> => Effect.flatten(Fiber.await(fiber))

@@ -43,12 +43,20 @@ export const withSpan =
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     useSpan(name, options, (span) => span === undefined ? self : Effect.withParentSpan(self, span))
 
+/** Returns the current span, if there is one. */
+export const current: Effect.Effect<Option.Option<Tracer.AnySpan>> = Effect.serviceOption(Tracer.ParentSpan)
+
+/** Runs an effect as a child of `parent`, if there is one. */
+export const withParent =
+  (parent: Option.Option<Tracer.AnySpan>) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Option.isNone(parent) ? self : Effect.withParentSpan(self, parent.value) as Effect.Effect<A, E, R>
+
 /** The span of work that several fibers wait for. */
 export interface Shared {
   /** Runs the work within the span. The span has no parent, because the work belongs to all who wait. */
   readonly within: <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** Links the span with the current span, in both directions, so that either leads to the other. */
-  readonly link: Effect.Effect<void>
+  /** Links the span and the span of a fiber that waits, in both directions, so that either leads to the other. */
+  readonly link: (waiting: Option.Option<Tracer.AnySpan>) => void
 }
 
 const linkTo = (span: Tracer.AnySpan): Tracer.SpanLink => ({ _tag: "SpanLink", span, attributes: {} })
@@ -62,14 +70,10 @@ export const makeShared = (name: string, attributes: () => Record<string, unknow
         shared = span
         return span === undefined ? work : Effect.withParentSpan(work, span)
       }),
-    link: Effect.suspend(() => {
-      const span = shared
-      if (span === undefined) return Effect.void
-      return Effect.map(Effect.serviceOption(Tracer.ParentSpan), (waiting) => {
-        if (Option.isNone(waiting)) return
-        span.addLinks([linkTo(waiting.value)])
-        if (waiting.value._tag === "Span") waiting.value.addLinks([linkTo(span)])
-      })
-    })
+    link: (waiting) => {
+      if (shared === undefined || Option.isNone(waiting)) return
+      shared.addLinks([linkTo(waiting.value)])
+      if (waiting.value._tag === "Span") waiting.value.addLinks([linkTo(shared)])
+    }
   }
 }

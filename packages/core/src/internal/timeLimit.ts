@@ -22,7 +22,7 @@ const longest = 2 ** 31 - 1
  *
  * Uses `setTimeout` if the clock does so, because a fiber that sleeps and is interrupted takes 20 times as long.
  */
-const schedule = (clock: Clock.Clock, duration: Duration.Duration, callback: () => void): () => void => {
+export const schedule = (clock: Clock.Clock, duration: Duration.Duration, callback: () => void): () => void => {
   const millis = Duration.toMillis(duration)
   if (isLive(clock)) {
     if (millis > longest) return () => {}

@@ -6,12 +6,12 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import type { Fork } from "../background.js"
+import { type Fork, join } from "../background.js"
 import * as Lru from "../lru.js"
-import type * as Span from "../span.js"
+import * as Span from "../span.js"
 import * as Moment from "./moment.js"
 
 export interface Entry<V> {
@@ -101,12 +101,13 @@ export const make = <K, V, E, R>(options: {
     return begun
   }
 
-  const renew = (key: K) => Effect.suspend(() => fetchOf(key).span.link)
+  const renew = (key: K) => Effect.map(Span.current, (renewing) => fetchOf(key).span.link(renewing))
 
   const wait = (key: K): Effect.Effect<V, E> =>
-    Effect.suspend(() => {
+    Effect.flatMap(Span.current, (waiting) => {
       const { fiber, span } = fetchOf(key)
-      return Effect.andThen(span.link, Effect.flatMap(Fiber.await(fiber), Exit.map(({ value }) => value)))
+      span.link(waiting)
+      return Effect.map(join(fiber), ({ value }) => value)
     }).pipe(withWaitSpan(key))
 
   return {

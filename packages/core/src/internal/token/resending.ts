@@ -30,8 +30,11 @@ export interface Resending<E, R> {
   readonly sendUnlessCoolingDown: Effect.Effect<Duration.Duration, E, R>
   /** Lets the cool-down alone hold back the next resend, because the push has come. */
   readonly pushHasCome: Effect.Effect<void>
-  /** Returns `true` from an own resend until its push. */
-  readonly isPushAwaited: () => boolean
+  /**
+   * Returns the time until the next resend may follow, if another process's resend, or a resend that failed, holds back the
+   * next one. `now`: on the monotonic clock in milliseconds.
+   */
+  readonly heldBackFor: (now: number) => Duration.Duration | undefined
 }
 
 export const make = <E, R>(options: {
@@ -40,20 +43,22 @@ export const make = <E, R>(options: {
   /** Used while `claims` fails: keeps the cool-down within this process. */
   readonly localClaims: Claims
   readonly coolDown: Duration.Duration
-  /** Returns `false` if nobody waits for a ticket any longer. */
-  readonly isWanted: () => boolean
-  readonly send: Effect.Effect<void, E, R>
+  /** Returns `false` if the resend was not sent, because nobody waits for a ticket any longer. */
+  readonly send: Effect.Effect<boolean, E, R>
   /** Runs when the platform has accepted the resend and the cool-down is kept. */
   readonly onAccepted: Effect.Effect<void>
   /** Returns how long the platform asks to wait. */
   readonly askedWait: (error: E) => Duration.Duration | undefined
 }): Resending<E, R> => {
-  const { appId, askedWait, coolDown, isWanted, onAccepted, send } = options
+  const { appId, askedWait, coolDown, onAccepted, send } = options
   /** A claim is renewed once a second at most. */
   const lease = Duration.max(coolDown, Duration.seconds(2))
   let own: Resend | undefined
+  /** On the monotonic clock, in milliseconds. */
+  let heldBackUntil = 0
 
   const renew = ({ claim, claims }: Resend, duration: Duration.Duration) => Effect.ignore(claims.renew(claim, duration))
+  const release = ({ claim, claims }: Resend) => Effect.ignore(claims.release(claim))
 
   /** However long the retries take, no other process sends a resend meanwhile. */
   const keep = (resend: Resend) => Effect.forever(Effect.delay(renew(resend, lease), Duration.times(lease, 0.5)))
@@ -62,12 +67,17 @@ export const make = <E, R>(options: {
     Effect.gen(function*() {
       const resend: Resend = { claims, claim, acceptedAt: undefined, hasPushCome: false }
       own = resend
+      heldBackUntil = 0
       const exit = yield* Effect.exit(Effect.raceFirst(send, keep(resend)))
       if (Exit.isFailure(exit)) {
         own = undefined
         const asked = Option.flatMapNullable(Cause.failureOption(exit.cause), askedWait)
         yield* renew(resend, Duration.max(coolDown, Option.getOrElse(asked, () => Duration.zero)))
         return yield* exit
+      }
+      if (!exit.value) {
+        own = undefined
+        return yield* release(resend)
       }
       const acceptedAt = yield* monotonicMillis
       if (!resend.hasPushCome) yield* renew(resend, Duration.max(coolDown, pushWithin))
@@ -82,9 +92,12 @@ export const make = <E, R>(options: {
 
   const sendUnlessTaken = (claims: Claims) =>
     Effect.map(claims.claim(appId, claimName, lease), (answer) => {
-      if (answer._tag === "Taken") return Effect.succeed(answer.left)
-      const { claim } = answer
-      return Effect.as(isWanted() ? sendWith(claims, claim) : Effect.ignore(claims.release(claim)), Duration.zero)
+      if (answer._tag === "Claimed") return Effect.as(sendWith(claims, answer.claim), Duration.zero)
+      const { left } = answer
+      return Effect.map(monotonicMillis, (now) => {
+        heldBackUntil = own === undefined ? now + Duration.toMillis(left) : 0
+        return left
+      })
     })
 
   return {
@@ -105,8 +118,11 @@ export const make = <E, R>(options: {
       const left = Duration.toMillis(coolDown) - (now - resend.acceptedAt)
       return left > 0
         ? renew(resend, Duration.millis(left))
-        : Effect.ignore(resend.claims.release(resend.claim))
+        : release(resend)
     }),
-    isPushAwaited: () => own !== undefined
+    heldBackFor: (now) => {
+      const left = Math.round((heldBackUntil - now) / 1000)
+      return left > 0 ? Duration.seconds(left) : undefined
+    }
   }
 }
