@@ -153,7 +153,7 @@ type Once = (call: Call) => Fetch<FeishuError>
 
 /** The calls to the platform, which differ between store apps and self-built apps. */
 interface Calls {
-  /** `false`: the app is self-built, and has one tenant, whose key nobody tells. */
+  /** `false` for a self-built app: the app has one tenant, and the tenant's key is unknown. */
   readonly hasManyTenants: boolean
   readonly app: (once: Once) => Fetch<AccessTokenError>
   readonly tenant: (
@@ -180,7 +180,7 @@ interface Kind {
   readonly fetch: (cacheKey: string, once: Once) => Fetch<AccessTokenError>
 }
 
-/** The name that one of all processes claims while it fetches a token. */
+/** Returns the name that a process claims while it fetches a token. */
 const claimNameOf = ({ secretHash, tenantKey }: Key): string =>
   Option.match(tenantKey, {
     onNone: () => `token/${secretHash}/app`,

@@ -39,14 +39,14 @@ type CallContext = FeishuApp | HttpClient.HttpClient
 
 const spanOptions = (appId: string) => () => ({ captureStackTrace: false, attributes: { "feishu.app_id": appId } })
 
-/** `beforeAttempt` runs before each attempt, and may interrupt the resend. */
-const resendAfter = (beforeAttempt: Effect.Effect<void>): Effect.Effect<void, FeishuError, CallContext> =>
+/** `beforeSend` runs just before each request is sent, and may interrupt the resend. */
+const resendAfter = (beforeSend: Effect.Effect<void>): Effect.Effect<void, FeishuError, CallContext> =>
   Effect.flatMap(FeishuApp, ({ appId, appSecret }) =>
     OpenApi.post({
       name: "appTicketResend",
       path: "/open-apis/auth/v3/app_ticket/resend",
       body: { app_id: appId, app_secret: appSecret },
-      beforeAttempt,
+      beforeSend,
       decode: () => Effect.void
     }).pipe(Span.withSpan("AppTicket.resend", spanOptions(appId))))
 
@@ -78,7 +78,7 @@ export class TicketTimeout extends Schema.TaggedError<TicketTimeout>("@effect-fe
   {
     appId: Schema.String,
     waited: Schema.DurationFromMillis,
-    /** No resend was sent meanwhile, since the platform had been asked lately: the next can follow after this. */
+    /** The time until the next resend may follow, if no resend was sent, because the platform had been asked lately. */
     nextResendIn: Schema.optional(Schema.DurationFromMillis)
   }
 ) {
@@ -100,7 +100,7 @@ export class TicketTimeout extends Schema.TaggedError<TicketTimeout>("@effect-fe
 }
 
 /**
- * Why there is no ticket: none came in time, the platform refused or could not be reached, or the store failed.
+ * The reason why there is no ticket: none came in time, the platform refused or could not be reached, or the store failed.
  *
  * @since 0.1.0
  * @category errors
@@ -162,7 +162,7 @@ const inSeconds = (millis: number): string => Duration.format(Duration.seconds(M
 
 const together = { concurrency: "unbounded", discard: true } as const
 
-/** Sends a resend. Sends nothing and returns `false` if nobody waits for a ticket when the first attempt begins. */
+/** Sends a resend. Sends nothing and returns `false` if nobody waits for a ticket when the first request is sent. */
 const resendIf = (
   isWanted: () => boolean,
   onExit: (exit: Exit.Exit<void, FeishuError>) => void
@@ -170,13 +170,13 @@ const resendIf = (
   Effect.suspend(() => {
     let isSent = false
     // The retries follow even if nobody waits any longer, because the next caller would have to wait for the cool-down.
-    const beforeAttempt = Effect.suspend(() => {
+    const beforeSend = Effect.suspend(() => {
       if (isSent) return Effect.void
       if (!isWanted()) return Effect.interrupt
       isSent = true
       return Effect.logInfo("asking the platform for an app ticket")
     })
-    return Effect.flatMap(Effect.exit(resendAfter(beforeAttempt)), (exit) => {
+    return Effect.flatMap(Effect.exit(resendAfter(beforeSend)), (exit) => {
       if (!isSent) return Effect.succeed(false)
       onExit(exit)
       return Exit.isSuccess(exit)
@@ -248,14 +248,16 @@ export const make = (
       askedWait
     })
 
-    /** Remembers a ticket and gives it to the fibers that wait for it. Returns their number. */
+    /** Remembers a ticket, and completes the fibers that wait for such a ticket. Returns their number. */
     const see = (ticket: Ticket) =>
       Effect.map(Clock.currentTimeMillis, (now) => newest.see(ticket, now) ? waiting.offer(ticket) : 0)
 
-    const looking = makeSingle<unknown, TicketStoreError, CallContext>(fork)
-    const look = Effect.suspend(() =>
-      join(looking(Effect.flatMap(store.get(appId), Option.match({ onNone: () => Effect.void, onSome: see }))))
+    const looking = makeSingle<number, TicketStoreError, CallContext>(fork)
+    const lookAtStore = Effect.flatMap(
+      store.get(appId),
+      (found) => Option.isSome(found) ? see(found.value) : Effect.succeed(0)
     )
+    const look = Effect.suspend(() => join(looking(lookAtStore)))
 
     const watch = Stream.runForEach(
       store.changes(appId),
@@ -345,7 +347,7 @@ export const layer = (
   Layer.scoped(AppTicket, make(options))
 
 /**
- * A valid ticket: see `Service.get`.
+ * Returns a valid ticket: see `Service.get`.
  *
  * @since 0.1.0
  * @category accessors
@@ -353,7 +355,7 @@ export const layer = (
 export const get: Effect.Effect<Ticket, TicketError, AppTicket> = Effect.flatMap(AppTicket, ({ get }) => get)
 
 /**
- * A newer ticket than there is now: see `Service.refresh`.
+ * Asks the platform and waits for a newer ticket: see `Service.refresh`.
  *
  * @since 0.1.0
  * @category accessors
@@ -373,7 +375,7 @@ export const invalidate = (ticket: Ticket): Effect.Effect<void, never, AppTicket
   Effect.flatMap(AppTicket, (service) => service.invalidate(ticket))
 
 /**
- * The newest ticket, if there is one, then each that arrives.
+ * Emits the newest ticket, if there is one, and then each ticket that arrives.
  *
  * @since 0.1.0
  * @category accessors

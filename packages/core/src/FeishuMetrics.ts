@@ -9,7 +9,8 @@
 import * as Metric from "effect/Metric"
 
 /**
- * Resends that have ended, by `outcome`: `success`, or the `reason` of a `FeishuNetworkError`, or the `kind` of an `FeishuApiError`.
+ * Counts the resends that have ended, by `outcome`: `success`, the `reason` of a `FeishuNetworkError`, or the `kind` of a
+ * `FeishuApiError`.
  *
  * @since 0.1.0
  * @category metrics
@@ -20,7 +21,7 @@ export const ticketResends: Metric.Metric.Counter<number> = Metric.counter("feis
 })
 
 /**
- * Seconds since the newest known ticket was sent, as of its arrival and of each `AppTicket.get`.
+ * The seconds since the newest known ticket was sent. Updated when a ticket arrives, and by each `AppTicket.get`.
  *
  * @since 0.1.0
  * @category metrics
@@ -30,7 +31,7 @@ export const ticketAge: Metric.Metric.Gauge<number> = Metric.gauge("feishu_ticke
 })
 
 /**
- * Fibers that wait for a ticket now.
+ * The number of fibers that wait for a ticket now.
  *
  * @since 0.1.0
  * @category metrics
@@ -40,8 +41,8 @@ export const ticketWaiters: Metric.Metric.Gauge<number> = Metric.gauge("feishu_t
 })
 
 /**
- * Deliveries that were accepted, by `outcome`: `stored` and `older` of a ticket, `handled`, `unhandled` and `duplicate`
- * of another event, `challenge` of a handshake.
+ * Counts the deliveries that were accepted, by `outcome`: `stored` and `older` for a ticket, `handled`, `unhandled` and
+ * `duplicate` for another event, `challenge` for a handshake.
  *
  * @since 0.1.0
  * @category metrics
@@ -52,7 +53,7 @@ export const pushes: Metric.Metric.Counter<number> = Metric.counter("feishu_push
 })
 
 /**
- * Deliveries that were refused, by `reason`: that of an `EventRefused`.
+ * Counts the deliveries that were refused, by the `reason` of the `EventRefused`.
  *
  * @since 0.1.0
  * @category metrics
@@ -63,8 +64,9 @@ export const refusals: Metric.Metric.Counter<number> = Metric.counter("feishu_re
 })
 
 /**
- * Calls for an access token that have ended, by `token` (`app`, `tenant`) and `outcome`: `success`, the `reason` of a
- * `FeishuNetworkError`, the `kind` of an `FeishuApiError`, `no ticket`, or `interrupted`.
+ * Counts the fetches of access tokens that have ended, by `token` (`app`, `tenant`) and `outcome`: `success`, `shared` if
+ * another process fetched the token, the `reason` of a `FeishuNetworkError`, the `kind` of a `FeishuApiError`, `no ticket`,
+ * or `interrupted`.
  *
  * @since 0.1.0
  * @category metrics
@@ -75,7 +77,7 @@ export const tokenFetches: Metric.Metric.Counter<number> = Metric.counter("feish
 })
 
 /**
- * Operations of a store that have failed, by `store` (`TicketStore`, `TokenStore`) and `operation`.
+ * Counts the operations of a store that have failed, by `store` (`TicketStore`, `TokenStore`, `Claims`) and `operation`.
  *
  * @since 0.1.0
  * @category metrics

@@ -40,11 +40,11 @@ export class TicketStoreError extends Schema.TaggedError<TicketStoreError>("@eff
   "TicketStoreError",
   {
     appId: Schema.String,
-    /** The store's operation that failed. */
+    /** The operation that failed. */
     operation: Schema.Literal("get", "put", "drop", "changes"),
-    /** What was seen, in a few words. */
+    /** The failure in a few words. */
     description: Schema.String,
-    /** The underlying store's own error: its names, messages and codes only, with the ticket masked. */
+    /** The underlying store's own error: only its names, messages and codes, with the ticket masked. */
     cause: Schema.optional(Schema.Defect)
   }
 ) {
@@ -64,16 +64,16 @@ export class TicketStoreError extends Schema.TaggedError<TicketStoreError>("@eff
  * @category models
  */
 export interface Service {
-  /** The newest ticket, even if it has expired; none where there is none, or where the newest was dropped. */
+  /** Returns the newest ticket, even if the ticket has expired. Returns `None` if the newest ticket was dropped. */
   readonly get: (appId: string) => Effect.Effect<Option.Option<Ticket>, TicketStoreError>
   /**
-   * Keeps the ticket if it was sent later than every one before, dropped ones, too, and tells whether it did. An older
-   * ticket never replaces a newer one, however many arrive at once.
+   * Keeps the ticket and returns `true` if the ticket was sent later than every ticket before, including dropped tickets. An
+   * older ticket never replaces a newer one, even if many arrive at once.
    */
   readonly put: (appId: string, ticket: Ticket) => Effect.Effect<boolean, TicketStoreError>
-  /** Forgets this ticket, which has turned out to be invalid. Does nothing where the newest is another. */
+  /** Removes this ticket, because the platform refused the ticket. Does nothing if the newest ticket is another. */
   readonly drop: (appId: string, ticket: Ticket) => Effect.Effect<void, TicketStoreError>
-  /** The newest ticket as it is now, if there is one, then each that is put. */
+  /** Emits the newest ticket, if there is one, and then each ticket that is put. */
   readonly changes: (appId: string) => Stream.Stream<Ticket, TicketStoreError>
 }
 
@@ -85,7 +85,7 @@ export class TicketStore extends Context.Tag("@effect-feishu/core/TicketStore")<
 
 interface Entry {
   readonly ticket: Ticket
-  /** It is no longer valid, but nothing that was sent before it is to come in its place. */
+  /** `true`: the ticket is invalid, and stays here so that no older ticket replaces it. */
   readonly dropped: boolean
 }
 
@@ -95,7 +95,7 @@ const isNewer = (ticket: Ticket, entry: Entry | undefined): boolean =>
 const ticketOf = (entry: Entry | undefined): Option.Option<Ticket> =>
   entry === undefined || entry.dropped ? Option.none() : Option.some(entry.ticket)
 
-/** Each ticket once: the same value sent later counts as another, for it lives longer. */
+/** Emits each ticket once. The same value that was sent later counts as another ticket, because it is valid for longer. */
 const distinct = Stream.changesWith<Ticket>((a, b) => isSame(a, b) && DateTime.Equivalence(a.sentAt, b.sentAt))
 
 const getOrSet = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
@@ -153,7 +153,7 @@ export const layerMemory: Layer.Layer<TicketStore | Claims.Claims> = Layer.merge
   Claims.layerMemory
 )
 
-/** How an entry is written. The ticket is a secret, and the store must keep it like one. */
+/** The form of an entry in the store. */
 const StoredEntry = Schema.parseJson(Schema.Struct({
   ticket: Schema.Redacted(Schema.NonEmptyString),
   sentAt: Schema.DateTimeUtc,
@@ -168,16 +168,13 @@ const encodeEntry = Schema.encode(StoredEntry)
  * @category models
  */
 export interface KeyValueOptions extends Claims.KeyValueOptions {
-  /**
-   * How often `changes` looks for what another process may have written. Default: 5 s. What this process writes is seen
-   * at once.
-   */
+  /** The pause between two looks of `changes` for a ticket that another process has written. Default: 5 s. */
   readonly pollInterval?: Duration.DurationInput | undefined
 }
 
 /**
- * In any `KeyValueStore`: files or a database, so that a ticket survives a restart. An unreadable entry counts as absent
- * and is overwritten in its turn.
+ * Keeps tickets in any `KeyValueStore`, files or a database, so that a ticket survives a restart. Overwrites an unreadable
+ * entry.
  *
  * The tickets are secrets: let nobody else read the store. Processes that share the store see each other's tickets. Each
  * process decides alone whether a ticket is newer, because a `KeyValueStore` has no atomic step.
@@ -197,7 +194,7 @@ export const makeKeyValueStore = (
     })
     /** By app: counts the writes of this process. */
     const writes = new Map<string, SubscriptionRef.SubscriptionRef<number>>()
-    /** By app: the ticket that was read or written last, which an error of the store's may quote. */
+    /** By app: the ticket that was read or written last, which an error of the store may quote. */
     const known = new Map<string, Redacted.Redacted>()
 
     const locked = (key: string, { appId, operation, secret }: {

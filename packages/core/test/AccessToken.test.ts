@@ -1599,10 +1599,10 @@ describe("the spans", () => {
         const waits = all("AccessToken.tenant")
         assert.deepStrictEqual(waits.map((wait) => parentOf(wait)), [1, 2, 3].flatMap((n) => all(`request ${n}`)))
         const fetches = all("AccessToken.fetch")
-        const [ofTenant] = fetches.filter((span) => span.attributes.get("token") === "tenant")
+        const ofTenant = fetches.find((span) => span.attributes.get("token") === "tenant")
         assert.deepStrictEqual(linksOf(ofTenant), waits)
         for (const wait of waits) assert.deepStrictEqual<unknown>(linksOf(wait), [ofTenant])
-        const [ofApp] = fetches.filter((span) => span.attributes.get("token") === "app")
+        const ofApp = fetches.find((span) => span.attributes.get("token") === "app")
         assert.deepStrictEqual(linksOf(ofApp), all("AccessToken.app"))
         for (const fetch of fetches) assert.isUndefined(parentOf(fetch))
         const roots = spans.map((span) => {

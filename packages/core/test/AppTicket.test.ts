@@ -17,7 +17,8 @@ import {
   Redacted,
   Ref,
   Stream,
-  TestClock
+  TestClock,
+  type Tracer
 } from "effect"
 import * as AppTicket from "../src/AppTicket.js"
 import * as Claims from "../src/Claims.js"
@@ -26,6 +27,7 @@ import * as FeishuMetrics from "../src/FeishuMetrics.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import * as TicketStore from "../src/TicketStore.js"
 import * as Scripted from "./scripted.js"
+import { recorder } from "./spans.js"
 
 const minutes = (n: number) => n * 60_000
 
@@ -773,6 +775,42 @@ describe("layer", () => {
       assert.strictEqual(yield* age, 20)
     }).pipe(Effect.provide(layer()))
   })
+})
+
+describe("the spans", () => {
+  it.effect("of a resend belong to no request, and lead to each request that waits, and back", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = yield* recorder
+      const { layer } = scripted(Scripted.after("5 seconds", Scripted.ok))
+      const all = (name: string) => spans.filter((span) => span.name === name)
+      const parentOf = (span: Tracer.Span | undefined) =>
+        span === undefined ? assert.fail("no such span") : Option.getOrUndefined(span.parent)
+      const linksOf = (span: Tracer.Span | undefined) => (span?.links ?? []).map((link) => link.span)
+      yield* Effect.gen(function*() {
+        const context = yield* Effect.withSpan(Layer.build(layer()), "the build of the layer")
+        const request = (n: number) =>
+          Effect.fork(Effect.withSpan(Effect.provide(AppTicket.get, context), `request ${n}`))
+        const fibers = yield* Effect.forEach([1, 2], request)
+        yield* TestClock.adjust("1 second")
+        fibers.push(yield* request(3))
+        yield* TestClock.adjust("1 minute")
+        yield* Effect.provide(putTicket("t-1", minutes(1)), context)
+        yield* Effect.forEach(fibers, Fiber.join)
+        const waits = all("AppTicket.get")
+        assert.deepStrictEqual<unknown>(waits.map(parentOf), [1, 2, 3].flatMap((n) => all(`request ${n}`)))
+        const [fetch, ...others] = all("AppTicket.fetch")
+        assert.strictEqual(others.length, 0)
+        assert.isUndefined(parentOf(fetch))
+        assert.deepStrictEqual<unknown>(linksOf(fetch), waits)
+        for (const wait of waits) assert.deepStrictEqual<unknown>(linksOf(wait), [fetch])
+        const [resend] = all("AppTicket.resend")
+        assert.strictEqual(parentOf(resend), fetch)
+        assert.strictEqual(parentOf(all("OpenApi.appTicketResend")[0]), resend)
+        for (const span of [fetch, resend]) assert.strictEqual(span?.attributes.get("feishu.app_id"), "cli_test")
+        const build = all("the build of the layer")
+        assert.deepStrictEqual(spans.filter((span) => build.some((one) => one === parentOf(span))), [])
+      }).pipe(Effect.scoped, Effect.withTracer(tracer))
+    }))
 })
 
 describe("a clock that is set", () => {

@@ -5,7 +5,7 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 
-/** Starts an effect that other fibers wait for, and that goes on when they are interrupted. */
+/** Starts an effect that goes on when the fibers that wait for the effect are interrupted. */
 export type Fork<R> = <A, E>(effect: Effect.Effect<A, E, R>) => Fiber.RuntimeFiber<A, E>
 
 /**

@@ -4,5 +4,5 @@ interface Secret {
   readonly value: Redacted.Redacted
 }
 
-/** Whether it is the same ticket, or the same token, whatever else is said of it. */
+/** Returns `true` if both have the same value. */
 export const isSame = (a: Secret, b: Secret): boolean => Redacted.value(a.value) === Redacted.value(b.value)

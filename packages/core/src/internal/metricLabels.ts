@@ -1,6 +1,6 @@
 /**
- * The labels of a metric, made once for each value: a metric that is given the same array again finds its counter by it,
- * where `Metric.tagged` looks name and labels up at each update.
+ * Makes the labels of a metric once for each value. A metric that is updated with the same array finds its counter by the
+ * array, which costs less than `Metric.tagged`.
  */
 import * as MetricLabel from "effect/MetricLabel"
 

@@ -1,10 +1,12 @@
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type { TicketError } from "../AppTicket.js"
+import type { FeishuError } from "../FeishuError.js"
 
-/** How a call ended, as the metrics name it. */
-export const outcomeOf = (exit: Exit.Exit<unknown, TicketError>): string =>
+/** Returns the end of a call, as the metrics name it. */
+export const outcomeOf = (
+  exit: Exit.Exit<unknown, FeishuError | { readonly _tag: "TicketTimeout" | "TicketStoreError" }>
+): string =>
   Exit.match(exit, {
     onSuccess: () => "success",
     onFailure: (cause) =>

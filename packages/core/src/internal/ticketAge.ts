@@ -1,11 +1,11 @@
-/** The age of the newest ticket, as whoever sees tickets of a store reports it. */
+/** Updates the metric of the age of the newest ticket. */
 import * as FeishuMetrics from "../FeishuMetrics.js"
 import type * as TicketStore from "../TicketStore.js"
 import * as MetricLabels from "./metricLabels.js"
 
 const labels = MetricLabels.make("app_id")
 
-/** By store and app: when the newest was sent. */
+/** By store and app: when the newest ticket was sent, in milliseconds since 1970. */
 const newest = new WeakMap<TicketStore.Service, Map<string, number>>()
 
 export const seen = (store: TicketStore.Service, appId: string, sentAt: number, now: number): void => {

@@ -49,10 +49,12 @@ export const schedule = (clock: Clock.Clock, duration: Duration.Duration, callba
 export const timeLimit = <A, E, R, E2>(self: Effect.Effect<A, E, R>, options: {
   readonly duration: Duration.Duration
   readonly onTimeout: () => E2
+  /** `true`: the caller's own interruption does not wait for the end of the effect. */
+  readonly isAbandoned?: boolean
   /** Changes the runtime of the effect, which costs less than to provide services to the effect. */
   readonly updateRuntime?: (runtime: Runtime.Runtime<R>) => Runtime.Runtime<R>
 }): Effect.Effect<A, E | E2, R> => {
-  const { duration, onTimeout, updateRuntime = identity } = options
+  const { duration, isAbandoned = false, onTimeout, updateRuntime = identity } = options
   // As an exit, because the failure of a fiber is logged.
   const interruptible = Effect.exit(Effect.interruptible(self))
   return Effect.flatMap(
@@ -69,7 +71,7 @@ export const timeLimit = <A, E, R, E2>(self: Effect.Effect<A, E, R>, options: {
             cancel()
             resume(Exit.flatten(exit))
           })
-          return Fiber.interrupt(fiber)
+          return isAbandoned ? Fiber.interruptFork(fiber) : Fiber.interrupt(fiber)
         })
       )
   )

@@ -23,8 +23,8 @@ export interface Call<A> {
   readonly path: `/open-apis/${string}`
   /** Sent as a JSON object. A `Redacted` value is opened when the request is sent, and masked in errors. */
   readonly body: Readonly<Record<string, string | Redacted.Redacted>>
-  /** Runs before each attempt. May interrupt the call. */
-  readonly beforeAttempt?: Effect.Effect<void>
+  /** Runs just before each request is sent. May interrupt the call. */
+  readonly beforeSend?: Effect.Effect<void>
   /** Decodes the fields of the answer besides `code` and `msg`, or says which are wrong. */
   readonly decode: (json: unknown) => Effect.Effect<A, string>
 }
@@ -52,10 +52,10 @@ export const post = <A>(
 ): Effect.Effect<A, FeishuError, FeishuApp | HttpClient.HttpClient> => {
   const secrets = Object.values(call.body).filter(isSecret)
   const annotations = { call: call.name }
-  const { beforeAttempt = Effect.void } = call
   return Effect.gen(function*() {
     const app = yield* FeishuApp
-    const transport = Transport.make(yield* HttpClient.HttpClient, app)
+    const send = Transport.make(yield* HttpClient.HttpClient, app)
+    const transport: Transport.Transport = (request) => Effect.andThen(call.beforeSend ?? Effect.void, send(request))
     const url = app.baseUrl + call.path
     const request = requestOf(url, call.body)
     const target: Failure.Target = { method: "POST", url, mask: Mask.make(secrets) }
@@ -63,19 +63,16 @@ export const post = <A>(
       Effect.flatMap(Read.whole(target, response, Read.maxShort, span), (answer) => decodeAnswer(call, target, answer))
     return yield* Attempts.repeat(
       (attempt) =>
-        Effect.andThen(
-          beforeAttempt,
-          Exchange.run({
-            transport,
-            request,
-            target,
-            read,
-            attempt,
-            spanName: `OpenApi.${call.name}`,
-            attributes: { "feishu.app_id": app.appId },
-            annotations
-          })
-        ),
+        Exchange.run({
+          transport,
+          request,
+          target,
+          read,
+          attempt,
+          spanName: `OpenApi.${call.name}`,
+          attributes: { "feishu.app_id": app.appId },
+          annotations
+        }),
       { toRepeat: (error) => SendAgain.always.after(error) ? Option.some(error) : Option.none(), annotations }
     )
   })

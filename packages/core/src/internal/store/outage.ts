@@ -1,6 +1,5 @@
 /**
- * Tells of a store that fails: once for each operation until that works again, however often it is tried meanwhile. Each
- * failure is counted.
+ * Logs the failures of a store: once for each operation until the operation works again. Counts each failure in the metrics.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -22,14 +21,14 @@ interface Outage {
   failures: number
 }
 
-/** An operation works again when it has not failed for so long: one that fails now and then is told of no more often. */
+/** An operation works again if it has not failed for this time. Keeps an operation that fails now and then out of the log. */
 const settled = Duration.toMillis("5 seconds")
 
-/** A stream that has not failed for so long has worked meanwhile, which nothing else says of it. */
+/** A stream works again if it has not failed for this time, because a stream does not end when it works. */
 const restarted = Duration.toMillis("1 minute")
 const isStream = (operation: StoreError["operation"]) => operation === "changes"
 
-/** By store, since several services may use the same one: by app and operation, what fails now. */
+/** By store, because several services may use the same store, and then by operation and app: the failures now. */
 const outages = new WeakMap<object, Map<string, Outage>>()
 
 const labels = new Map<string, ReturnType<typeof MetricLabels.make>>()
@@ -90,33 +89,33 @@ const make = (store: object) => {
 }
 
 export const ofTickets = (store: TicketStore.Service): TicketStore.Service => {
-  const told = make(store)
+  const logged = make(store)
   return {
-    get: (appId) => told(appId, "get", store.get(appId)),
-    put: (appId, ticket) => told(appId, "put", store.put(appId, ticket)),
-    drop: (appId, ticket) => told(appId, "drop", store.drop(appId, ticket)),
+    get: (appId) => logged(appId, "get", store.get(appId)),
+    put: (appId, ticket) => logged(appId, "put", store.put(appId, ticket)),
+    drop: (appId, ticket) => logged(appId, "drop", store.drop(appId, ticket)),
     changes: (appId) =>
       store.changes(appId).pipe(
-        Stream.tapError((error) => told(appId, "changes", Effect.fail(error)))
+        Stream.tapError((error) => logged(appId, "changes", Effect.fail(error)))
       )
   }
 }
 
 export const ofTokens = (store: TokenStore.Service): TokenStore.Service => {
-  const told = make(store)
+  const logged = make(store)
   return {
-    get: (key) => told(key.appId, "get", store.get(key)),
-    put: (key, token) => told(key.appId, "put", store.put(key, token)),
-    drop: (key, token) => told(key.appId, "drop", store.drop(key, token))
+    get: (key) => logged(key.appId, "get", store.get(key)),
+    put: (key, token) => logged(key.appId, "put", store.put(key, token)),
+    drop: (key, token) => logged(key.appId, "drop", store.drop(key, token))
   }
 }
 
 export const ofClaims = (store: Claims.Service): Claims.Service => {
-  const told = make(store)
+  const logged = make(store)
   return {
-    claim: (appId, name, duration) => told(appId, "claim", store.claim(appId, name, duration)),
-    renew: (claim, duration) => told(claim.appId, "renew", store.renew(claim, duration)),
-    release: (claim) => told(claim.appId, "release", store.release(claim)),
-    hold: (appId, name, duration) => told(appId, "hold", store.hold(appId, name, duration))
+    claim: (appId, name, duration) => logged(appId, "claim", store.claim(appId, name, duration)),
+    renew: (claim, duration) => logged(claim.appId, "renew", store.renew(claim, duration)),
+    release: (claim) => logged(claim.appId, "release", store.release(claim)),
+    hold: (appId, name, duration) => logged(appId, "hold", store.hold(appId, name, duration))
   }
 }

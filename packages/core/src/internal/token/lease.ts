@@ -1,4 +1,4 @@
-/** Lets one of all processes that share the claims fetch a value for all of them. */
+/** Lets one process fetch a value for all processes that share the claims. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

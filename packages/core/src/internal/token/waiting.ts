@@ -49,7 +49,7 @@ export const make = <A, E, R>(options: {
     begun.fiber.addObserver((exit) => {
       if (current !== begun) return
       current = undefined
-      for (const { complete } of [...waiters]) complete(exit)
+      for (const { complete } of waiters) complete(exit)
     })
     return begun
   }
