@@ -17,7 +17,6 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type * as Tracer from "effect/Tracer"
 import { Claims, makeMemory as makeLocalClaims } from "./Claims.js"
 import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import type { FeishuApiError, FeishuError, FeishuNetworkError } from "./FeishuError.js"
@@ -194,6 +193,24 @@ const logProgress = Effect.flatMap(monotonicMillis, (since) =>
     (now) => Effect.logInfo(`still waiting for an app ticket, for ${inSeconds(now - since)} so far`)
   ).pipe(Effect.forever))
 
+/** Asks for a resend, and asks again as soon as the next resend may be sent. */
+const askAgainAndAgain = <E, R>(
+  ask: Effect.Effect<Duration.Duration, E, R>,
+  { heldBackFor }: Pick<Resending.Resending<E, R>, "heldBackFor">
+) =>
+  Effect.gen(function*() {
+    const left = yield* ask
+    if (Duration.lessThanOrEqualTo(left, Duration.zero)) return
+    if (heldBackFor(yield* monotonicMillis) !== undefined) {
+      yield* Effect.logInfo(
+        `the platform was asked lately: its push is awaited, and the next resend follows in ${
+          inSeconds(Duration.toMillis(left))
+        }`
+      )
+    }
+    yield* Effect.sleep(left)
+  }).pipe(Effect.forever)
+
 const logFailedRenewal = (cause: Cause.Cause<TicketError>) => {
   const error = Option.getOrUndefined(Cause.failureOption(cause))
   // The resend and the store log their own failures.
@@ -273,26 +290,14 @@ export const make = (
 
     // Goes on when nobody waits any longer, because a claim without its resend would hold back the next resend.
     const sending = makeSingle<Duration.Duration, TicketError, CallContext>(fork)
-    const askAgainAndAgain = (parent: Option.Option<Tracer.AnySpan>) =>
-      Effect.gen(function*() {
-        const left = yield* join(sending(Span.withParent(parent)(resending.sendUnlessCoolingDown)))
-        if (Duration.lessThanOrEqualTo(left, Duration.zero)) return
-        if (resending.heldBackFor(yield* monotonicMillis) !== undefined) {
-          yield* Effect.logInfo(
-            `the platform was asked lately: its push is awaited, and the next resend follows in ${
-              inSeconds(Duration.toMillis(left))
-            }`
-          )
-        }
-        yield* Effect.sleep(left)
-      }).pipe(Effect.forever)
+    const ask = Effect.flatMap(
+      Span.current,
+      (span) => join(sending(Span.withParent(span)(resending.sendUnlessCoolingDown)))
+    )
 
     const waiting: Waiting.Waiting<Ticket, TicketError> = Waiting.make({
       fork,
-      work: Effect.flatMap(
-        Span.current,
-        (span) => Effect.andThen(Effect.all([watch, askAgainAndAgain(span), logProgress], together), Effect.never)
-      ),
+      work: Effect.andThen(Effect.all([watch, askAgainAndAgain(ask, resending), logProgress], together), Effect.never),
       spanOfWork: () => Span.makeShared("AppTicket.fetch", () => spanOptions(appId)().attributes),
       limit: waitFor,
       onTimeout: Effect.flatMap(
