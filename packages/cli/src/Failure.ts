@@ -2,7 +2,7 @@
  * Why a command failed: which exit code that is, and what it says of itself.
  */
 import type { TicketTimeout } from "@effect-feishu/core/AppTicket"
-import type { EventRefused } from "@effect-feishu/core/EventSubscription"
+import type { EventRefused } from "@effect-feishu/core/EventRefused"
 import type { FeishuError } from "@effect-feishu/core/FeishuError"
 import type { TicketStoreError } from "@effect-feishu/core/TicketStore"
 import * as Console from "effect/Console"

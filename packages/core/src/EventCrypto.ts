@@ -4,18 +4,27 @@
  *
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
-import { DecryptionError, make as makeCrypto } from "./internal/webhook/eventCrypto.js"
+import * as Schema from "effect/Schema"
+import { make as makeCrypto } from "./internal/webhook/eventCrypto.js"
 
-export {
+/**
+ * The field `encrypt` cannot be decrypted: the Encrypt Key is another one, or the field was damaged on the way.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class DecryptionError extends Schema.TaggedError<DecryptionError>("@effect-feishu/core/DecryptionError")(
+  "DecryptionError",
+  {}
+) {
   /**
-   * The field `encrypt` cannot be decrypted: the Encrypt Key is another one, or the field was damaged on the way.
-   *
    * @since 0.1.0
-   * @category errors
    */
-  DecryptionError
+  override get message(): string {
+    return "The event cannot be decrypted: check that encryptKey is the developer console's \"Encrypt Key\""
+  }
 }
 
 /**
@@ -23,7 +32,7 @@ export {
  * @category models
  */
 export interface EventCrypto {
-  /** Whether the signature is SHA-256 over timestamp, nonce, encrypt key and body. Compares in constant time. */
+  /** Returns `true` if the signature is SHA-256 over timestamp, nonce, encrypt key and body. Compares in constant time. */
   readonly isGenuine: (signed: {
     /** The header `X-Lark-Request-Timestamp`: seconds since 1970. */
     readonly timestamp: string
@@ -38,10 +47,27 @@ export interface EventCrypto {
   readonly decrypt: (encrypted: string) => Effect.Effect<string, DecryptionError>
 }
 
+const awaited = <A>(answer: () => A | Promise<A>): Effect.Effect<A> =>
+  Effect.suspend(() => {
+    const value = answer()
+    return value instanceof Promise ? Effect.promise(() => value) : Effect.succeed(value)
+  })
+
 /**
  * Uses `node:crypto` if the runtime has it (Node, Bun, Deno), else WebCrypto.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make: (encryptKey: Redacted.Redacted) => Effect.Effect<EventCrypto> = makeCrypto
+export const make = (encryptKey: Redacted.Redacted): Effect.Effect<EventCrypto> =>
+  Effect.sync(() => {
+    const crypto = makeCrypto(encryptKey)
+    return {
+      isGenuine: (signed) => awaited(() => crypto.isGenuine(signed)),
+      decrypt: (encrypted) =>
+        Effect.flatMap(
+          awaited(() => crypto.decrypt(encrypted)),
+          (text) => text === undefined ? new DecryptionError() : Effect.succeed(text)
+        )
+    }
+  })

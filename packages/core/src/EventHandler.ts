@@ -1,5 +1,5 @@
 /**
- * What a service does about an event, other than the ticket's, which this library takes itself.
+ * Handles events and callbacks other than the ticket's event, which this library handles itself.
  *
  * @since 0.1.0
  */
@@ -7,35 +7,71 @@ import * as Effect from "effect/Effect"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { FeishuEvent } from "./FeishuEvent.js"
+import { keyOf } from "./internal/webhook/eventKeys.js"
 
 /**
- * Success acknowledges the event. A failure, or the end of the time limit, makes the platform push it again.
- *
  * @since 0.1.0
  * @category models
  */
 export interface EventHandler<out R = never> {
-  /** The type of event that it is for; undefined for every type that no other handler is for. */
+  /** The type of the events. `undefined` for every type that no other handler has. */
   readonly type: string | undefined
+  /** `true` if the platform shows the result to a user who waits. */
+  readonly isCallback: boolean
+  /** Names what the event is about. Two events with one key are handled once. `undefined`: the id of the event. */
+  readonly key: (event: FeishuEvent) => string | undefined
   readonly handle: (event: FeishuEvent) => Effect.Effect<unknown, unknown, R>
 }
 
 /**
- * For one type of event. With a schema, the payload is decoded first; one that does not fit is a failure.
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /**
+   * Names what the event is about. Two events of the type with one key are handled once. Default: the id of the event, and
+   * the id of the message for `im.message.receive_v1`, which may come twice with different ids of the event.
+   */
+  readonly key?: ((event: FeishuEvent) => string | undefined) | undefined
+}
+
+/** Decodes the payload before `handle` runs. */
+const decoded = <A, I, R1, X, E, R2>(
+  payload: Schema.Schema<A, I, R1>,
+  handle: (event: FeishuEvent<A>) => Effect.Effect<X, E, R2>
+): (event: FeishuEvent) => Effect.Effect<X, E | ParseResult.ParseError, R1 | R2> => {
+  const decode = Schema.decodeUnknown(payload, { errors: "all" })
+  return (event) => Effect.flatMap(decode(event.payload), (payload) => handle({ ...event, payload }))
+}
+
+const withType = (key: (event: FeishuEvent) => string | undefined) => (event: FeishuEvent) => {
+  const name = key(event)
+  return name === undefined ? undefined : `${event.type}/${name}`
+}
+
+/**
+ * Handles one type of event. Success acknowledges the event. After a failure, or after the time limit, the platform pushes
+ * the event again. With a schema, decodes the payload first, and fails if the payload does not fit.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const on: {
   /**
-   * For one type of event. With a schema, the payload is decoded first; one that does not fit is a failure.
+   * Handles one type of event. Success acknowledges the event. After a failure, or after the time limit, the platform pushes
+   * the event again. With a schema, decodes the payload first, and fails if the payload does not fit.
    *
    * @since 0.1.0
    * @category constructors
    */
-  <X, E, R>(type: string, handle: (event: FeishuEvent) => Effect.Effect<X, E, R>): EventHandler<R>
+  <X, E, R>(
+    type: string,
+    handle: (event: FeishuEvent) => Effect.Effect<X, E, R>,
+    options?: Options
+  ): EventHandler<R>
   /**
-   * For one type of event. With a schema, the payload is decoded first; one that does not fit is a failure.
+   * Handles one type of event. Success acknowledges the event. After a failure, or after the time limit, the platform pushes
+   * the event again. With a schema, decodes the payload first, and fails if the payload does not fit.
    *
    * @since 0.1.0
    * @category constructors
@@ -43,34 +79,85 @@ export const on: {
   <A, I, R1, X, E, R2>(
     type: string,
     payload: Schema.Schema<A, I, R1>,
-    handle: (event: FeishuEvent<A>) => Effect.Effect<X, E, R2>
+    handle: (event: FeishuEvent<A>) => Effect.Effect<X, E, R2>,
+    options?: Options
   ): EventHandler<R1 | R2>
 } = <A, I, R1, R2>(
-  ...[type, ...rest]:
+  ...[type, first, second, third]:
+    | [type: string, handle: (event: FeishuEvent) => Effect.Effect<unknown, unknown, R2>, options?: Options | undefined]
+    | [
+      type: string,
+      payload: Schema.Schema<A, I, R1>,
+      handle: (event: FeishuEvent<A>) => Effect.Effect<unknown, unknown, R2>,
+      options?: Options | undefined
+    ]
+): EventHandler<R1 | R2> => {
+  const [handle, options] = typeof second === "function"
+    ? [decoded(first as Schema.Schema<A, I, R1>, second), third]
+    : [first as (event: FeishuEvent) => Effect.Effect<unknown, unknown, R2>, second]
+  return { type, isCallback: false, key: withType(options?.key ?? keyOf), handle }
+}
+
+/**
+ * Answers one type of callback: a user waits for the answer (page "回调概述"). `handle` returns the JSON object of the
+ * answer, or nothing to show nothing.
+ *
+ * `handle` has 2.5 s by default (`handlerTimeout`). If it fails or takes longer, the failure is logged and the user sees a
+ * toast that says so. The platform does not push a callback again.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const callback: {
+  /**
+   * Answers one type of callback: a user waits for the answer (page "回调概述"). `handle` returns the JSON object of the
+   * answer, or nothing to show nothing.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  <E, R>(
+    type: string,
+    handle: (event: FeishuEvent) => Effect.Effect<object | void, E, R>
+  ): EventHandler<R>
+  /**
+   * Answers one type of callback: a user waits for the answer (page "回调概述"). `handle` returns the JSON object of the
+   * answer, or nothing to show nothing.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  <A, I, R1, E, R2>(
+    type: string,
+    payload: Schema.Schema<A, I, R1>,
+    handle: (event: FeishuEvent<A>) => Effect.Effect<object | void, E, R2>
+  ): EventHandler<R1 | R2>
+} = <A, I, R1, R2>(
+  ...[type, first, second]:
     | [type: string, handle: (event: FeishuEvent) => Effect.Effect<unknown, unknown, R2>]
     | [
       type: string,
       payload: Schema.Schema<A, I, R1>,
       handle: (event: FeishuEvent<A>) => Effect.Effect<unknown, unknown, R2>
     ]
-): EventHandler<R1 | R2> => {
-  if (rest.length === 1) return { type, handle: rest[0] }
-  const [payload, handle] = rest
-  const decode = Schema.decodeUnknown(payload, { errors: "all" })
-  return {
-    type,
-    handle: (event): Effect.Effect<unknown, unknown | ParseResult.ParseError, R1 | R2> =>
-      Effect.flatMap(decode(event.payload), (payload) => handle({ ...event, payload }))
-  }
-}
+): EventHandler<R1 | R2> => ({
+  type,
+  isCallback: true,
+  key: () => undefined,
+  handle: second === undefined
+    ? first as (event: FeishuEvent) => Effect.Effect<unknown, unknown, R2>
+    : decoded(first as Schema.Schema<A, I, R1>, second)
+})
 
 /**
- * For every type of event that no other handler is for.
+ * Handles every type of event that no other handler has.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const all = <X, E, R>(handle: (event: FeishuEvent) => Effect.Effect<X, E, R>): EventHandler<R> => ({
   type: undefined,
+  isCallback: false,
+  key: withType(keyOf),
   handle
 })

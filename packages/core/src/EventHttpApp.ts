@@ -13,16 +13,17 @@ import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as EventDoor from "./EventDoor.js"
 import * as EventSubscription from "./EventSubscription.js"
-import * as BodyBuffer from "./internal/bodyBuffer.js"
+import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
 
 /** In the scope of the request: a stream that ends early breaks the connection, and the answer is still to come. */
 const read = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.flatMap(Stream.toPull(request.stream), (pull) => {
     const buffer = BodyBuffer.make()
     return pull.pipe(
-      Effect.mapError(Option.map(() => EventSubscription.incomplete)),
-      Effect.filterOrFail(Chunk.every(buffer.add), () => Option.some(EventSubscription.tooLarge)),
+      Effect.mapError(Option.map(() => EventDoor.incomplete)),
+      Effect.filterOrFail(Chunk.every(buffer.add), () => Option.some(EventDoor.tooLarge)),
       Effect.forever,
       Effect.catchAll(Option.match({ onNone: () => Effect.sync(() => buffer.bytes()), onSome: Effect.fail }))
     )
@@ -38,7 +39,7 @@ export const httpApp: HttpApp.Default<never, EventSubscription.EventSubscription
   function*() {
     const subscription = yield* EventSubscription.EventSubscription
     const request = yield* HttpServerRequest.HttpServerRequest
-    const { body, headers, status } = yield* EventSubscription.answer(subscription, {
+    const { body, headers, status } = yield* EventDoor.answer(subscription, {
       method: request.method,
       headers: request.headers,
       body: read(request)

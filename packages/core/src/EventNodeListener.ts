@@ -7,8 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import type * as Http from "node:http"
+import * as EventDoor from "./EventDoor.js"
+import type { EventRefused } from "./EventRefused.js"
 import * as EventSubscription from "./EventSubscription.js"
-import * as BodyBuffer from "./internal/bodyBuffer.js"
+import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
 
 /**
  * Answers, whatever the path. The promise ends when the answer has been given, and never fails.
@@ -25,7 +27,7 @@ const readBefore = (request: Http.IncomingMessage): Uint8Array | undefined => {
   return bytes instanceof Uint8Array ? bytes : undefined
 }
 
-type Body = Effect.Effect<Uint8Array, EventSubscription.EventRefused>
+type Body = Effect.Effect<Uint8Array, EventRefused>
 
 /** Of a request that is refused by its method or headers. */
 const unread: Body = Effect.dieMessage("a body that is not admitted must not be read")
@@ -34,7 +36,7 @@ const unread: Body = Effect.dieMessage("a body that is not admitted must not be 
 const read = (request: Http.IncomingMessage, done: (body: Body) => void): void => {
   const bytes = readBefore(request)
   if (bytes !== undefined) {
-    return done(bytes.length > EventSubscription.maxBodyBytes ? EventSubscription.tooLarge : Effect.succeed(bytes))
+    return done(bytes.length > EventDoor.maxBodyBytes ? EventDoor.tooLarge : Effect.succeed(bytes))
   }
   if (request.readableDidRead) {
     return done(Effect.dieMessage(
@@ -43,7 +45,7 @@ const read = (request: Http.IncomingMessage, done: (body: Body) => void): void =
     ))
   }
   // Whoever went away while something before this took its time: no event will tell of it any more.
-  if (request.destroyed) return done(EventSubscription.incomplete)
+  if (request.destroyed) return done(EventDoor.incomplete)
   const buffer = BodyBuffer.make()
   let isDone = false
   const end = (body: Body) => {
@@ -54,12 +56,12 @@ const read = (request: Http.IncomingMessage, done: (body: Body) => void): void =
   request.on("data", (chunk: Uint8Array) => {
     if (isDone || buffer.add(chunk)) return
     request.pause()
-    end(EventSubscription.tooLarge)
+    end(EventDoor.tooLarge)
   })
   request.on("end", () => end(Effect.succeed(buffer.bytes())))
-  request.on("close", () => end(EventSubscription.incomplete))
+  request.on("close", () => end(EventDoor.incomplete))
   // Without a listener an error would end the process.
-  request.on("error", () => end(EventSubscription.incomplete))
+  request.on("error", () => end(EventDoor.incomplete))
 }
 
 /** For so long after a 413 the connection stays open, unread: closed at once, it would be reset before the answer came. */
@@ -67,7 +69,7 @@ const lingering = "1 second"
 
 const write = (
   response: Http.ServerResponse,
-  { body, headers, status }: EventSubscription.Answer,
+  { body, headers, status }: EventDoor.Answer,
   run: (effect: Effect.Effect<void>) => unknown
 ): void => {
   // Whoever asked may have gone away.
@@ -96,11 +98,11 @@ export const make: Effect.Effect<Listener, never, EventSubscription.EventSubscri
     new Promise((resolve) => {
       const { headers, method = "" } = request
       const answer = (body: Body) =>
-        run(EventSubscription.answer(subscription, { method, headers, body })).addObserver((exit) => {
+        run(EventDoor.answer(subscription, { method, headers, body })).addObserver((exit) => {
           write(response, Exit.getOrElse(exit, () => ({ status: 500, headers: {}, body: "" })), run)
           resolve()
         })
-      if (EventSubscription.admit({ method, headers }) === undefined) read(request, answer)
+      if (EventDoor.admit({ method, headers }) === undefined) read(request, answer)
       else answer(unread)
     })
 })

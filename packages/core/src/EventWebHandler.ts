@@ -7,22 +7,24 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Stream from "effect/Stream"
+import * as EventDoor from "./EventDoor.js"
+import type { EventRefused } from "./EventRefused.js"
 import * as EventSubscription from "./EventSubscription.js"
-import * as BodyBuffer from "./internal/bodyBuffer.js"
+import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
 
-const read = ({ body }: Request): Effect.Effect<Uint8Array, EventSubscription.EventRefused> =>
+const read = ({ body }: Request): Effect.Effect<Uint8Array, EventRefused> =>
   Effect.suspend(() => {
     const buffer = BodyBuffer.make()
     const stream = body === null
       ? Stream.empty
       : Stream.fromReadableStream({
         evaluate: () => body,
-        onError: () => EventSubscription.incomplete,
+        onError: () => EventDoor.incomplete,
         // Not cancelled, which would break the connection before the answer to a body that is too long.
         releaseLockOnEnd: true
       })
     return stream.pipe(
-      Stream.runForEach((chunk: Uint8Array) => buffer.add(chunk) ? Effect.void : EventSubscription.tooLarge),
+      Stream.runForEach((chunk: Uint8Array) => buffer.add(chunk) ? Effect.void : EventDoor.tooLarge),
       Effect.map(() => buffer.bytes())
     )
   })
@@ -36,7 +38,7 @@ const read = ({ body }: Request): Effect.Effect<Uint8Array, EventSubscription.Ev
 export const handle = (request: Request): Effect.Effect<Response, never, EventSubscription.EventSubscription> =>
   Effect.gen(function*() {
     const subscription = yield* EventSubscription.EventSubscription
-    const { body, headers, status } = yield* EventSubscription.answer(subscription, {
+    const { body, headers, status } = yield* EventDoor.answer(subscription, {
       method: request.method,
       headers: Object.fromEntries(request.headers),
       body: read(request)

@@ -27,14 +27,21 @@ export * as Claims from "./Claims.js"
 export * as ErrorCode from "./ErrorCode.js"
 
 /**
- * Opens what the platform pushes, and tells whether the platform signed it.
+ * Decrypts what the platform pushes, and checks whether the platform signed it.
  *
  * @since 0.1.0
  */
 export * as EventCrypto from "./EventCrypto.js"
 
 /**
- * What a service does about an event.
+ * What the doors of the request URL have in common, for a door of your own.
+ *
+ * @since 0.1.0
+ */
+export * as EventDoor from "./EventDoor.js"
+
+/**
+ * Handles events and callbacks.
  *
  * @since 0.1.0
  */
@@ -55,7 +62,14 @@ export * as EventHttpApp from "./EventHttpApp.js"
 export * as EventNodeListener from "./EventNodeListener.js"
 
 /**
- * Takes what the platform pushes: proves it, keeps the ticket, hands every other event on.
+ * The reason why a delivery is not accepted.
+ *
+ * @since 0.1.0
+ */
+export * as EventRefused from "./EventRefused.js"
+
+/**
+ * Accepts what the platform pushes: proves a delivery, keeps the ticket, and runs the handlers.
  *
  * @since 0.1.0
  */

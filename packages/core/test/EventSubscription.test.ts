@@ -20,7 +20,9 @@ import {
   TestClock
 } from "effect"
 import * as Claims from "../src/Claims.js"
+import * as EventDoor from "../src/EventDoor.js"
 import * as EventHandler from "../src/EventHandler.js"
+import type { EventRefused } from "../src/EventRefused.js"
 import * as EventSubscription from "../src/EventSubscription.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import type { FeishuEvent } from "../src/FeishuEvent.js"
@@ -54,9 +56,9 @@ const hours = Duration.toMillis("1 hour")
 const start = 100 * hours
 const begin = TestClock.setTime(start)
 
-const answer = (request: Partial<EventSubscription.Request> & { readonly delivery?: EventSubscription.Delivery }) =>
+const answer = (request: Partial<EventDoor.Request> & { readonly delivery?: EventSubscription.Delivery }) =>
   Effect.flatMap(EventSubscription.EventSubscription, (subscription) =>
-    EventSubscription.answer(subscription, {
+    EventDoor.answer(subscription, {
       method: "POST",
       headers: request.delivery?.headers ?? {},
       body: Effect.succeed(request.delivery?.body ?? new Uint8Array()),
@@ -164,7 +166,7 @@ describe("what does not prove to be the platform's", () => {
   const ticketFor = (options: Parameters<typeof Deliveries.ticketEvent>[0]) =>
     Deliveries.genuine(Deliveries.ticketEvent({ sentAt: start, ...options }), start)
 
-  it.effect.each<[string, EventSubscription.Delivery, EventSubscription.EventRefused["reason"]]>([
+  it.effect.each<[string, EventSubscription.Delivery, EventRefused["reason"]]>([
     ["no signature", without("x-lark-signature"), "Unsigned"],
     ["no timestamp", without("x-lark-request-timestamp"), "Unsigned"],
     ["no nonce", without("x-lark-request-nonce"), "Unsigned"],
@@ -201,7 +203,7 @@ describe("what does not prove to be the platform's", () => {
       assert.deepStrictEqual(yield* ticket, { value: "before", sentAt: start - 1 })
     }).pipe(Effect.provide(subscribed())))
 
-  it.effect.each<[string, object, EventSubscription.EventRefused["reason"]]>([
+  it.effect.each<[string, object, EventRefused["reason"]]>([
     ["a wrong verification token (1.0)", Deliveries.ticketEvent({ token: "guessed" }), "Token"],
     ["no verification token (1.0)", { ...Deliveries.ticketEvent({}), token: undefined }, "Token"],
     ["a number for a verification token", { ...Deliveries.ticketEvent({}), token: 1 }, "Token"],
@@ -348,7 +350,7 @@ describe("answer", () => {
   const headers = { "content-type": "application/json" }
   const unread = Effect.dieMessage("the body must not be read")
 
-  it.effect.each<[string, Partial<EventSubscription.Request>, EventSubscription.Answer]>([
+  it.effect.each<[string, Partial<EventDoor.Request>, EventDoor.Answer]>([
     ["GET", { method: "GET", headers }, { status: 405, headers: { allow: "POST" }, body: "" }],
     ["PUT", { method: "PUT", headers }, { status: 405, headers: { allow: "POST" }, body: "" }],
     ["no content type", { headers: {} }, { status: 415, headers: {}, body: "" }],
@@ -380,8 +382,8 @@ describe("answer", () => {
 
   it.effect("gives 413 for a body that turns out too long, 400 for one that breaks off, 500 for a defect", () =>
     Effect.gen(function*() {
-      assert.strictEqual((yield* answer({ headers, body: EventSubscription.tooLarge })).status, 413)
-      assert.strictEqual((yield* answer({ headers, body: EventSubscription.incomplete })).status, 400)
+      assert.strictEqual((yield* answer({ headers, body: EventDoor.tooLarge })).status, 413)
+      assert.strictEqual((yield* answer({ headers, body: EventDoor.incomplete })).status, 400)
       assert.strictEqual((yield* answer({ headers, body: Effect.die("a bug") })).status, 500)
     }).pipe(Effect.provide(subscribed())))
 
@@ -391,7 +393,7 @@ describe("answer", () => {
       Logger.defaultLogger,
       Logger.map(Logger.stringLogger, (line) => void lines.push(line))
     )
-    const count = (reason: EventSubscription.EventRefused["reason"]) =>
+    const count = (reason: EventRefused["reason"]) =>
       Effect.map(
         Metric.value(FeishuMetrics.refusals.pipe(Metric.tagged("reason", reason))),
         (state: MetricState.MetricState.Counter<number>) => state.count

@@ -7,6 +7,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Layer, Logger, LogLevel, Schedule, type Scope } from "effect"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import * as EventDoor from "../src/EventDoor.js"
 import * as EventHandler from "../src/EventHandler.js"
 import * as EventHttpApp from "../src/EventHttpApp.js"
 import * as EventNodeListener from "../src/EventNodeListener.js"
@@ -368,8 +369,8 @@ describe.each(doors)("%s", (_, serve) => {
       const { url } = yield* open(serve)
       const now = yield* Clock.currentTimeMillis
       const body = Deliveries.encrypted(Deliveries.event2())
-      const longest = Deliveries.signed(body.padEnd(EventSubscription.maxBodyBytes), { at: now })
-      const tooLong = Deliveries.signed(body.padEnd(EventSubscription.maxBodyBytes + 1), { at: now })
+      const longest = Deliveries.signed(body.padEnd(EventDoor.maxBodyBytes), { at: now })
+      const tooLong = Deliveries.signed(body.padEnd(EventDoor.maxBodyBytes + 1), { at: now })
       assert.strictEqual((yield* deliver(url, longest)).status, 200)
       assert.strictEqual((yield* deliver(url, tooLong)).status, 413)
       for (const [{ body, headers }, status] of [[longest, 200], [tooLong, 413]] as const) {

@@ -19,6 +19,7 @@ import {
 import * as AccessToken from "../src/AccessToken.js"
 import * as AppTicket from "../src/AppTicket.js"
 import * as Claims from "../src/Claims.js"
+import * as EventDoor from "../src/EventDoor.js"
 import * as EventHandler from "../src/EventHandler.js"
 import * as EventSubscription from "../src/EventSubscription.js"
 import * as FeishuApp from "../src/FeishuApp.js"
@@ -150,7 +151,7 @@ const subscribe = (appId: string, { claims, tickets }: TicketStores) =>
         Effect.gen(function*() {
           const now = yield* DateTime.now
           const { body, headers } = Deliveries.genuine(event, DateTime.toEpochMillis(now))
-          const answer = yield* EventSubscription.answer(subscription, {
+          const answer = yield* EventDoor.answer(subscription, {
             method: "POST",
             headers,
             body: Effect.succeed(body)

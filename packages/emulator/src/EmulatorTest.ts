@@ -7,6 +7,7 @@ import {
   AccessToken,
   AppTicket,
   type Claims,
+  EventDoor,
   EventSubscription,
   FeishuApp,
   TicketStore,
@@ -60,7 +61,7 @@ export const layer = (
  * @category request URLs
  */
 export const requestUrl = (subscription: EventSubscription.Service): RequestUrl => ({ body, headers }) =>
-  EventSubscription.answer(subscription, {
+  EventDoor.answer(subscription, {
     method: "POST",
     headers,
     body: Effect.sync(() => new TextEncoder().encode(body))

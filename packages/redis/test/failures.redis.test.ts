@@ -3,6 +3,7 @@ import {
   AccessToken,
   AppTicket,
   type Claims,
+  EventDoor,
   EventHandler,
   EventSubscription,
   type TicketStore,
@@ -979,7 +980,7 @@ describe("The services on a Redis that goes away", () => {
         type: "event_callback",
         event
       })
-      const [took, { status }] = yield* Effect.timed(EventSubscription.answer(subscription, {
+      const [took, { status }] = yield* Effect.timed(EventDoor.answer(subscription, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: Effect.sync(() => new TextEncoder().encode(body))

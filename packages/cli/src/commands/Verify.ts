@@ -3,6 +3,7 @@
  */
 import * as EventCrypto from "@effect-feishu/core/EventCrypto"
 import * as EventHandler from "@effect-feishu/core/EventHandler"
+import { EventRefused } from "@effect-feishu/core/EventRefused"
 import * as EventSubscription from "@effect-feishu/core/EventSubscription"
 import * as FeishuApp from "@effect-feishu/core/FeishuApp"
 import type * as FeishuEvent from "@effect-feishu/core/FeishuEvent"
@@ -82,9 +83,9 @@ const namedIn = (json: unknown, encryptKey: Option.Option<Redacted.Redacted>) =>
   }))
 
 /** What the library says to whoever runs a webhook, to whoever has a file and a command line. */
-const inOwnWords = (refusal: EventSubscription.EventRefused, isEncrypted: boolean) => {
+const inOwnWords = (refusal: EventRefused, isEncrypted: boolean) => {
   const { description, reason } = refusal
-  const say = (description: string) => new EventSubscription.EventRefused({ reason, description })
+  const say = (description: string) => new EventRefused({ reason, description })
   switch (reason) {
     case "Signature":
       return say(

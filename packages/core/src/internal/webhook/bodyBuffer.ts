@@ -1,14 +1,15 @@
-import { maxBodyBytes } from "../EventSubscription.js"
+/** The longest body that is read, in bytes. */
+export const maxBytes = 1_000_000
 
-/** The chunks of a body as they come, up to the limit. */
+/** Collects the chunks of a body up to `maxBytes`. */
 export const make = () => {
   const chunks: Array<Uint8Array> = []
   let length = 0
   return {
-    /** False where the body is too long, and nothing more is kept. */
+    /** Returns `false` and keeps nothing more if the body is too long. */
     add: (chunk: Uint8Array): boolean => {
       length += chunk.length
-      if (length > maxBodyBytes) return false
+      if (length > maxBytes) return false
       chunks.push(chunk)
       return true
     },

@@ -1,0 +1,169 @@
+/** Runs the handlers of events and callbacks. Handles each event once among all processes that share the claims. */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as FiberSet from "effect/FiberSet"
+import { constVoid } from "effect/Function"
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import type { Answer as ClaimAnswer, ClaimsError, Service as Claims } from "../../Claims.js"
+import type { EventHandler } from "../../EventHandler.js"
+import type { EventRefused } from "../../EventRefused.js"
+import type { FeishuEvent } from "../../FeishuEvent.js"
+import { timeLimit } from "../timeLimit.js"
+import * as Callbacks from "./callbacks.js"
+import { refused } from "./refused.js"
+
+export interface Handling<R> {
+  /** Runs the handler unless the event was handled before. */
+  readonly handle: (
+    event: FeishuEvent,
+    handler: EventHandler<R>
+  ) => Effect.Effect<"handled" | "duplicate", EventRefused>
+  /** Runs the handler and returns the answer for the user. Never fails: the platform does not push a callback again. */
+  readonly answer: (
+    event: FeishuEvent,
+    handler: EventHandler<R>
+  ) => Effect.Effect<{ readonly outcome: "answered" | "failed"; readonly answer: Callbacks.Answer }>
+}
+
+type Taken = Extract<ClaimAnswer, { readonly _tag: "Taken" }>
+
+const isObject = (value: unknown): value is Callbacks.Answer =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
+  readonly appId: string
+  /** Logs its own failures. */
+  readonly claims: Claims
+  readonly handlerTimeout: Duration.Duration
+  readonly rememberFor: Duration.Duration
+}): Effect.Effect<Handling<R>, never, Exclude<R, Scope.Scope> | Scope.Scope> =>
+  Effect.gen(function*() {
+    // Interruptible, because the layer may be built in an uninterruptible region, and its scope waits for the handlers.
+    const { context, runtimeFlags } = yield* Effect.interruptible(
+      Effect.runtime<Exclude<R, Scope.Scope>>()
+    )
+    // The spans of a handler belong to the span of the delivery, not to the span that is open now.
+    const services = Context.omit(Tracer.ParentSpan)(context as Context.Context<never>) as Context.Context<
+      Exclude<R, Scope.Scope>
+    >
+    // When the scope closes, it waits for the handlers for as long as a handler may take, and then interrupts them.
+    const running = yield* FiberSet.make<unknown, unknown>()
+    yield* Effect.addFinalizer(() => Effect.timeoutOption(FiberSet.awaitEmpty(running), handlerTimeout))
+    /** If this process dies, the claim ends before the platform's first retry, 15 s later. */
+    const claimFor = Duration.sum(handlerTimeout, Duration.seconds(10))
+
+    /** An event that was handled has its name for longer than a handler may take. */
+    const wasHandled = ({ left }: Taken) => Duration.greaterThan(left, claimFor)
+
+    /** Starts the handler at once and with a scope of its own, because most handlers end without waiting. */
+    const start = <A, E>(effect: Effect.Effect<A, E, R>, event: FeishuEvent) =>
+      Effect.withFiberRuntime<Fiber.RuntimeFiber<A, E>>((parent) => {
+        const fiberRefs = parent.getFiberRefs()
+        const ofDelivery = parent.currentContext as Context.Context<never>
+        const runtime = Runtime.make({ context: Context.merge(ofDelivery, services), runtimeFlags, fiberRefs })
+        const fiber = Runtime.runFork(runtime)(Effect.scoped(effect), {
+          updateRefs: (refs, fiberId) =>
+            FiberRefs.updateAs(refs, {
+              fiberId,
+              fiberRef: FiberRef.currentLogAnnotations,
+              value: FiberRefs.getOrDefault(refs, FiberRef.currentLogAnnotations).pipe(
+                HashMap.set<string, unknown>("app_id", appId),
+                HashMap.set<string, unknown>("event_id", event.id),
+                HashMap.set<string, unknown>("event_type", event.type)
+              )
+            })
+        })
+        if (fiber.unsafePoll() === null) FiberSet.unsafeAdd(running, fiber)
+        return Effect.succeed(fiber)
+      })
+
+    /** Returns the exit of a handler, or `undefined` and interrupts the handler if it takes too long. */
+    const endInTime = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> => {
+      const exit = fiber.unsafePoll()
+      if (exit !== null) return Effect.succeed(exit)
+      return timeLimit(Fiber.await(fiber), { duration: handlerTimeout, onTimeout: constVoid }).pipe(
+        // Does not wait for a handler that cannot be interrupted, because the platform waits for the answer.
+        Effect.catchAll(() => Effect.as(Fiber.interruptFork(fiber), undefined))
+      )
+    }
+
+    const logFailure = (cause: Cause.Cause<unknown>) =>
+      Cause.isInterruptedOnly(cause) ? Effect.void : Effect.logError("the event's handler failed", cause)
+
+    const tooLong = `the handler did not end within ${Duration.format(handlerTimeout)}`
+
+    const handle: Handling<R>["handle"] = Effect.fnUntraced(function*(event, handler) {
+      const name = `event/${handler.key(event) ?? event.id}`
+      const answer = yield* Effect.mapError(
+        claims.claim(appId, name, claimFor),
+        (error: ClaimsError) => refused("Store", error.message)
+      )
+      if (answer._tag === "Taken") {
+        if (wasHandled(answer)) return "duplicate"
+        return yield* refused("Running", "another delivery of this event is being handled")
+      }
+      const settle = Exit.matchEffect({
+        onSuccess: () => claims.hold(appId, name, rememberFor),
+        onFailure: (cause: Cause.Cause<unknown>) => Effect.andThen(logFailure(cause), claims.release(answer.claim))
+      })
+      // A store that fails now does not refuse the event, because the event would be handled again for certain.
+      const handled = Effect.onExit(Effect.suspend(() => handler.handle(event)), (exit) => Effect.ignore(settle(exit)))
+      const exit = yield* Effect.flatMap(start(handled, event), endInTime)
+      if (exit === undefined) {
+        return yield* refused("HandlerTimeout", `${tooLong}: let it only take note, and do the work afterwards`)
+      }
+      if (Exit.isSuccess(exit)) return "handled"
+      return yield* refused("Handler", `the handler of ${event.type} failed`)
+    })
+
+    /** By event: the callbacks that are being answered in this process. */
+    const answering = new Map<string, Fiber.RuntimeFiber<unknown, unknown>>()
+
+    const startOnce = (event: FeishuEvent, handler: EventHandler<R>) =>
+      Effect.suspend(() => {
+        const known = answering.get(event.id)
+        if (known !== undefined) return Effect.succeed(known)
+        const claimed = Effect.option(claims.claim(appId, `callback/${event.id}`, claimFor))
+        const once = Effect.flatMap(claimed, (answer) => {
+          // Runs the handler if the claims fail, because a user waits.
+          if (Option.isNone(answer)) return Effect.suspend(() => handler.handle(event))
+          if (answer.value._tag === "Taken") return Effect.succeed(Callbacks.nothing)
+          return Effect.ensuring(
+            Effect.suspend(() => handler.handle(event)),
+            Effect.ignore(claims.release(answer.value.claim))
+          )
+        })
+        return Effect.map(start(Effect.tapErrorCause(once, logFailure), event), (fiber) => {
+          if (fiber.unsafePoll() === null) {
+            answering.set(event.id, fiber)
+            fiber.addObserver(() => answering.delete(event.id))
+          }
+          return fiber
+        })
+      })
+
+    return {
+      handle,
+      answer: (event, handler) =>
+        Effect.gen(function*() {
+          const exit = yield* Effect.flatMap(startOnce(event, handler), endInTime)
+          if (exit === undefined) {
+            yield* Effect.logError(`the callback ${event.type} is answered without it: ${tooLong}`)
+          }
+          if (exit === undefined || Exit.isFailure(exit)) {
+            return { outcome: "failed", answer: Callbacks.failed(event.type) } as const
+          }
+          return { outcome: "answered", answer: isObject(exit.value) ? exit.value : Callbacks.nothing } as const
+        })
+    }
+  })

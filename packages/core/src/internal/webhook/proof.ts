@@ -1,0 +1,210 @@
+/**
+ * Proves that a delivery is the platform's and meant for this app. Takes headers and bytes, and returns the message or the
+ * refusal. Uses no Effect, because each delivery waits for each step.
+ */
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type { EventRefused } from "../../EventRefused.js"
+import type { FeishuEvent } from "../../FeishuEvent.js"
+import { oneLine } from "../oneLine.js"
+import { constantTimeEquals } from "./constantTimeEquals.js"
+import type { Crypto, Signed } from "./eventCrypto.js"
+import * as Message from "./message.js"
+import { refused } from "./refused.js"
+
+/** Documented in `EventSubscription`. */
+export interface Delivery {
+  readonly headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+  readonly body: Uint8Array
+}
+
+/** A message that is proven. */
+export type Proven =
+  | { readonly _tag: "Challenge"; readonly challenge: string }
+  | {
+    readonly _tag: "Event"
+    readonly event: FeishuEvent
+    /** `false` if `createdAt` is the time of arrival, because the platform gave no time. */
+    readonly isDated: boolean
+  }
+
+export type Result = Either.Either<Proven, EventRefused>
+
+/** Returns a promise only if the crypto of the runtime does so. */
+export type Proof = (delivery: Delivery, now: number) => Result | Promise<Result>
+
+/** The fields of a delivery before anything is proven. */
+interface Envelope {
+  readonly text: string
+  readonly json: unknown
+  readonly encrypted: string | undefined
+  readonly signed: Signed | undefined
+}
+
+// Made once: an error takes longer to make than a signature to check, and a delivery may be for one of a thousand apps.
+const malformed = refused("Malformed", "the body is not JSON in UTF-8")
+const decryption = refused(
+  "Decryption",
+  "The event cannot be decrypted: check that encryptKey is the developer console's \"Encrypt Key\""
+)
+const keyMissing = refused("Decryption", "it is encrypted: give FeishuApp the developer console's \"Encrypt Key\"")
+const notEncrypted = refused("Unsigned", "it is not encrypted: check that the app has this Encrypt Key")
+const unsigned = refused("Unsigned", "the signature's headers are missing")
+const wrongSignature = refused("Signature", "the signature is wrong: check encryptKey, if this was the platform")
+const noToken = refused("Token", "it has no verification token")
+const wrongToken = refused(
+  "Token",
+  "its verification token is not the app's: check verificationToken, if this was the platform"
+)
+const noTimestamp = refused(
+  "Stale",
+  "the signature's timestamp is not a number, so nobody knows how old the delivery is"
+)
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
+const parse = (text: string): Either.Either<unknown, EventRefused> => {
+  try {
+    return Either.right(JSON.parse(text))
+  } catch {
+    return Either.left(malformed)
+  }
+}
+
+const signatureOf = ({ body, headers }: Delivery): Signed | undefined => {
+  const timestamp = headers["x-lark-request-timestamp"]
+  const nonce = headers["x-lark-request-nonce"]
+  const signature = headers["x-lark-signature"]
+  return typeof timestamp === "string" && typeof nonce === "string" && typeof signature === "string"
+    ? { timestamp, nonce, signature, body }
+    : undefined
+}
+
+const envelopeOf = (delivery: Delivery): Either.Either<Envelope, EventRefused> => {
+  let text: string
+  try {
+    text = utf8.decode(delivery.body)
+  } catch {
+    return Either.left(malformed)
+  }
+  return Either.map(parse(text), (json) => {
+    const encrypted = typeof json === "object" && json !== null && "encrypt" in json ? json.encrypt : undefined
+    return {
+      text,
+      json,
+      encrypted: typeof encrypted === "string" ? encrypted : undefined,
+      signed: signatureOf(delivery)
+    }
+  })
+}
+
+/** Several apps may look at one delivery, one after another. */
+const envelopes = new WeakMap<Delivery, Either.Either<Envelope, EventRefused>>()
+
+const cachedEnvelopeOf = (delivery: Delivery) => {
+  const known = envelopes.get(delivery) ?? envelopeOf(delivery)
+  envelopes.set(delivery, known)
+  return known
+}
+
+/** The longest `encrypt` of a handshake, which holds a challenge and a token. In characters. */
+const longestHandshake = 10_000
+
+const andThen = <A, B>(a: A | Promise<A>, f: (a: A) => B | Promise<B>): B | Promise<B> =>
+  a instanceof Promise ? a.then(f) : f(a)
+
+export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
+  readonly appId: string
+  /** `undefined` if the app has no Encrypt Key. */
+  readonly crypto: Crypto | undefined
+  readonly verificationToken: Option.Option<Redacted.Redacted>
+  /** In milliseconds. */
+  readonly maxAge: number
+  /** In milliseconds. */
+  readonly maxFuture: number
+}): Proof => {
+  const staleness = ({ timestamp }: Signed, now: number): EventRefused | undefined => {
+    if (!/^\d+$/.test(timestamp)) return noTimestamp
+    const seconds = Number(timestamp)
+    const age = now - seconds * 1000
+    if (age <= maxAge && age >= -maxFuture) return undefined
+    const inMillis = now - seconds
+    const isInMillis = inMillis <= maxAge && inMillis >= -maxFuture
+    return refused(
+      "Stale",
+      isInMillis
+        ? "the signature's timestamp is in milliseconds, and the platform sends seconds: something between the platform and "
+          + "this service, or a test, has made it"
+        : `the signature is from ${Duration.format(Duration.millis(Math.abs(age)))} ${
+          age < 0 ? "in the future" : "ago"
+        }`
+          + ": somebody sends old deliveries again, or this machine's clock is wrong"
+    )
+  }
+
+  const tokenFlaw = (token: string | undefined): EventRefused | undefined =>
+    Option.isNone(verificationToken)
+      || (token !== undefined && constantTimeEquals(token, Redacted.value(verificationToken.value)))
+      ? undefined
+      : token === undefined
+      ? noToken
+      : wrongToken
+
+  /** Reads the message and checks the verification token. */
+  const read = (json: unknown, text: string): Either.Either<Message.Message, EventRefused> => {
+    const message = Message.decode(json, text)
+    if (Either.isLeft(message)) {
+      return Either.left(refused("Malformed", `neither an event nor a handshake: ${message.left}`))
+    }
+    const flaw = tokenFlaw(message.right.token)
+    return flaw === undefined ? Either.right(message.right) : Either.left(flaw)
+  }
+
+  /** Decides about an encrypted delivery. `flaw`: what is wrong with the signature. `text`: the decrypted body. */
+  const judge = (
+    signed: Signed | undefined,
+    flaw: EventRefused | undefined,
+    text: string | undefined
+  ): Either.Either<Message.Message, EventRefused> => {
+    const opened = text === undefined
+      ? Either.left(decryption)
+      : Either.flatMap(parse(text), (json) => read(json, text))
+    // A handshake need not be signed (page "将事件发送至开发者服务器").
+    if (flaw === undefined || (Either.isRight(opened) && opened.right._tag === "Challenge")) return opened
+    // The status must not say how far the decryption came, so each of these is a 401. The log says what is wrong.
+    return Either.left(signed === undefined && Either.isLeft(opened) && opened.left.isUnproven ? opened.left : flaw)
+  }
+
+  const open = (envelope: Envelope, now: number) => {
+    const { encrypted, json, signed, text } = envelope
+    if (crypto === undefined) return encrypted === undefined ? read(json, text) : Either.left(keyMissing)
+    if (encrypted === undefined) return Either.left(notEncrypted)
+    return andThen(signed === undefined ? false : crypto.isGenuine(signed), (isGenuine) => {
+      const flaw = signed === undefined ? unsigned : isGenuine ? staleness(signed, now) : wrongSignature
+      // Decrypts only what is signed, or short enough for a handshake.
+      if (!isGenuine && encrypted.length > longestHandshake) return judge(signed, flaw, undefined)
+      return andThen(crypto.decrypt(encrypted), (text) => judge(signed, flaw, text))
+    })
+  }
+
+  const prove = (message: Message.Message, now: number): Result => {
+    if (message._tag === "Challenge") return Either.right({ _tag: "Challenge", challenge: message.challenge })
+    const { appId: meant, createdAt, type } = message.event
+    // Only the ticket's event must name its app: other events of schema 1.0 may not.
+    if (meant !== undefined ? meant !== appId : type === "app_ticket") {
+      return Either.left(refused("ForeignApp", `it is for ${oneLine(meant ?? "no app")} and not for ${appId}`))
+    }
+    const event = { ...message.event, appId, createdAt: createdAt ?? DateTime.unsafeMake(now) }
+    return Either.right({ _tag: "Event", event, isDated: createdAt !== undefined })
+  }
+
+  return (delivery, now) => {
+    const envelope = cachedEnvelopeOf(delivery)
+    return Either.isLeft(envelope)
+      ? Either.left(envelope.left)
+      : andThen(open(envelope.right, now), (message) => Either.flatMap(message, (message) => prove(message, now)))
+  }
+}
