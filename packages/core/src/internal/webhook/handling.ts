@@ -127,7 +127,16 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
     })
 
     /** By event: the callbacks that are being answered in this process. */
-    const answering = new Map<string, Fiber.RuntimeFiber<unknown, unknown>>()
+    const answering = new Map<string, Fiber.RuntimeFiber<Callbacks.Answer, unknown>>()
+
+    /** Fails with what `JSON.stringify` throws. */
+    const answerOf = (event: FeishuEvent, handler: EventHandler<R>) =>
+      Effect.flatMap(Effect.suspend(() => handler.handle(event)), (value) =>
+        Effect.try(() => {
+          const answer = isObject(value) ? value : Callbacks.nothing
+          JSON.stringify(answer)
+          return answer
+        }))
 
     const startOnce = (event: FeishuEvent, handler: EventHandler<R>) =>
       Effect.suspend(() => {
@@ -136,12 +145,9 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
         const claimed = Effect.option(claims.claim(appId, `callback/${event.id}`, claimFor))
         const once = Effect.flatMap(claimed, (answer) => {
           // Runs the handler if the claims fail, because a user waits.
-          if (Option.isNone(answer)) return Effect.suspend(() => handler.handle(event))
+          if (Option.isNone(answer)) return answerOf(event, handler)
           if (answer.value._tag === "Taken") return Effect.succeed(Callbacks.nothing)
-          return Effect.ensuring(
-            Effect.suspend(() => handler.handle(event)),
-            Effect.ignore(claims.release(answer.value.claim))
-          )
+          return Effect.ensuring(answerOf(event, handler), Effect.ignore(claims.release(answer.value.claim)))
         })
         return Effect.map(start(Effect.tapErrorCause(once, logFailure), event), (fiber) => {
           if (fiber.unsafePoll() === null) {
@@ -163,7 +169,7 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
           if (exit === undefined || Exit.isFailure(exit)) {
             return { outcome: "failed", answer: Callbacks.failed(event.type) } as const
           }
-          return { outcome: "answered", answer: isObject(exit.value) ? exit.value : Callbacks.nothing } as const
+          return { outcome: "answered", answer: exit.value } as const
         })
     }
   })

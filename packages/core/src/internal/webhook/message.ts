@@ -50,8 +50,17 @@ const challengeOf = (json: Json): Either.Either<Message, string> => {
     : wrong(json, "challenge")
 }
 
+/** Recognises the callback of cards before 2024 (page "消息卡片回传交互（旧）"). */
+const isOldCardAction = (json: Json): boolean =>
+  isObject(json["action"]) && typeof json["open_message_id"] === "string" && !("type" in json)
+
 const event1 = (json: Json, text: string): Either.Either<Message, string> => {
   const { event, token, ts, type, uuid } = json
+  if (isOldCardAction(json)) {
+    return Either.left(
+      "it is the old callback card.action.trigger_v1: subscribe to card.action.trigger in the developer console instead"
+    )
+  }
   if (type !== "event_callback") return wrong(json, "type")
   const id = textOf(uuid)
   if (id === undefined) return wrong(json, "uuid")

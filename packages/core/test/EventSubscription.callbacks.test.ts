@@ -1,0 +1,339 @@
+/** Callbacks, whose answer the platform shows to a user, and what handlers of events and callbacks have in common. */
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Context,
+  Deferred,
+  Effect,
+  Fiber,
+  Layer,
+  Logger,
+  LogLevel,
+  Metric,
+  Option,
+  Schema,
+  Scope,
+  TestClock
+} from "effect"
+import * as Claims from "../src/Claims.js"
+import * as EventDoor from "../src/EventDoor.js"
+import * as EventHandler from "../src/EventHandler.js"
+import * as EventSubscription from "../src/EventSubscription.js"
+import * as FeishuMetrics from "../src/FeishuMetrics.js"
+import * as TicketStore from "../src/TicketStore.js"
+import * as Deliveries from "./deliveries.js"
+import { recorded } from "./keyValues.js"
+
+const click = (id: string, payload: object = { action: { value: { choice: "yes" }, tag: "button" } }) =>
+  Deliveries.event2({ id, type: "card.action.trigger", payload })
+
+const layer = <R = never>(
+  handlers: ReadonlyArray<EventHandler.EventHandler<R>>,
+  claims: Layer.Layer<Claims.Claims> = Claims.layerMemory
+) =>
+  EventSubscription.layer({ handlers }).pipe(
+    Layer.provide([Deliveries.app(), Layer.effect(TicketStore.TicketStore, TicketStore.makeMemory()), claims])
+  )
+
+/** Builds the subscription, and returns a function that answers a genuine delivery. */
+const door = <R = never>(handlers: ReadonlyArray<EventHandler.EventHandler<R>>, claims?: Layer.Layer<Claims.Claims>) =>
+  Effect.map(Layer.build(layer(handlers, claims)), (context) => {
+    const subscription = Context.get(context, EventSubscription.EventSubscription)
+    return (event: unknown, at = 0) => {
+      const { body, headers } = Deliveries.genuine(event, at)
+      return EventDoor.answer(subscription, { method: "POST", headers, body: Effect.succeed(body) })
+    }
+  })
+
+const json = (answer: EventDoor.Answer) => {
+  assert.strictEqual(answer.status, 200)
+  assert.strictEqual(answer.headers["content-type"], "application/json; charset=utf-8")
+  return JSON.parse(answer.body) as unknown
+}
+
+const failedToast = (answer: EventDoor.Answer) => assert.nestedPropertyVal(json(answer), "toast.type", "error")
+
+const silent = Effect.provide(Logger.minimumLogLevel(LogLevel.None))
+
+const Click = Schema.Struct({ action: Schema.Struct({ value: Schema.Struct({ choice: Schema.String }) }) })
+
+describe("a callback", () => {
+  it.effect("is answered with what its handler returns", () =>
+    Effect.gen(function*() {
+      const answer = yield* door([
+        EventHandler.callback(
+          "card.action.trigger",
+          Click,
+          ({ payload }) =>
+            Effect.succeed({ toast: { type: "info", content: `you chose ${payload.action.value.choice}` } })
+        )
+      ])
+      assert.deepStrictEqual(json(yield* answer(click("1"))), { toast: { type: "info", content: "you chose yes" } })
+    }).pipe(Effect.scoped))
+
+  it.effect("without an answer, a handler, or a handler of its own is answered with an empty object", () =>
+    Effect.gen(function*() {
+      for (
+        const handlers of [
+          [],
+          [EventHandler.callback("card.action.trigger", () => Effect.void)],
+          [EventHandler.on("card.action.trigger", () => Effect.succeed("of no use to the platform"))],
+          [EventHandler.all(() => Effect.succeed([1]))]
+        ]
+      ) {
+        const answer = yield* door(handlers)
+        assert.deepStrictEqual(json(yield* answer(click("1"))), {})
+      }
+      const answer = yield* door([])
+      assert.deepStrictEqual(json(yield* answer(Deliveries.event2({ type: "url.preview.get" }))), {})
+    }).pipe(Effect.scoped))
+
+  it.effect("of any type is answered if its handler is a callback's", () =>
+    Effect.gen(function*() {
+      const answer = yield* door([EventHandler.callback("new.callback", () => Effect.succeed({ new: true }))])
+      assert.deepStrictEqual(json(yield* answer(Deliveries.event2({ type: "new.callback" }))), { new: true })
+    }).pipe(Effect.scoped))
+
+  it.effect("whose handler fails, dies, takes too long, or cannot decode the payload, shows the user a failure", () =>
+    Effect.gen(function*() {
+      const lines = yield* recorded(Effect.gen(function*() {
+        for (
+          const handler of [
+            EventHandler.callback("card.action.trigger", () => Effect.fail("no")),
+            EventHandler.callback("card.action.trigger", () => Effect.die("no")),
+            EventHandler.callback("card.action.trigger", Schema.Struct({ missing: Schema.String }), () => Effect.void),
+            EventHandler.callback("card.action.trigger", () => Effect.never),
+            EventHandler.callback("card.action.trigger", () => Effect.uninterruptible(Effect.sleep("1 minute"))),
+            EventHandler.callback("card.action.trigger", () => Effect.succeed({ big: 1n }))
+          ]
+        ) {
+          const answer = yield* door([handler])
+          const fiber = yield* Effect.fork(answer(click("1")))
+          yield* TestClock.adjust("2500 millis")
+          failedToast(yield* Fiber.join(fiber))
+          // The platform does not push it again, but a second click is another callback.
+          const again = yield* Effect.fork(answer(click("1")))
+          yield* TestClock.adjust("2500 millis")
+          failedToast(yield* Fiber.join(again))
+        }
+        const answer = yield* door([EventHandler.callback("url.preview.get", () => Effect.fail("no"))])
+        assert.deepStrictEqual(json(yield* answer(Deliveries.event2({ type: "url.preview.get" }))), {})
+        // For the handler that cannot be interrupted.
+        yield* TestClock.adjust("2 minutes")
+      }))
+      assert.strictEqual(lines.filter((line) => line.startsWith("ERROR")).length, 13, lines.join("\n"))
+    }).pipe(Effect.scoped))
+
+  it.effect("that arrives twice at once runs once, and both get the answer", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const gate = yield* Deferred.make<void>()
+      const answer = yield* door([
+        EventHandler.callback(
+          "card.action.trigger",
+          () => Effect.as(Deferred.await(gate), { toast: { type: "success", content: `${++runs}` } })
+        )
+      ])
+      const fibers = yield* Effect.forEach(["1", "1", "1"], (id) => Effect.fork(answer(click(id))))
+      yield* TestClock.adjust("1 second")
+      yield* Deferred.succeed(gate, undefined)
+      for (const fiber of fibers) {
+        assert.deepStrictEqual(json(yield* Fiber.join(fiber)), { toast: { type: "success", content: "1" } })
+      }
+      assert.strictEqual(runs, 1)
+      yield* answer(click("1"))
+      assert.strictEqual(runs, 2, "not deduplicated for hours")
+    }).pipe(Effect.scoped))
+
+  it.effect("that arrives at two machines at once runs once", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const claims = Layer.succeed(Claims.Claims, yield* Claims.makeMemory())
+      const handler = EventHandler.callback(
+        "card.action.trigger",
+        () => Effect.delay(Effect.sync(() => ({ run: ++runs })), "1 second")
+      )
+      const [one, other] = [yield* door([handler], claims), yield* door([handler], claims)]
+      const fibers = [yield* Effect.fork(one(click("1"))), yield* Effect.fork(other(click("1")))]
+      yield* TestClock.adjust("1 second")
+      const answers = yield* Effect.forEach(fibers, Fiber.join)
+      assert.deepStrictEqual(answers.map(json), [{ run: 1 }, {}])
+      assert.strictEqual(runs, 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("is answered though the claims fail", () =>
+    Effect.gen(function*() {
+      const down = () =>
+        Effect.fail(new Claims.ClaimsError({ appId: "cli_test", operation: "claim", description: "down" }))
+      const claims = Layer.succeed(Claims.Claims, { claim: down, renew: down, release: down, hold: down })
+      const answer = yield* door(
+        [EventHandler.callback("card.action.trigger", () => Effect.succeed({ ok: 1 }))],
+        claims
+      )
+      assert.deepStrictEqual(json(yield* answer(click("1"))), { ok: 1 })
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("is counted as answered or failed", () =>
+    Effect.gen(function*() {
+      const count = (outcome: string) =>
+        Effect.map(
+          Metric.value(
+            FeishuMetrics.pushes.pipe(Metric.tagged("app_id", "cli_test"), Metric.tagged("outcome", outcome))
+          ),
+          ({ count }) => Number(count)
+        )
+      const before = [yield* count("answered"), yield* count("failed")]
+      const answer = yield* door([
+        EventHandler.callback("card.action.trigger", () => Effect.void),
+        EventHandler.callback("url.preview.get", () => Effect.fail("no"))
+      ])
+      yield* answer(click("1"))
+      yield* answer(Deliveries.event2({ type: "url.preview.get" }))
+      const after = [yield* count("answered"), yield* count("failed")]
+      assert.deepStrictEqual(after.map((n, i) => n - (before[i] ?? 0)), [1, 1])
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("of the old kind is refused by its name", () =>
+    Effect.gen(function*() {
+      const lines = yield* recorded(Effect.gen(function*() {
+        const answer = yield* door([])
+        const old = {
+          open_id: "ou_1",
+          open_message_id: "om_1",
+          tenant_key: "t",
+          token: "c-1",
+          action: { tag: "button" }
+        }
+        assert.strictEqual((yield* answer(old)).status, 400)
+      }))
+      assert.match(lines.join(), /card\.action\.trigger_v1.*subscribe to card\.action\.trigger/)
+    }).pipe(Effect.scoped))
+})
+
+describe("an event", () => {
+  const message = (id: string, messageId: string) =>
+    Deliveries.event2({ id, type: "im.message.receive_v1", payload: { message: { message_id: messageId } } })
+
+  for (
+    const [name, handler] of [
+      ["by its message", EventHandler.on],
+      [
+        "by its message, of a handler for all",
+        (_: string, handle: () => Effect.Effect<void>) => EventHandler.all(handle)
+      ]
+    ] as const
+  ) {
+    it.effect(`of a message that comes with two ids is handled once: ${name}`, () =>
+      Effect.gen(function*() {
+        let runs = 0
+        const answer = yield* door([handler("im.message.receive_v1", () => Effect.sync(() => void runs++))])
+        yield* answer(message("event 1", "om_1"))
+        yield* answer(message("event 2", "om_1"))
+        assert.strictEqual(runs, 1)
+        yield* answer(message("event 3", "om_2"))
+        assert.strictEqual(runs, 2)
+      }).pipe(Effect.scoped))
+  }
+
+  it.effect("is handled once for each key that the handler names", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const answer = yield* door([
+        EventHandler.on("task.updated", ({ id }) => Effect.sync(() => void seen.push(id)), {
+          key: ({ payload }) => typeof payload["task"] === "string" ? payload["task"] : undefined
+        }),
+        EventHandler.on("other.updated", ({ id }) => Effect.sync(() => void seen.push(id)))
+      ])
+      const update = (id: string, payload: object, type = "task.updated") => Deliveries.event2({ id, type, payload })
+      for (
+        const event of [
+          update("1", { task: "a" }),
+          update("2", { task: "a" }),
+          update("3", { task: "b" }),
+          update("4", {}),
+          update("5", {}),
+          update("6", { task: "a" }, "other.updated")
+        ]
+      ) assert.strictEqual((yield* answer(event)).status, 200)
+      assert.deepStrictEqual(seen, ["1", "3", "4", "5", "6"])
+    }).pipe(Effect.scoped))
+
+  it.effect("is handled in a scope of its own, which closes when the handler ends", () =>
+    Effect.gen(function*() {
+      let open = 0
+      const resource = Effect.acquireRelease(Effect.sync(() => ++open), () => Effect.sync(() => void open--))
+      const most: Array<number> = []
+      const use = Effect.flatMap(resource, (now) => Effect.sync(() => void most.push(now)))
+      const answer = yield* door([
+        EventHandler.on("ok", () => use),
+        EventHandler.on("fails", () => Effect.andThen(use, Effect.fail("no"))),
+        EventHandler.on("late", () => Effect.andThen(use, Effect.never)),
+        EventHandler.callback("card.action.trigger", () => use)
+      ])
+      for (let n = 0; n < 50; n++) {
+        yield* answer(Deliveries.event2({ id: `ok ${n}`, type: "ok" }))
+        yield* answer(Deliveries.event2({ id: `fails ${n}`, type: "fails" }))
+        yield* answer(click(`click ${n}`))
+      }
+      const late = yield* Effect.fork(answer(Deliveries.event2({ id: "late", type: "late" })))
+      yield* TestClock.adjust("3 seconds")
+      yield* Fiber.join(late)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(open, 0)
+      assert.deepStrictEqual(new Set(most), new Set([1]))
+    }).pipe(Effect.scoped, silent))
+})
+
+describe("a flood of forged deliveries", () => {
+  it.effect("is logged once a second, with the number of the others", () =>
+    Effect.gen(function*() {
+      const lines = yield* recorded(Effect.gen(function*() {
+        const context = yield* Layer.build(layer([]))
+        const subscription = Context.get(context, EventSubscription.EventSubscription)
+        const forge = Effect.suspend(() => {
+          const { body, headers } = Deliveries.signed(Deliveries.encrypted(click("1")), { key: "another key" })
+          return EventDoor.answer(subscription, { method: "POST", headers, body: Effect.succeed(body) })
+        })
+        for (let n = 0; n < 1000; n++) assert.strictEqual((yield* forge).status, 401)
+        yield* TestClock.adjust("1 second")
+        yield* forge
+        yield* TestClock.adjust("1 minute")
+        yield* forge
+      }))
+      assert.strictEqual(lines.length, 3, lines.join("\n"))
+      assert.notInclude(lines[0], "more like this")
+      assert.include(lines[1], "and 999 more like this since the last line")
+      assert.notInclude(lines[2], "more like this")
+    }).pipe(Effect.scoped))
+})
+
+describe("a request", () => {
+  it.effect("whose body is compressed is refused with 415", () =>
+    Effect.gen(function*() {
+      const context = yield* Layer.build(layer([]))
+      const subscription = Context.get(context, EventSubscription.EventSubscription)
+      const { body, headers } = Deliveries.genuine(Deliveries.event2())
+      for (
+        const [encoding, status] of [["gzip", 415], ["br, identity", 415], ["identity", 200], [
+          "Identity",
+          200
+        ]] as const
+      ) {
+        const request = {
+          method: "POST",
+          headers: { ...headers, "content-encoding": encoding },
+          body: Effect.succeed(body)
+        }
+        assert.strictEqual((yield* EventDoor.answer(subscription, request)).status, status, encoding)
+      }
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("whose timestamp is in milliseconds is refused, and the log names the mistake", () =>
+    Effect.gen(function*() {
+      yield* TestClock.setTime(1_700_000_000_000)
+      const lines = yield* recorded(Effect.gen(function*() {
+        const answer = yield* door([])
+        assert.strictEqual((yield* answer(Deliveries.event2(), 1_700_000_000_000 * 1000)).status, 401)
+      }))
+      assert.include(lines.join(), "timestamp is in milliseconds")
+    }).pipe(Effect.scoped))
+})
