@@ -448,7 +448,8 @@ const cryptoTime = (make: (key: Redacted.Redacted) => EventCrypto.Crypto) =>
       signature: headers["x-lark-signature"] ?? "",
       body: Buffer.from(body)
     }
-    const both = Effect.promise(async () => [await crypto.isGenuine(signed), await crypto.decrypt(encrypt)])
+    const bytes = EventCrypto.decode(encrypt) ?? new Uint8Array(0)
+    const both = Effect.promise(async () => [await crypto.isGenuine(signed), await crypto.decrypt(bytes)])
     const count = isQuick ? 1000 : 4000
     const times = yield* Effect.replicateEffect(
       Effect.gen(function*() {

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { make as makeCrypto } from "./internal/webhook/eventCrypto.js"
+import { decode, make as makeCrypto } from "./internal/webhook/eventCrypto.js"
 
 /**
  * The field `encrypt` cannot be decrypted: the Encrypt Key is another one, or the field was damaged on the way.
@@ -66,7 +66,10 @@ export const make = (encryptKey: Redacted.Redacted): Effect.Effect<EventCrypto> 
       isGenuine: (signed) => awaited(() => crypto.isGenuine(signed)),
       decrypt: (encrypted) =>
         Effect.flatMap(
-          awaited(() => crypto.decrypt(encrypted)),
+          awaited(() => {
+            const bytes = decode(encrypted)
+            return bytes && crypto.decrypt(bytes)
+          }),
           (text) => text === undefined ? new DecryptionError() : Effect.succeed(text)
         )
     }

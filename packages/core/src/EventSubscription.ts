@@ -11,6 +11,7 @@ import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { constVoid } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -68,7 +69,11 @@ export type Receipt =
  * @category models
  */
 export interface Service {
-  /** Accepts a delivery. Succeeds when the delivery may be acknowledged with HTTP 200, and not before. */
+  /** Checks that a delivery is the platform's and for this app. Changes nothing. */
+  readonly prove: (delivery: Delivery) => Effect.Effect<void, EventRefused>
+  /**
+   * Proves a delivery and accepts the delivery. Succeeds when the delivery may be acknowledged with HTTP 200, and not before.
+   */
   readonly receive: (delivery: Delivery) => Effect.Effect<Receipt, EventRefused>
 }
 
@@ -262,15 +267,19 @@ export const make = <R = never>(
       })
     }
 
+    const proven = <A, E>(delivery: Delivery, use: (result: Proof.Result, now: number) => Effect.Effect<A, E>) =>
+      Effect.clockWith((clock) => {
+        const now = clock.unsafeCurrentTimeMillis()
+        const result = prove(delivery, now)
+        return result instanceof Promise
+          ? Effect.flatMap(Effect.promise(() => result), (result) => use(result, now))
+          : use(result, now)
+      })
+
     return {
+      prove: (delivery) => proven(delivery, Either.map(constVoid)),
       receive: (delivery) =>
-        Effect.clockWith((clock) => {
-          const now = clock.unsafeCurrentTimeMillis()
-          const result = prove(delivery, now)
-          return result instanceof Promise
-            ? Effect.flatMap(Effect.promise(() => result), (result) => take(result, now))
-            : take(result, now)
-        }).pipe(
+        proven(delivery, take).pipe(
           // A client that disconnects leaves no ticket half stored and no event half handled.
           Effect.uninterruptible,
           Span.withSpan("EventSubscription.receive", spanOptions)
@@ -305,20 +314,24 @@ const telling: ReadonlyArray<EventRefused["reason"]> = [
  * @since 0.1.0
  * @category combinators
  */
-export const anyOf = (subscriptions: Effect.Effect<Iterable<Service>>): Service => ({
-  receive: (delivery) =>
+export const anyOf = (subscriptions: Effect.Effect<Iterable<Service>>): Service => {
+  const find = (delivery: Delivery) =>
     Effect.gen(function*() {
       let refusal = refused("ForeignApp", "there is no app yet that could accept it")
       let rank = -1
       for (const subscription of yield* subscriptions) {
-        const result = yield* Effect.either(subscription.receive(delivery))
-        if (Either.isRight(result)) return result.right
-        if (!result.left.isUnproven) return yield* result.left
-        if (telling.indexOf(result.left.reason) > rank) {
-          refusal = result.left
+        const proven = yield* Effect.either(subscription.prove(delivery))
+        if (Either.isRight(proven)) return subscription
+        if (!proven.left.isUnproven) return yield* proven.left
+        if (telling.indexOf(proven.left.reason) > rank) {
+          refusal = proven.left
           rank = telling.indexOf(refusal.reason)
         }
       }
       return yield* refusal
     })
-})
+  return {
+    prove: (delivery) => Effect.asVoid(find(delivery)),
+    receive: (delivery) => Effect.flatMap(find(delivery), (subscription) => subscription.receive(delivery))
+  }
+}

@@ -17,7 +17,10 @@ const makeWeb: typeof EventCrypto.make = (encryptKey) =>
       isGenuine: (signed) => Effect.promise(async () => crypto.isGenuine(signed)),
       decrypt: (encrypted) =>
         Effect.flatMap(
-          Effect.promise(async () => crypto.decrypt(encrypted)),
+          Effect.promise(async () => {
+            const bytes = Web.decode(encrypted)
+            return bytes && crypto.decrypt(bytes)
+          }),
           (text) => text === undefined ? new EventCrypto.DecryptionError() : Effect.succeed(text)
         )
     }

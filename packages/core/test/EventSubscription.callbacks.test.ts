@@ -1,19 +1,6 @@
 /** Callbacks, whose answer the platform shows to a user, and what handlers of events and callbacks have in common. */
 import { assert, describe, it } from "@effect/vitest"
-import {
-  Context,
-  Deferred,
-  Effect,
-  Fiber,
-  Layer,
-  Logger,
-  LogLevel,
-  Metric,
-  Option,
-  Schema,
-  Scope,
-  TestClock
-} from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Logger, LogLevel, Metric, Schema, TestClock } from "effect"
 import * as Claims from "../src/Claims.js"
 import * as EventDoor from "../src/EventDoor.js"
 import * as EventHandler from "../src/EventHandler.js"

@@ -154,6 +154,7 @@ const open = (serve: Serve) =>
     }).pipe(Effect.provide([TicketStore.layerMemory, Deliveries.app()]))
     const { connections, server } = makeServer()
     yield* serve(server, {
+      ...subscription,
       receive: (delivery) =>
         Effect.tap(subscription.receive(delivery), ({ outcome }) => Effect.sync(() => outcomes.push(outcome)))
     })

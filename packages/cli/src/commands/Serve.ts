@@ -134,7 +134,8 @@ export const run = (options: Commands.Serve) =>
       Effect.map(
         // An event that is not shown is nobody's: it is not to be remembered as handled.
         EventSubscription.make({ handlers: options.events ? [EventHandler.all(showEvent)] : [] }),
-        ({ receive }) => ({
+        ({ prove, receive }) => ({
+          prove,
           receive: (delivery: EventSubscription.Delivery) =>
             Effect.tap(receive(delivery), ({ outcome }) => outcome === "challenge" ? showChallenge : Effect.void)
         })

@@ -14,8 +14,8 @@ export interface Signed {
 /** Answers at once on `node:crypto`, and with promises on WebCrypto. */
 export interface Crypto {
   readonly isGenuine: (signed: Signed) => boolean | Promise<boolean>
-  /** Returns `undefined` for a text that cannot be decrypted with this key. */
-  readonly decrypt: (encrypted: string) => string | undefined | Promise<string | undefined>
+  /** Returns `undefined` for bytes that cannot be decrypted with this key. */
+  readonly decrypt: (encrypted: Uint8Array<ArrayBuffer>) => string | undefined | Promise<string | undefined>
 }
 
 const encoder = new TextEncoder()
@@ -32,8 +32,18 @@ const decodeUtf8 = (bytes: AllowSharedBufferSource): string | undefined => {
 /** Stricter than `Buffer` and `atob`, which ignore what is not base64. */
 const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
-/** Returns `true` if the bytes are an IV and at least one block, in whole blocks. */
-const isWhole = (bytes: Uint8Array): boolean => bytes.length >= 32 && bytes.length % 16 === 0
+/** `Buffer` takes a tenth of the time. */
+const bytesOf = (text: string): Uint8Array<ArrayBuffer> =>
+  typeof Buffer === "undefined"
+    ? Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+    : Buffer.from(text, "base64")
+
+/** Decodes base64. Returns `undefined` unless the bytes are an IV and at least one block, in whole blocks. */
+export const decode = (encrypted: string): Uint8Array<ArrayBuffer> | undefined => {
+  if (!base64.test(encrypted)) return undefined
+  const bytes = bytesOf(encrypted)
+  return bytes.length >= 32 && bytes.length % 16 === 0 ? bytes : undefined
+}
 
 /** Uses WebCrypto, which every runtime has. */
 export const makeWeb = (encryptKey: Redacted.Redacted): Crypto => {
@@ -50,10 +60,7 @@ export const makeWeb = (encryptKey: Redacted.Redacted): Crypto => {
       bytes.set(body, head.length + key.length)
       return constantTimeEquals(Encoding.encodeHex(new Uint8Array(await digest(bytes))), signature)
     },
-    decrypt: async (encrypted) => {
-      if (!base64.test(encrypted)) return undefined
-      const bytes = Uint8Array.from(atob(encrypted), (character) => character.charCodeAt(0))
-      if (!isWhole(bytes)) return undefined
+    decrypt: async (bytes) => {
       aesKey ??= importKey()
       const [iv, data] = [bytes.subarray(0, 16), bytes.subarray(16)]
       const text = await crypto.subtle.decrypt({ name: "AES-CBC", iv }, await aesKey, data).catch(() => undefined)
@@ -86,10 +93,7 @@ const makeNode = (node: NodeCrypto, encryptKey: Redacted.Redacted): Crypto => {
         node.createHash("sha256").update(timestamp + nonce + Redacted.value(encryptKey)).update(body).digest("hex"),
         signature
       ),
-    decrypt: (encrypted) => {
-      if (!base64.test(encrypted)) return undefined
-      const bytes = Buffer.from(encrypted, "base64")
-      if (!isWhole(bytes)) return undefined
+    decrypt: (bytes) => {
       // Without the padding of OpenSSL, which throws for each delivery to another app.
       const decipher = node.createDecipheriv("aes-256-cbc", aesKey, bytes.subarray(0, 16)).setAutoPadding(false)
       const text = withoutPadding(decipher.update(bytes.subarray(16)))

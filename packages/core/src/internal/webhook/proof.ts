@@ -11,7 +11,7 @@ import type { EventRefused } from "../../EventRefused.js"
 import type { FeishuEvent } from "../../FeishuEvent.js"
 import { oneLine } from "../oneLine.js"
 import { constantTimeEquals } from "./constantTimeEquals.js"
-import type { Crypto, Signed } from "./eventCrypto.js"
+import { type Crypto, decode, type Signed } from "./eventCrypto.js"
 import * as Message from "./message.js"
 import { refused } from "./refused.js"
 
@@ -36,11 +36,19 @@ export type Result = Either.Either<Proven, EventRefused>
 /** Returns a promise only if the crypto of the runtime does so. */
 export type Proof = (delivery: Delivery, now: number) => Result | Promise<Result>
 
+interface Encrypted {
+  /** `undefined` if the field is not what the platform sends. */
+  readonly bytes: Uint8Array<ArrayBuffer> | undefined
+  /** `true` if the field may be that of a handshake. */
+  readonly isShort: boolean
+}
+
 /** The fields of a delivery before anything is proven. */
 interface Envelope {
   readonly text: string
   readonly json: unknown
-  readonly encrypted: string | undefined
+  /** `undefined` if the body has no field `encrypt`. */
+  readonly encrypted: Encrypted | undefined
   readonly signed: Signed | undefined
 }
 
@@ -83,6 +91,9 @@ const signatureOf = ({ body, headers }: Delivery): Signed | undefined => {
     : undefined
 }
 
+/** The longest `encrypt` of a handshake, which holds a challenge and a token. In characters. */
+const longestHandshake = 10_000
+
 const envelopeOf = (delivery: Delivery): Either.Either<Envelope, EventRefused> => {
   let text: string
   try {
@@ -95,7 +106,9 @@ const envelopeOf = (delivery: Delivery): Either.Either<Envelope, EventRefused> =
     return {
       text,
       json,
-      encrypted: typeof encrypted === "string" ? encrypted : undefined,
+      encrypted: typeof encrypted === "string"
+        ? { bytes: decode(encrypted), isShort: encrypted.length <= longestHandshake }
+        : undefined,
       signed: signatureOf(delivery)
     }
   })
@@ -109,9 +122,6 @@ const cachedEnvelopeOf = (delivery: Delivery) => {
   envelopes.set(delivery, known)
   return known
 }
-
-/** The longest `encrypt` of a handshake, which holds a challenge and a token. In characters. */
-const longestHandshake = 10_000
 
 const andThen = <A, B>(a: A | Promise<A>, f: (a: A) => B | Promise<B>): B | Promise<B> =>
   a instanceof Promise ? a.then(f) : f(a)
@@ -185,8 +195,10 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     return andThen(signed === undefined ? false : crypto.isGenuine(signed), (isGenuine) => {
       const flaw = signed === undefined ? unsigned : isGenuine ? staleness(signed, now) : wrongSignature
       // Decrypts only what is signed, or short enough for a handshake.
-      if (!isGenuine && encrypted.length > longestHandshake) return judge(signed, flaw, undefined)
-      return andThen(crypto.decrypt(encrypted), (text) => judge(signed, flaw, text))
+      const { bytes, isShort } = encrypted
+      return bytes === undefined || !(isGenuine || isShort)
+        ? judge(signed, flaw, undefined)
+        : andThen(crypto.decrypt(bytes), (text) => judge(signed, flaw, text))
     })
   }
 
