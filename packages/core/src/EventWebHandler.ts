@@ -3,31 +3,74 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as Stream from "effect/Stream"
+import * as Runtime from "effect/Runtime"
 import * as EventDoor from "./EventDoor.js"
 import type { EventRefused } from "./EventRefused.js"
-import * as EventSubscription from "./EventSubscription.js"
+import { EventSubscription } from "./EventSubscription.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
 
-const read = ({ body }: Request): Effect.Effect<Uint8Array, EventRefused> =>
-  Effect.suspend(() => {
-    const buffer = BodyBuffer.make()
-    const stream = body === null
-      ? Stream.empty
-      : Stream.fromReadableStream({
-        evaluate: () => body,
-        onError: () => EventDoor.incomplete,
-        // Not cancelled, which would break the connection before the answer to a body that is too long.
-        releaseLockOnEnd: true
-      })
-    return stream.pipe(
-      Stream.runForEach((chunk: Uint8Array) => buffer.add(chunk) ? Effect.void : EventDoor.tooLarge),
-      Effect.map(() => buffer.bytes())
-    )
-  })
+type Body = Effect.Effect<Uint8Array, EventRefused>
+
+/** Does not cancel the rest of a body that is too long, because that would break the connection before the answer. */
+const readChunks = async (body: ReadableStream<Uint8Array>): Promise<Body> => {
+  const buffer = BodyBuffer.make()
+  const reader = body.getReader()
+  try {
+    for (;;) {
+      // One chunk comes after the other.
+      // oxlint-disable-next-line no-await-in-loop
+      const { done, value } = await reader.read()
+      if (done) return Effect.succeed(buffer.bytes())
+      if (!buffer.add(value)) return EventDoor.tooLarge
+    }
+  } finally {
+    reader.releaseLock()
+  }
+}
+
+/** Reads a body. Never rejects. */
+const read = async (request: Request): Promise<Body> => {
+  const { body, bodyUsed, headers } = request
+  if (bodyUsed || body?.locked === true) return EventDoor.bodyRead
+  if (body === null) return Effect.succeed(new Uint8Array(0))
+  try {
+    // The length of a body that is longer than the header says is checked by the server.
+    return headers.has("content-length")
+      ? Effect.succeed(new Uint8Array(await request.arrayBuffer()))
+      : await readChunks(body)
+  } catch {
+    return EventDoor.incomplete
+  }
+}
+
+/** The headers that a delivery may have. To read them all takes as long as to check the signature. */
+const names = [
+  "content-type",
+  "content-encoding",
+  "content-length",
+  "x-lark-request-timestamp",
+  "x-lark-request-nonce",
+  "x-lark-signature"
+] as const
+
+const headersOf = ({ headers }: Request): Record<string, string | undefined> => {
+  const all: Record<string, string | undefined> = {}
+  for (const name of names) all[name] = headers.get(name) ?? undefined
+  return all
+}
+
+/** Reads a request that may be read. */
+const requestOf = async (request: Request): Promise<EventDoor.Request> => {
+  const head = { method: request.method, headers: headersOf(request) }
+  return { ...head, body: EventDoor.admit(head) ?? await read(request) }
+}
+
+const responseOf = ({ body, headers, status }: EventDoor.Answer): Response =>
+  new Response(body === "" ? null : body, { status, headers })
 
 /**
  * Answers one request.
@@ -35,30 +78,77 @@ const read = ({ body }: Request): Effect.Effect<Uint8Array, EventRefused> =>
  * @since 0.1.0
  * @category handlers
  */
-export const handle = (request: Request): Effect.Effect<Response, never, EventSubscription.EventSubscription> =>
-  Effect.gen(function*() {
-    const subscription = yield* EventSubscription.EventSubscription
-    const { body, headers, status } = yield* EventDoor.answer(subscription, {
-      method: request.method,
-      headers: Object.fromEntries(request.headers),
-      body: read(request)
-    })
-    return new Response(body, { status, headers })
-  })
+export const handle = (request: Request): Effect.Effect<Response, never, EventSubscription> =>
+  Effect.flatMap(EventSubscription, (subscription) =>
+    Effect.promise(() => requestOf(request)).pipe(
+      Effect.flatMap((request) => EventDoor.answer(subscription, request)),
+      Effect.map(responseOf)
+    ))
 
 /**
- * The handler, and the end of what it runs on: the layer is built for the first request, and released by `dispose`.
+ * @since 0.1.0
+ * @category models
+ */
+export interface WebHandler {
+  /** Answers one request. Never rejects. */
+  readonly handler: (request: Request) => Promise<Response>
+  /** Closes the layer that `make` has built. Does nothing to a runtime that `make` was given. */
+  readonly dispose: () => Promise<void>
+}
+
+const fromRuntime = (
+  runtime: () => Promise<Runtime.Runtime<EventSubscription>>,
+  dispose: WebHandler["dispose"]
+): WebHandler => {
+  const answer = async (request: Request): Promise<EventDoor.Answer> => {
+    const [built, read] = await Promise.all([runtime(), requestOf(request)])
+    const subscription = Context.get(built.context, EventSubscription)
+    return Runtime.runPromise(built)(EventDoor.answer(subscription, read))
+  }
+  return {
+    handler: (request) =>
+      answer(request).then(responseOf, (error: unknown) =>
+        Effect.runPromise(Effect.as(
+          Effect.logError(
+            "a delivery to the request URL could not be handled, because its layer could not be built",
+            error
+          ),
+          // The platform pushes again.
+          new Response(null, { status: 503 })
+        ))),
+    dispose
+  }
+}
+
+/** Builds the layer for the first request, and builds the layer again for the next request if it could not be built. */
+const fromLayer = <R, E>(layer: Layer.Layer<EventSubscription | R, E>): WebHandler => {
+  let current: ManagedRuntime.ManagedRuntime<EventSubscription | R, E> | undefined
+  const runtime = async () => {
+    const built = current ??= ManagedRuntime.make(layer)
+    try {
+      return await built.runtime()
+    } catch (error) {
+      if (current === built) current = undefined
+      await built.dispose()
+      throw error
+    }
+  }
+  return fromRuntime(runtime, async () => current?.dispose())
+}
+
+/**
+ * Makes a handler of a `ManagedRuntime` that the rest of the program uses, too, so that both have the same stores.
+ *
+ * Given a layer, builds the layer for the first request, and releases the layer in `dispose`. Do not give a layer if the
+ * program makes another runtime of it: each runtime has a `TicketStore.layerMemory` of its own, and a ticket that arrives in
+ * one is unknown to the other.
  *
  * @since 0.1.0
  * @category handlers
  */
-export const make = <R, E>(layer: Layer.Layer<EventSubscription.EventSubscription | R, E>): {
-  readonly handler: (request: Request) => Promise<Response>
-  readonly dispose: () => Promise<void>
-} => {
-  const runtime = ManagedRuntime.make(layer)
-  return {
-    handler: (request) => runtime.runPromise(handle(request)),
-    dispose: () => runtime.dispose()
-  }
-}
+export const make = <R, E>(
+  source: ManagedRuntime.ManagedRuntime<EventSubscription | R, E> | Layer.Layer<EventSubscription | R, E>
+): WebHandler =>
+  "runtime" in source
+    ? fromRuntime(async () => source.runtime(), async () => {})
+    : fromLayer(source)
