@@ -17,7 +17,7 @@ import * as EventDoor from "./EventDoor.js"
 import * as EventSubscription from "./EventSubscription.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
 
-/** In the scope of the request: a stream that ends early breaks the connection, and the answer is still to come. */
+/** Reads in the scope of the request, because a stream that ends early breaks the connection before the answer. */
 const read = (request: HttpServerRequest.HttpServerRequest) =>
   Effect.flatMap(Stream.toPull(request.stream), (pull) => {
     const buffer = BodyBuffer.make()
@@ -30,7 +30,7 @@ const read = (request: HttpServerRequest.HttpServerRequest) =>
   })
 
 /**
- * The request URL, whatever the path: for `HttpRouter.all("/webhook", …)`.
+ * Answers a request, whatever the path: for `HttpRouter.all("/webhook", …)`.
  *
  * @since 0.1.0
  * @category apps
@@ -46,14 +46,14 @@ export const httpApp: HttpApp.Default<never, EventSubscription.EventSubscription
     })
     return HttpServerResponse.text(body, {
       status,
-      // What was not read must not be taken for the next request.
+      // The rest of the body must not be taken for the next request.
       headers: status === 413 ? { ...headers, connection: "close" } : headers
     })
   }
 )
 
 /**
- * The request URL at this path of the `HttpLayerRouter`.
+ * Adds the request URL at this path to the `HttpLayerRouter`.
  *
  * @since 0.1.0
  * @category layers
@@ -64,7 +64,7 @@ export const layer = (
   HttpLayerRouter.use((router) =>
     Effect.flatMap(
       EventSubscription.EventSubscription,
-      // Every method, for it is the subscription that answers 405.
+      // Every method, because the subscription answers 405.
       (subscription) =>
         router.add("*", path, Effect.provideService(httpApp, EventSubscription.EventSubscription, subscription))
     )

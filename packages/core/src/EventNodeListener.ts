@@ -13,38 +13,48 @@ import * as EventSubscription from "./EventSubscription.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
 
 /**
- * Answers, whatever the path. The promise ends when the answer has been given, and never fails.
+ * Answers a request, whatever the path. The promise ends when the answer has been given, and never rejects.
  *
  * @since 0.1.0
  * @category models
  */
 export type Listener = (request: Http.IncomingMessage, response: Http.ServerResponse) => Promise<void>
 
-/** The raw bytes where a framework has read them already: `express.raw()`, or a parser that keeps `rawBody`. */
+/** Returns a property that a framework may have set. Some frameworks set a getter that throws. */
+const propertyOf = (request: Http.IncomingMessage, name: "rawBody" | "body"): unknown => {
+  try {
+    return (request as { readonly [_ in typeof name]?: unknown })[name]
+  } catch {
+    return undefined
+  }
+}
+
+/** Returns the body that a framework has read before: `express.raw()`, `express.text()`, or a parser that keeps `rawBody`. */
 const readBefore = (request: Http.IncomingMessage): Uint8Array | undefined => {
-  const { body, rawBody } = request as { readonly body?: unknown; readonly rawBody?: unknown }
-  const bytes = rawBody ?? body
-  return bytes instanceof Uint8Array ? bytes : undefined
+  for (const name of ["rawBody", "body"] as const) {
+    const value = propertyOf(request, name)
+    if (value instanceof Uint8Array) return value
+    // A text is the same in bytes, because JSON is sent in UTF-8.
+    if (typeof value === "string" && request.readableDidRead) return Buffer.from(value)
+  }
+  return undefined
 }
 
 type Body = Effect.Effect<Uint8Array, EventRefused>
 
-/** Of a request that is refused by its method or headers. */
+/** The body of a request that is refused by its method or headers. */
 const unread: Body = Effect.dieMessage("a body that is not admitted must not be read")
 
-/** Reads the body and gives it to `done`. Without a fiber: there is nothing to run until it is there. */
+/** Reads the body and gives it to `done`. Uses no fiber, because there is nothing to run until the body is there. */
 const read = (request: Http.IncomingMessage, done: (body: Body) => void): void => {
   const bytes = readBefore(request)
   if (bytes !== undefined) {
     return done(bytes.length > EventDoor.maxBodyBytes ? EventDoor.tooLarge : Effect.succeed(bytes))
   }
   if (request.readableDidRead) {
-    return done(Effect.dieMessage(
-      "The request's body was read before, and only what it was parsed to is left, which has no signature: put the "
-        + "listener before every body parser (express.json() for one), or a parser that keeps the bytes as `rawBody`"
-    ))
+    return done(EventDoor.bodyRead)
   }
-  // Whoever went away while something before this took its time: no event will tell of it any more.
+  // The client has disconnected before, so that no event will tell of it.
   if (request.destroyed) return done(EventDoor.incomplete)
   const buffer = BodyBuffer.make()
   let isDone = false
@@ -53,18 +63,20 @@ const read = (request: Http.IncomingMessage, done: (body: Body) => void): void =
     isDone = true
     done(body)
   }
-  request.on("data", (chunk: Uint8Array) => {
-    if (isDone || buffer.add(chunk)) return
+  request.on("data", (chunk: Uint8Array | string) => {
+    // A framework that has set an encoding gets texts.
+    const bytes = typeof chunk === "string" ? Buffer.from(chunk, request.readableEncoding ?? "utf8") : chunk
+    if (isDone || buffer.add(bytes)) return
     request.pause()
     end(EventDoor.tooLarge)
   })
   request.on("end", () => end(Effect.succeed(buffer.bytes())))
   request.on("close", () => end(EventDoor.incomplete))
-  // Without a listener an error would end the process.
+  // Without a listener, an error would end the process.
   request.on("error", () => end(EventDoor.incomplete))
 }
 
-/** For so long after a 413 the connection stays open, unread: closed at once, it would be reset before the answer came. */
+/** The time for which the connection stays open after a 413. A connection that is closed at once loses the answer. */
 const lingering = "1 second"
 
 const write = (
@@ -72,21 +84,21 @@ const write = (
   { body, headers, status }: EventDoor.Answer,
   run: (effect: Effect.Effect<void>) => unknown
 ): void => {
-  // Whoever asked may have gone away.
+  // The client may have disconnected.
   if (response.destroyed || response.headersSent) return
   if (status !== 413) {
     response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) })
     response.end(body)
     return
   }
-  // What was not read must not be taken for the next request.
+  // The rest of the body must not be taken for the next request.
   response.writeHead(status, { ...headers, "content-length": 0, connection: "close" })
   response.flushHeaders()
   run(Effect.delay(Effect.sync(() => void response.destroy()), lingering))
 }
 
 /**
- * Whatever it meets with, it answers and does not throw. It takes the logger and the tracer of where it is made.
+ * Makes a listener that answers each request and never throws. Uses the logger and the tracer of the effect that makes it.
  *
  * @since 0.1.0
  * @category constructors

@@ -4,7 +4,19 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import type * as HttpServer from "@effect/platform/HttpServer"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Layer, Logger, LogLevel, Schedule, type Scope } from "effect"
+import {
+  Clock,
+  Deferred,
+  Effect,
+  Layer,
+  Logger,
+  LogLevel,
+  ManagedRuntime,
+  Option,
+  Redacted,
+  Schedule,
+  type Scope
+} from "effect"
 import * as Http from "node:http"
 import * as Net from "node:net"
 import * as EventDoor from "../src/EventDoor.js"
@@ -501,7 +513,11 @@ describe("EventNodeListener behind a body parser", () => {
       server.on("request", (request, response) => {
         const chunks: Array<Uint8Array> = []
         request.on("data", (chunk) => chunks.push(chunk))
-        request.on("end", () => void listener(Object.assign(request, leave(Buffer.concat(chunks))), response))
+        request.on("end", () => {
+          // Getters stay getters.
+          Object.defineProperties(request, Object.getOwnPropertyDescriptors(leave(Buffer.concat(chunks))))
+          void listener(request, response)
+        })
       })
       yield* listen(server)
     }).pipe(
@@ -511,7 +527,15 @@ describe("EventNodeListener behind a body parser", () => {
 
   it.scopedLive.each<[string, (body: Buffer) => object]>([
     ["the bytes as the body", (body) => ({ body })],
-    ["the bytes beside the body", (body) => ({ body: JSON.parse(body.toString()), rawBody: body })]
+    ["the bytes beside the body", (body) => ({ body: JSON.parse(body.toString()), rawBody: body })],
+    ["the text beside the body", (body) => ({ body: JSON.parse(body.toString()), rawBody: body.toString() })],
+    ["the text as the body, as express.text() does", (body) => ({ body: body.toString() })],
+    ["the bytes, and a body whose getter throws", (body) => ({
+      get body() {
+        throw new Error("there is no body parser")
+      },
+      rawBody: body
+    })]
   ])("takes what leaves %s", ([_, leave]) =>
     Effect.gen(function*() {
       const { handled, url } = yield* open(behind(leave, []))
@@ -521,7 +545,12 @@ describe("EventNodeListener behind a body parser", () => {
 
   it.scopedLive.each<[string, (body: Buffer) => object]>([
     ["nothing", () => ({})],
-    ["what it has parsed", (body) => ({ body: JSON.parse(body.toString()) })]
+    ["what it has parsed", (body) => ({ body: JSON.parse(body.toString()) })],
+    ["a body whose getter throws", () => ({
+      get body() {
+        throw new Error("there is no body parser")
+      }
+    })]
   ])("answers 500, and says what to do, where the parser leaves %s", ([_, leave]) =>
     Effect.gen(function*() {
       const lines: Array<string> = []
@@ -529,6 +558,100 @@ describe("EventNodeListener behind a body parser", () => {
       const reply = yield* deliver(url, yield* good("one"))
       assert.deepStrictEqual([reply.status, reply.body], [500, ""])
       assert.deepStrictEqual(handled, [])
-      assert.include(lines.join("\n"), "put the listener before every body parser")
+      assert.include(lines.join("\n"), "put this door before every body parser")
+    }))
+
+  it.scopedLive.each<BufferEncoding>(["utf8", "latin1", "hex"])(
+    "takes a request to which a framework has set the encoding %s",
+    (encoding) =>
+      Effect.gen(function*() {
+        const { handled, url } = yield* open((server, subscription) =>
+          Effect.gen(function*() {
+            const listener = yield* EventNodeListener.make
+            server.on("request", (request, response) => void listener(request.setEncoding(encoding), response))
+            yield* listen(server)
+          }).pipe(Effect.provideService(EventSubscription.EventSubscription, subscription))
+        )
+        const now = yield* Clock.currentTimeMillis
+        const body = `{"encrypt":"${
+          EventCrypto.encrypt({
+            encryptKey: Deliveries.encryptKey,
+            iv: new Uint8Array(16).fill(1),
+            text: JSON.stringify(Deliveries.event2({ id: "one" }))
+          })
+        }","note":"飞书 🎫"}`
+        assert.strictEqual((yield* deliver(url, Deliveries.signed(body, { at: now }))).status, 200)
+        assert.deepStrictEqual(handled, ["one"])
+      })
+  )
+})
+
+describe("EventWebHandler", () => {
+  const handlerOf = (lines: Array<string>) =>
+    EventWebHandler.make(
+      EventSubscription.layer().pipe(
+        Layer.provide([TicketStore.layerMemory, Deliveries.app()]),
+        Layer.provideMerge(Logger.replace(
+          Logger.defaultLogger,
+          Logger.make(({ message }) => void lines.push(String(message)))
+        ))
+      )
+    )
+  const requestOf = ({ body, headers }: EventSubscription.Delivery) =>
+    new Request("https://example.com/webhook", { method: "POST", headers: text(headers), body: new Uint8Array(body) })
+
+  it.live("answers 500 and says what to do if the framework has read the body", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const { dispose, handler } = handlerOf(lines)
+      const read = requestOf(yield* good("one"))
+      yield* Effect.promise(() => read.text())
+      const locked = requestOf(yield* good("two"))
+      locked.body?.getReader()
+      for (const request of [read, locked]) {
+        assert.strictEqual((yield* Effect.promise(() => handler(request))).status, 500)
+      }
+      assert.include(lines.join("\n"), "put this door before every body parser")
+      yield* Effect.promise(dispose)
+    }))
+
+  it.live("builds the layer again for the next request if the layer could not be built", () =>
+    Effect.gen(function*() {
+      let builds = 0
+      const { dispose, handler } = EventWebHandler.make(
+        Layer.unwrapEffect(Effect.suspend(() =>
+          ++builds === 1
+            ? Effect.fail("the database is away")
+            : Effect.succeed(
+              EventSubscription.layer().pipe(Layer.provide([TicketStore.layerMemory, Deliveries.app()]))
+            )
+        ))
+      )
+      const send = Effect.flatMap(good("one"), (delivery) => Effect.promise(() => handler(requestOf(delivery))))
+      assert.strictEqual((yield* send).status, 503)
+      assert.strictEqual((yield* send).status, 200)
+      assert.strictEqual((yield* send).status, 200)
+      assert.strictEqual(builds, 2)
+      yield* Effect.promise(dispose)
+    }))
+
+  it.live("of a runtime keeps the ticket where the rest of the program finds it", () =>
+    Effect.gen(function*() {
+      const runtime = ManagedRuntime.make(
+        EventSubscription.layer().pipe(
+          Layer.provideMerge(TicketStore.layerMemory),
+          Layer.provide(Deliveries.app())
+        )
+      )
+      const { dispose, handler } = EventWebHandler.make(runtime)
+      const now = yield* Clock.currentTimeMillis
+      const push = Deliveries.genuine(Deliveries.ticketEvent({ ticket: "pushed", sentAt: now }), now)
+      assert.strictEqual((yield* Effect.promise(() => handler(requestOf(push)))).status, 200)
+      yield* Effect.promise(dispose)
+      const found = yield* Effect.promise(() =>
+        runtime.runPromise(Effect.flatMap(TicketStore.TicketStore, (store) => store.get("cli_test")))
+      )
+      assert.strictEqual(Option.isSome(found) && Redacted.value(found.value.value), "pushed")
+      yield* Effect.promise(() => runtime.dispose())
     }))
 })
