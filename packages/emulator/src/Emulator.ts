@@ -13,6 +13,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
@@ -66,6 +67,15 @@ export interface Service {
   readonly setRequestUrl: (appId: string, url: RequestUrl) => Effect.Effect<void, RequestUrlError | UnknownApp>
   /** Pushes an event to the app's request URL, and gives the event's id without waiting for the delivery. */
   readonly push: (appId: string, event: Event) => Effect.Effect<string, UnknownApp>
+  /**
+   * Sends a callback to the app's request URL once, as a click on a card does (page "回调概述"). Returns the answer, which the
+   * platform shows to the user. Fails if the user sees an error: the answer is late, has a status other than 200, or is no
+   * JSON object.
+   */
+  readonly callback: (
+    appId: string,
+    event: Event
+  ) => Effect.Effect<Readonly<Record<string, unknown>>, CallbackError | UnknownApp>
   /** Pushes a new ticket to the app now, as it happens every hour. */
   readonly pushTicket: (appId: string) => Effect.Effect<void, UnknownApp | NoTicket>
   /** All tickets of the app are invalid from now on. */
@@ -118,6 +128,24 @@ export class RequestUrlError extends Schema.TaggedError<RequestUrlError>("@effec
    */
   override get message(): string {
     return `The request URL of ${this.appId} cannot be saved: ${this.reason}`
+  }
+}
+
+/**
+ * A callback was not answered, so the user sees an error.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class CallbackError extends Schema.TaggedError<CallbackError>("@effect-feishu/emulator/CallbackError")(
+  "CallbackError",
+  { appId: Schema.String, type: Schema.String, reason: Schema.String }
+) {
+  /**
+   * @since 0.1.0
+   */
+  override get message(): string {
+    return `The user of ${this.appId} sees an error in place of the answer to ${this.type}: ${this.reason}`
   }
 }
 
@@ -289,6 +317,12 @@ const make = Effect.fnUntraced(function*(options: Options) {
         platform.apps.set(appId, { ...yield* find(appId), requestUrl: url })
       }).pipe(own),
     push: (appId, event) => own(Effect.flatMap(find(appId), (app) => pusher.push(app, event))),
+    callback: (appId, event) =>
+      Effect.gen(function*() {
+        const answer = yield* pusher.callback(yield* find(appId), event)
+        if (Either.isLeft(answer)) return yield* new CallbackError({ appId, type: event.type, reason: answer.left })
+        return answer.right
+      }).pipe(own),
     pushTicket: (appId) => own(pushTicket(appId)),
     invalidateTickets: platform.invalidateTickets,
     invalidateTokens: platform.invalidateTokens,

@@ -6,6 +6,7 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -130,21 +131,23 @@ export const make = Effect.fnUntraced(function*(options: {
     readonly attempt: number
     readonly origin: "platform" | "forged" | "replayed"
     readonly fault: PushFault["_tag"] | undefined
-  }): Effect.Effect<boolean> =>
+  }) =>
     Effect.gen(function*() {
       const at = yield* Clock.currentTimeMillis
       const url = options.apps.get(appId)?.requestUrl
-      const result = url === undefined
-        ? { outcome: "no request URL" as const, status: undefined }
+      const nothing = { status: undefined, body: "" }
+      const { body, ...result } = url === undefined
+        ? { outcome: "no request URL" as const, ...nothing }
         : yield* send(url, delivery).pipe(
           Effect.timeoutOption(answerTimeout),
           Effect.match({
-            onFailure: () => ({ outcome: "unreachable" as const, status: undefined }),
+            onFailure: () => ({ outcome: "unreachable" as const, ...nothing }),
             onSuccess: Option.match({
-              onNone: () => ({ outcome: "timed out" as const, status: undefined }),
-              onSome: ({ status }) => ({
+              onNone: () => ({ outcome: "timed out" as const, ...nothing }),
+              onSome: ({ body, status }) => ({
                 outcome: status === 200 ? "acknowledged" as const : "refused" as const,
-                status
+                status,
+                body
               })
             })
           })
@@ -152,7 +155,7 @@ export const make = Effect.fnUntraced(function*(options: {
       yield* options.journal.append(
         Journal.Push({ at, endedAt: yield* Clock.currentTimeMillis, appId, ...entry, ...result })
       )
-      return result.outcome === "acknowledged"
+      return { ...result, body }
     })
 
   /** The event as this app gets it now: its keys may have changed since the event happened, its id and time have not. */
@@ -183,14 +186,17 @@ export const make = Effect.fnUntraced(function*(options: {
         const sealed = !options.signRetriesAnew && first || (yield* render(app, event, eventId, push.ts))
         first ??= sealed
         const delivery = attempt === 1 && fault?._tag === "Tampered" ? tamper(sealed) : sealed
-        const acknowledged = yield* deliver(appId, delivery, { ...entry, attempt })
+        const { outcome } = yield* deliver(appId, delivery, { ...entry, attempt })
         if (attempt === 1) {
           run(push.afterFirst)
           if (fault?._tag === "Replayed") {
-            run(Effect.delay(deliver(appId, delivery, { ...entry, attempt, origin: "replayed" }), fault.after))
+            run(Effect.delay(
+              Effect.asVoid(deliver(appId, delivery, { ...entry, attempt, origin: "replayed" })),
+              fault.after
+            ))
           }
         }
-        if (acknowledged) {
+        if (outcome === "acknowledged") {
           if (fault?._tag !== "Doubled") return
           yield* Effect.sleep(fault.after)
           yield* deliver(appId, yield* render(app, event, eventId, push.ts), { ...entry, attempt: attempt + 1 })
@@ -254,6 +260,19 @@ export const make = Effect.fnUntraced(function*(options: {
     return eventId
   })
 
+  /** Sends a callback once. Returns the answer, or the reason why the user sees an error. */
+  const callback = Effect.fnUntraced(function*(app: App, event: Event) {
+    const { appId } = app
+    const eventId = yield* hex(32)
+    const delivery = yield* render(app, event, eventId, yield* Clock.currentTimeMillis)
+    const entry = { eventType: event.type, eventId, attempt: 1, origin: "platform", fault: undefined } as const
+    const { body, outcome, status } = yield* deliver(appId, delivery, entry)
+    if (outcome !== "acknowledged") {
+      return Either.left(status === undefined ? outcome : `the answer has the HTTP status ${status} instead of 200`)
+    }
+    return Either.fromOption(decodeAnswer(body), () => "the answer is no JSON object")
+  })
+
   /** Asks the URL for its challenge, as saving it in the developer console does, and gives why it fails. */
   const handshake = Effect.fnUntraced(function*(app: App, url: RequestUrl) {
     const at = yield* Clock.currentTimeMillis
@@ -283,10 +302,13 @@ export const make = Effect.fnUntraced(function*(options: {
 
   return {
     push,
+    callback,
     handshake,
     /** Runs in the emulator's scope. */
     background: (effect: Effect.Effect<void>) => Effect.sync(() => void run(effect))
   }
 })
+
+const decodeAnswer = Schema.decodeOption(Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown })))
 
 const decodeChallenge = Schema.decodeOption(Schema.parseJson(Schema.Struct({ challenge: Schema.String })))
