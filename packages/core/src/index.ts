@@ -111,6 +111,13 @@ export * as FeishuError from "./FeishuError.js"
 export * as FeishuEvent from "./FeishuEvent.js"
 
 /**
+ * The events and callbacks that store apps use most, with the types of their payloads.
+ *
+ * @since 0.1.0
+ */
+export * as FeishuEvents from "./FeishuEvents.js"
+
+/**
  * What this library counts.
  *
  * @since 0.1.0
