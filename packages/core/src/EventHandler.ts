@@ -4,9 +4,11 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { FeishuEvent } from "./FeishuEvent.js"
+import type { CallbackDefinition, Definition } from "./FeishuEvents.js"
 import { keyOf } from "./internal/webhook/eventKeys.js"
 
 /**
@@ -49,9 +51,19 @@ const withType = (key: (event: FeishuEvent) => string | undefined) => (event: Fe
   return name === undefined ? undefined : `${event.type}/${name}`
 }
 
+type Handle<Event, R> = (event: Event) => Effect.Effect<unknown, unknown, R>
+
+/** Returns the key of a definition. A payload that does not fit has no key, and fails later. */
+const keyOfDefinition = <A, I>({ key, payload }: Definition<A, I>): (event: FeishuEvent) => string | undefined => {
+  if (key === undefined) return keyOf
+  const decode = Schema.decodeUnknownOption(payload)
+  return (event) => Option.getOrUndefined(Option.map(decode(event.payload), key))
+}
+
 /**
  * Handles one type of event. Success acknowledges the event. After a failure, or after the time limit, the platform pushes
- * the event again. With a schema, decodes the payload first, and fails if the payload does not fit.
+ * the event again. Given a definition of `FeishuEvents`, or a schema, decodes the payload first, and fails if the payload
+ * does not fit.
  *
  * @since 0.1.0
  * @category constructors
@@ -59,7 +71,21 @@ const withType = (key: (event: FeishuEvent) => string | undefined) => (event: Fe
 export const on: {
   /**
    * Handles one type of event. Success acknowledges the event. After a failure, or after the time limit, the platform pushes
-   * the event again. With a schema, decodes the payload first, and fails if the payload does not fit.
+   * the event again. Given a definition of `FeishuEvents`, or a schema, decodes the payload first, and fails if the payload
+   * does not fit.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  <A, I, X, E, R>(
+    definition: Definition<A, I>,
+    handle: (event: FeishuEvent<A>) => Effect.Effect<X, E, R>,
+    options?: Options
+  ): EventHandler<R>
+  /**
+   * Handles one type of event. Success acknowledges the event. After a failure, or after the time limit, the platform pushes
+   * the event again. Given a definition of `FeishuEvents`, or a schema, decodes the payload first, and fails if the payload
+   * does not fit.
    *
    * @since 0.1.0
    * @category constructors
@@ -71,7 +97,8 @@ export const on: {
   ): EventHandler<R>
   /**
    * Handles one type of event. Success acknowledges the event. After a failure, or after the time limit, the platform pushes
-   * the event again. With a schema, decodes the payload first, and fails if the payload does not fit.
+   * the event again. Given a definition of `FeishuEvents`, or a schema, decodes the payload first, and fails if the payload
+   * does not fit.
    *
    * @since 0.1.0
    * @category constructors
@@ -83,24 +110,34 @@ export const on: {
     options?: Options
   ): EventHandler<R1 | R2>
 } = <A, I, R1, R2>(
-  ...[type, first, second, third]:
-    | [type: string, handle: (event: FeishuEvent) => Effect.Effect<unknown, unknown, R2>, options?: Options | undefined]
+  ...[what, first, second, third]:
+    | [definition: Definition<A, I>, handle: Handle<FeishuEvent<A>, R2>, options?: Options | undefined]
+    | [type: string, handle: Handle<FeishuEvent, R2>, options?: Options | undefined]
     | [
       type: string,
       payload: Schema.Schema<A, I, R1>,
-      handle: (event: FeishuEvent<A>) => Effect.Effect<unknown, unknown, R2>,
+      handle: Handle<FeishuEvent<A>, R2>,
       options?: Options | undefined
     ]
 ): EventHandler<R1 | R2> => {
+  if (typeof what !== "string") {
+    const options = second as Options | undefined
+    return {
+      type: what.type,
+      isCallback: false,
+      key: withType(options?.key ?? keyOfDefinition(what)),
+      handle: decoded(what.payload, first as Handle<FeishuEvent<A>, R2>)
+    }
+  }
   const [handle, options] = typeof second === "function"
     ? [decoded(first as Schema.Schema<A, I, R1>, second), third]
-    : [first as (event: FeishuEvent) => Effect.Effect<unknown, unknown, R2>, second]
-  return { type, isCallback: false, key: withType(options?.key ?? keyOf), handle }
+    : [first as Handle<FeishuEvent, R2>, second]
+  return { type: what, isCallback: false, key: withType(options?.key ?? keyOf), handle }
 }
 
 /**
  * Answers one type of callback: a user waits for the answer (page "回调概述"). `handle` returns the JSON object of the
- * answer, or nothing to show nothing.
+ * answer, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload first.
  *
  * `handle` has 2.5 s by default (`handlerTimeout`). If it fails or takes longer, the failure is logged and the user sees a
  * toast that says so. The platform does not push a callback again.
@@ -111,7 +148,24 @@ export const on: {
 export const callback: {
   /**
    * Answers one type of callback: a user waits for the answer (page "回调概述"). `handle` returns the JSON object of the
-   * answer, or nothing to show nothing.
+   * answer, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload first.
+   *
+   * `handle` has 2.5 s by default (`handlerTimeout`). If it fails or takes longer, the failure is logged and the user sees a
+   * toast that says so. The platform does not push a callback again.
+   *
+   * @since 0.1.0
+   * @category constructors
+   */
+  <A, I, Answer, AnswerI, E, R>(
+    definition: CallbackDefinition<A, I, Answer, AnswerI>,
+    handle: (event: FeishuEvent<A>) => Effect.Effect<Answer | void, E, R>
+  ): EventHandler<R>
+  /**
+   * Answers one type of callback: a user waits for the answer (page "回调概述"). `handle` returns the JSON object of the
+   * answer, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload first.
+   *
+   * `handle` has 2.5 s by default (`handlerTimeout`). If it fails or takes longer, the failure is logged and the user sees a
+   * toast that says so. The platform does not push a callback again.
    *
    * @since 0.1.0
    * @category constructors
@@ -122,7 +176,10 @@ export const callback: {
   ): EventHandler<R>
   /**
    * Answers one type of callback: a user waits for the answer (page "回调概述"). `handle` returns the JSON object of the
-   * answer, or nothing to show nothing.
+   * answer, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload first.
+   *
+   * `handle` has 2.5 s by default (`handlerTimeout`). If it fails or takes longer, the failure is logged and the user sees a
+   * toast that says so. The platform does not push a callback again.
    *
    * @since 0.1.0
    * @category constructors
@@ -132,22 +189,35 @@ export const callback: {
     payload: Schema.Schema<A, I, R1>,
     handle: (event: FeishuEvent<A>) => Effect.Effect<object | void, E, R2>
   ): EventHandler<R1 | R2>
-} = <A, I, R1, R2>(
-  ...[type, first, second]:
-    | [type: string, handle: (event: FeishuEvent) => Effect.Effect<unknown, unknown, R2>]
+} = <A, I, Answer, AnswerI, R1, R2>(
+  ...[what, first, second]:
     | [
-      type: string,
-      payload: Schema.Schema<A, I, R1>,
-      handle: (event: FeishuEvent<A>) => Effect.Effect<unknown, unknown, R2>
+      definition: CallbackDefinition<A, I, Answer, AnswerI>,
+      handle: (event: FeishuEvent<A>) => Effect.Effect<Answer | void, unknown, R2>
     ]
-): EventHandler<R1 | R2> => ({
-  type,
-  isCallback: true,
-  key: () => undefined,
-  handle: second === undefined
-    ? first as (event: FeishuEvent) => Effect.Effect<unknown, unknown, R2>
-    : decoded(first as Schema.Schema<A, I, R1>, second)
-})
+    | [type: string, handle: Handle<FeishuEvent, R2>]
+    | [type: string, payload: Schema.Schema<A, I, R1>, handle: Handle<FeishuEvent<A>, R2>]
+): EventHandler<R1 | R2> => {
+  const base = { isCallback: true, key: () => undefined }
+  if (typeof what === "string") {
+    const handle = second === undefined
+      ? first as Handle<FeishuEvent, R2>
+      : decoded(first as Schema.Schema<A, I, R1>, second)
+    return { ...base, type: what, handle }
+  }
+  const encode = Schema.encode(what.answer)
+  const handle = decoded(what.payload, first as (event: FeishuEvent<A>) => Effect.Effect<Answer | void, unknown, R2>)
+  return {
+    ...base,
+    type: what.type,
+    handle: (event) =>
+      Effect.flatMap(
+        handle(event),
+        (answer): Effect.Effect<unknown, ParseResult.ParseError> =>
+          answer === undefined ? Effect.void : encode(answer as Answer)
+      )
+  }
+}
 
 /**
  * Handles every type of event that no other handler has.

@@ -1,5 +1,5 @@
 /**
- * An event of the platform's, in one shape for its schemas 1.0 and 2.0.
+ * An event or a callback of the platform, in one shape for the schemas 1.0 and 2.0.
  *
  * @since 0.1.0
  */
@@ -12,16 +12,19 @@ import type * as Redacted from "effect/Redacted"
  * @category models
  */
 export interface FeishuEvent<out Payload = Readonly<Record<string, unknown>>> {
-  /** `uuid` of a 1.0 event, `header.event_id` of a 2.0 event: the same each time the platform pushes it. */
+  /**
+   * `uuid` of a 1.0 event, `header.event_id` of a 2.0 event: the same each time the platform pushes the event. Empty for a
+   * callback without an id.
+   */
   readonly id: string
   /** `event.type` of a 1.0 event, `header.event_type` of a 2.0 event. */
   readonly type: string
   readonly appId: string
-  /** The company that it is about; none where the event is about the app itself. */
+  /** The company that the event is about. `None` if the event is about the app itself. */
   readonly tenantKey: Option.Option<string>
-  /** `ts` of a 1.0 event, `header.create_time` of a 2.0 event; the time of arrival where the platform gives none. */
+  /** `ts` of a 1.0 event, `header.create_time` of a 2.0 event. The time of arrival if the platform gives no time. */
   readonly createdAt: DateTime.Utc
-  /** The `event` object. Of a 1.0 event it holds `type`, `app_id` and `tenant_key`, too. */
+  /** The `event` object. That of a 1.0 event also has `type`, `app_id` and `tenant_key`. */
   readonly payload: Payload
   /** The whole body as JSON, without the verification token, which is a secret. */
   readonly raw: Readonly<Record<string, unknown>>

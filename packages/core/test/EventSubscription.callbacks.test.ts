@@ -5,6 +5,7 @@ import * as Claims from "../src/Claims.js"
 import * as EventDoor from "../src/EventDoor.js"
 import * as EventHandler from "../src/EventHandler.js"
 import * as EventSubscription from "../src/EventSubscription.js"
+import * as FeishuEvents from "../src/FeishuEvents.js"
 import * as FeishuMetrics from "../src/FeishuMetrics.js"
 import * as TicketStore from "../src/TicketStore.js"
 import * as Deliveries from "./deliveries.js"
@@ -179,6 +180,39 @@ describe("a callback", () => {
       assert.deepStrictEqual(after.map((n, i) => n - (before[i] ?? 0)), [1, 1])
     }).pipe(Effect.scoped, silent))
 
+  it.effect("without an id is answered each time", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const answer = yield* door([
+        EventHandler.callback("url.preview.get", () => Effect.delay(Effect.sync(() => ({ run: ++runs })), "1 second"))
+      ])
+      const event = Deliveries.event2({ type: "url.preview.get" })
+      const { event_id: _, ...header } = event.header
+      const fibers = yield* Effect.replicateEffect(Effect.fork(answer({ ...event, header })), 2)
+      yield* TestClock.adjust("1 second")
+      assert.sameDeepMembers((yield* Effect.forEach(fibers, Fiber.join)).map(json), [{ run: 1 }, { run: 2 }])
+    }).pipe(Effect.scoped))
+
+  it.effect("of a definition gets its payload decoded, and its answer encoded", () =>
+    Effect.gen(function*() {
+      const seen: Array<string> = []
+      const answer = yield* door([
+        EventHandler.callback(FeishuEvents.CardAction, ({ payload }) =>
+          Effect.sync(() => {
+            seen.push(String(payload.token), payload.action.tag)
+            return { toast: FeishuEvents.toast("success", "done") }
+          }))
+      ])
+      const payload = {
+        operator: { open_id: "ou_1" },
+        token: "c-secret",
+        action: { tag: "button", value: { choice: "yes" } },
+        context: { open_message_id: "om_1", open_chat_id: "oc_1" }
+      }
+      assert.deepStrictEqual(json(yield* answer(click("1", payload))), { toast: { type: "success", content: "done" } })
+      assert.deepStrictEqual(seen, ["<redacted>", "button"])
+    }).pipe(Effect.scoped))
+
   it.effect("of the old kind is refused by its name", () =>
     Effect.gen(function*() {
       const lines = yield* recorded(Effect.gen(function*() {
@@ -198,11 +232,29 @@ describe("a callback", () => {
 
 describe("an event", () => {
   const message = (id: string, messageId: string) =>
-    Deliveries.event2({ id, type: "im.message.receive_v1", payload: { message: { message_id: messageId } } })
+    Deliveries.event2({
+      id,
+      type: "im.message.receive_v1",
+      payload: {
+        sender: { sender_id: { open_id: "ou_1" }, sender_type: "user", tenant_key: "t" },
+        message: {
+          message_id: messageId,
+          create_time: "1609073151345",
+          chat_id: "oc_1",
+          chat_type: "group",
+          message_type: "text",
+          content: "{}"
+        }
+      }
+    })
 
   for (
     const [name, handler] of [
       ["by its message", EventHandler.on],
+      [
+        "by its message, of a definition",
+        (_: string, handle: () => Effect.Effect<void>) => EventHandler.on(FeishuEvents.MessageReceived, handle)
+      ],
       [
         "by its message, of a handler for all",
         (_: string, handle: () => Effect.Effect<void>) => EventHandler.all(handle)

@@ -140,6 +140,8 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
 
     const startOnce = (event: FeishuEvent, handler: EventHandler<R>) =>
       Effect.suspend(() => {
+        // A callback without an id is never the same as another one.
+        if (event.id === "") return start(Effect.tapErrorCause(answerOf(event, handler), logFailure), event)
         const known = answering.get(event.id)
         if (known !== undefined) return Effect.succeed(known)
         const claimed = Effect.option(claims.claim(appId, `callback/${event.id}`, claimFor))

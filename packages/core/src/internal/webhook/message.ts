@@ -4,6 +4,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { FeishuEvent } from "../../FeishuEvent.js"
+import { isCallback } from "./callbacks.js"
 
 /** The decrypted body of a delivery. Its verification token has not been checked yet. */
 export type Message =
@@ -87,10 +88,11 @@ const event2 = (json: Json, text: string): Either.Either<Message, string> => {
   const { event = {}, header, schema } = json
   if (schema !== "2.0") return wrong(json, "schema")
   if (!isObject(header)) return wrong(json, "header")
-  const id = textOf(header["event_id"])
-  if (id === undefined) return wrong(header, "event_id", "header.event_id")
   const type = textOf(header["event_type"])
   if (type === undefined) return wrong(header, "event_type", "header.event_type")
+  // The page "回调概述" shows a callback without an id.
+  const id = textOf(header["event_id"]) ?? (isCallback(type) ? "" : undefined)
+  if (id === undefined) return wrong(header, "event_id", "header.event_id")
   if (!isObject(event)) return wrong(json, "event")
   const { token } = header
   return Either.right({
