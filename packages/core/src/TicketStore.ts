@@ -52,8 +52,10 @@ export class TicketStoreError extends Schema.TaggedError<TicketStoreError>("@eff
    * @since 0.1.0
    */
   override get message(): string {
+    // Only the ticket of a push is put.
+    const pushed = this.operation === "put" ? "; until then the platform pushes again" : ""
     return `TicketStore.${this.operation} for ${this.appId}: ${this.description}. `
-      + `Check that the store behind the TicketStore works; until then the platform pushes again`
+      + `Check that the store behind the TicketStore works${pushed}`
   }
 }
 
