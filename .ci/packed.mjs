@@ -3,7 +3,7 @@
  * The sources are out of its reach, so what is missing from a package or its `exports` shows here.
  */
 import { execFileSync, spawnSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -32,6 +32,12 @@ try {
     const target = join(modules, "@effect-feishu", name)
     mkdirSync(target, { recursive: true })
     run("tar", ["-xzf", join(project, filename), "-C", target, "--strip-components=1"])
+    // `exports` closes the internal modules, so a user's compiler cannot name a type of theirs.
+    for (const path of name === "redis" ? paths.filter((path) => /^dist\/\w+\.d\.ts$/.test(path)) : []) {
+      if (/["']\.\/internal\//.test(readFileSync(join(target, path), "utf8"))) {
+        throw new Error(`the types of @effect-feishu/${name}, ${path}, name an internal module`)
+      }
+    }
   }
 
   // What a user installs beside them.

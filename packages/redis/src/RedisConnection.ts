@@ -1,6 +1,6 @@
 /**
- * The way to Redis, for the stores: a connection for commands and one for messages, which are made again whenever they
- * break.
+ * Connects to Redis for the stores: one connection for commands and one for messages. A connection that breaks is made
+ * again.
  *
  * @since 0.1.0
  */
@@ -12,27 +12,69 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { identity } from "effect/Function"
 import * as Layer from "effect/Layer"
-import * as MetricLabel from "effect/MetricLabel"
+import * as Metric from "effect/Metric"
+import type * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from "ioredis"
-import type { Connection } from "./internal/connection.js"
+import type * as Stream from "effect/Stream"
+import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from "ioredis"
+import * as Words from "./internal/ioredisWords.js"
 import * as Link from "./internal/link.js"
 import * as Messages from "./internal/messages.js"
+import * as Target from "./internal/target.js"
 import { fromUrl } from "./internal/url.js"
-import { textOf } from "./internal/words.js"
 import { RedisError, type RedisUrlError } from "./RedisError.js"
 import * as RedisMetrics from "./RedisMetrics.js"
 
 /**
- * What it does is between it and the stores of this package.
+ * A Lua script that reads and writes one key in one atomic step.
  *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Script {
+  readonly lua: string
+  /** The hash by which Redis knows the script. */
+  readonly sha: string
+}
+
+/**
+ * What the stores of this package need of Redis.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Service {
+  /**
+   * Succeeds when there is a connection. Fails with the reason if there has been none for the time limit; the reason is
+   * `Misconfigured` if Redis refuses the password or the database, for example. A service that must not start with a wrong
+   * configuration runs this first.
+   */
+  readonly ready: Effect.Effect<void, RedisError>
+  /** Sends a command about one key. */
+  readonly send: (
+    command: string,
+    key: string,
+    ...args: ReadonlyArray<string | number>
+  ) => Effect.Effect<unknown, RedisError>
+  /** Runs a script on one key. The arguments are the `ARGV` of the script. */
+  readonly run: (
+    script: Script,
+    key: string,
+    ...args: ReadonlyArray<string | number>
+  ) => Effect.Effect<unknown, RedisError>
+  /**
+   * The messages of a channel. `None` means that the messages come from now on, and that earlier messages may be missing.
+   * The stream does not fail: while there is no connection no message comes.
+   */
+  readonly messages: (channel: string) => Stream.Stream<Option.Option<string>>
+}
+
+/**
  * @since 0.1.0
  * @category tags
  */
-export class RedisConnection
-  extends Context.Tag("@effect-feishu/redis/RedisConnection")<RedisConnection, Connection>()
-{}
+export class RedisConnection extends Context.Tag("@effect-feishu/redis/RedisConnection")<RedisConnection, Service>() {}
 
 /**
  * @since 0.1.0
@@ -40,120 +82,86 @@ export class RedisConnection
  */
 export interface Settings {
   /**
-   * An answer of Redis's that takes longer is not waited for, and neither is a connection that has been lost; where Redis
-   * has been away for that long, a command fails at once. The platform waits 3 s for the answer to a delivery. Default:
-   * 1 s.
+   * Limits the wait for an answer of Redis, and the wait for a connection that was lost. A command fails at once if Redis
+   * has been away for this long. The platform waits 3 s for the answer to a delivery. Default: 1 s.
    */
   readonly timeout?: Duration.DurationInput | undefined
+  /** Names the server in metrics. Default: `host:port/database`. */
+  readonly name?: string | undefined
 }
 
-/**
- * A command that has been given up must not be carried out later, as it would be from a queue: a claim would then be made
- * for nobody. In a cluster it may be, for a client of a cluster has a queue for each node that cannot be turned off: hence
- * the short time for a connection.
- */
-const ofConnection = (timeout: number) =>
-  ({
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    autoResubscribe: false,
-    enableAutoPipelining: false,
-    commandTimeout: timeout,
-    connectTimeout: Math.max(timeout, 2000),
-    disconnectTimeout: 100,
-    keepAlive: 15_000,
-    stringNumbers: false
-  }) satisfies RedisOptions
-
-/** A master that a failover has made a replica: the next connection leads to the new one, if there is one by then. */
-const onceInAWhile = () => {
-  let last = -Infinity
-  return ({ message }: Error) => {
-    const now = performance.now()
-    // Within a sentence, where a script of Redis 6.2 met with it.
-    if (!message.includes("READONLY") || now - last < 5000) return false
-    last = now
-    return 1
-  }
-}
-
-const ofRedis = (timeout: number) =>
-  ({
-    ...ofConnection(timeout),
-    sentinelCommandTimeout: timeout,
-    retryStrategy: (times: number) => Math.min(times * 50, 2000),
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    reconnectOnError: onceInAWhile()
-  }) satisfies RedisOptions
-
-const ofCluster = (timeout: number, redisOptions: ClusterOptions["redisOptions"]) =>
-  ({
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    enableAutoPipelining: false,
-    // A replica may not have yet what was just written.
-    scaleReads: "master",
-    redisOptions: {
-      ...redisOptions,
-      ...ofConnection(timeout),
-      // Where an answer is overdue the connection is dead, and another is made.
-      socketTimeout: timeout
-    }
-  }) satisfies ClusterOptions
-
-/** As `ioredis` says that it has no connection, and may queue nothing. */
-const isUnsent = (error: unknown): boolean => error instanceof Error && error.message.includes("enableOfflineQueue")
+/** A replica refuses to write: the next connection may lead to the new master. Does so at most this often. */
+const replicaPause = Duration.seconds(5)
 
 /**
- * Begins to connect, and does not wait for it: where Redis is away, its commands fail, and what needs none of them works.
+ * Starts to connect and does not wait: a service can start while Redis is away, and only what needs Redis fails.
  */
 const make = (
-  open: (timeout: number) => Link.Client,
+  targetOf: (settings: Target.Settings) => Target.Target,
   settings: Settings | undefined
-): Effect.Effect<Connection, never, Scope.Scope> =>
+): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.gen(function*() {
     const timeout = Duration.decode(settings?.timeout ?? "1 second")
-    const opened = () => open(Duration.toMillis(timeout))
-    const messages = yield* Messages.make({ client: opened(), timeout })
-    const link = yield* Link.make(opened(), { name: "commands", timeout, isTold: true })
-    const { address, client } = link
-    link.start()
+    const target = targetOf({ timeout: Duration.toMillis(timeout) })
+    const { address, place } = target
+    const connection = settings?.name ?? address
+    const options = { place, connection, timeout, before: Effect.void }
+    const link = yield* Link.make({ ...options, name: "commands", open: target.commands })
+    const { client } = link
+    const messages = yield* Messages.make({ ...options, open: (hooks) => target.messages(hooks, client) })
+    const failures = Metric.tagged(RedisMetrics.failures, "connection", connection)
 
     const failed = (error: unknown, command: string): RedisError => {
-      const { message, name } = error instanceof Error ? error : { message: "", name: "" }
-      return name === "ReplyError"
-        ? new RedisError({ reason: "Refused", description: `Redis at ${address} refused ${command}: ${textOf(error)}` })
-        : message === "Command timed out"
-        ? new RedisError({
+      if (Words.isTimeout(error)) {
+        return new RedisError({
           reason: "Timeout",
-          description: `Redis at ${address} did not answer within ${Duration.format(timeout)}`
+          description: `${place} did not answer within ${Duration.format(timeout)}`
         })
-        : new RedisError({ reason: "Away", description: `the connection to Redis at ${address} broke` })
+      }
+      const problem = Words.problemOf(error)
+      if (Words.isRefusal(error) && problem !== undefined) {
+        return new RedisError({
+          reason: problem.isConfiguration ? "Misconfigured" : "Refused",
+          description: `${place} refused ${command}: ${problem.text}`
+        })
+      }
+      const why = problem ?? link.problem()
+      return new RedisError({
+        reason: why?.isConfiguration === true ? "Misconfigured" : "Away",
+        description: `the connection to ${place} broke${why === undefined ? "" : ` (${why.text})`}`
+      })
     }
 
-    /** The time limit of a command is that of the client, which is spared the fibers that Effect's would take. */
+    const counted = (error: RedisError) =>
+      Effect.andThen(
+        Metric.increment(Metric.tagged(failures, "reason", error.reason)),
+        error.reason === "Timeout" ? link.renew : Effect.void
+      )
+
+    /** The time limit of a command is that of the client, because the fibers of Effect's time limit would cost more. */
     const sent = (command: string, answer: () => Promise<unknown>): Effect.Effect<unknown, RedisError> =>
-      Effect.zipRight(link.ready, Effect.tryPromise({ try: answer, catch: identity })).pipe(
-        Effect.tapError((error) => Effect.sync(() => isUnsent(error) && link.lost())),
-        // Once more, by the next connection: it has not left this machine.
-        Effect.retry({ times: 1, while: isUnsent }),
+      link.ready.pipe(
+        Effect.andThen(Effect.tryPromise({ try: answer, catch: identity })),
+        Effect.tapError((error) =>
+          Words.isUnsent(error)
+            ? link.lost
+            : Words.isReadOnly(error)
+            ? link.renewAfter(replicaPause)
+            : Effect.void
+        ),
+        // The command has not left this machine, so the next connection may send the command.
+        Effect.retry({ times: 1, while: Words.isUnsent }),
         Effect.mapError((error) => error instanceof RedisError ? error : failed(error, command)),
-        Effect.tapError(({ reason }) =>
-          Effect.sync(() => {
-            RedisMetrics.failures.unsafeUpdate(1, [MetricLabel.make("reason", reason)])
-            if (reason === "Timeout") link.renew()
-          })
-        )
+        Effect.tapError(counted)
       )
 
     return {
+      ready: link.ready,
       send: (command, key, ...args) => sent(command.toUpperCase(), () => client.call(command, key, ...args)),
       run: ({ lua, sha }, key, ...args) =>
         sent("a script", () =>
           client.evalsha(sha, 1, key, ...args).catch((error: unknown) => {
-            // It has lost its scripts, or has never had this one.
-            if (error instanceof Error && error.message.startsWith("NOSCRIPT")) return client.eval(lua, 1, key, ...args)
+            if (Words.isUnknownScript(error)) return client.eval(lua, 1, key, ...args)
             throw error
           })),
       messages
@@ -161,20 +169,20 @@ const make = (
   })
 
 /**
- * On one Redis or Valkey, or a master that sentinels know, by the options of `ioredis`. Set by this
- * library are those that say what becomes of a connection that is lost and of a command meanwhile: `retryStrategy`,
- * `reconnectOnError`, `commandTimeout`, `connectTimeout`, `disconnectTimeout`, `keepAlive`, the queues, pipelining.
+ * Connects to one Redis or Valkey, or to a master that sentinels know, with the options of `ioredis`. This library itself
+ * sets the options that decide about a lost connection and its commands: `retryStrategy`, `reconnectOnError`,
+ * `commandTimeout`, `connectTimeout`, `disconnectTimeout`, `maxLoadingRetryTime`, `keepAlive`, the queues, pipelining.
  *
- * The connection is made in the background, again and again where it fails, and ends with the layer's scope.
+ * Connects in the background, again and again if that fails, until the scope of the layer ends.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layer = (options: RedisOptions, settings?: Settings): Layer.Layer<RedisConnection> =>
-  Layer.scoped(RedisConnection, make((timeout) => new Redis({ ...options, ...ofRedis(timeout) }), settings))
+  Layer.scoped(RedisConnection, make((ours) => Target.ofOptions(options, ours), settings))
 
 /**
- * On a cluster, by its first nodes and the options of `ioredis`: see `layer`. It reads from masters only.
+ * Connects to a Cluster, with some of its nodes and the options of `ioredis`: see `layer`. Reads from masters only.
  *
  * @since 0.1.0
  * @category layers
@@ -184,32 +192,17 @@ export const layerCluster = (
   options?: ClusterOptions,
   settings?: Settings
 ): Layer.Layer<RedisConnection> =>
-  Layer.scoped(
-    RedisConnection,
-    make(
-      (timeout) => new Cluster([...nodes], { ...options, ...ofCluster(timeout, options?.redisOptions) }),
-      settings
-    )
-  )
+  Layer.scoped(RedisConnection, make((ours) => Target.ofNodes(nodes, options ?? {}, ours), settings))
 
 /**
- * Where the client's connection leads to. It makes two connections of its own with that client's options, for the client
- * may queue what must not be done late, and leaves the client itself alone.
+ * Connects to the server of a client that a program has. The connections are new, with the options of the client, because
+ * the queues of the client could run a command too late; the client itself stays as it is.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerClient = (client: Redis | Cluster, settings?: Settings): Layer.Layer<RedisConnection> =>
-  Layer.scoped(
-    RedisConnection,
-    make(
-      (timeout) =>
-        client.isCluster
-          ? (client as Cluster).duplicate([], ofCluster(timeout, (client as Cluster).options.redisOptions))
-          : (client as Redis).duplicate(ofRedis(timeout)),
-      settings
-    )
-  )
+  Layer.scoped(RedisConnection, make((ours) => Target.ofClient(client, ours), settings))
 
 /**
  * @since 0.1.0
@@ -217,18 +210,18 @@ export const layerClient = (client: Redis | Cluster, settings?: Settings): Layer
  */
 export interface UrlOptions extends Settings {
   /**
-   * `redis://host:6379`, `redis://user:password@host:6379/0`, or `rediss://…` for TLS. Several, separated by commas: the
-   * sentinels, or some nodes of the cluster; the password and the number are then those of the first.
+   * `redis://host:6379`, `redis://user:password@host:6379/0`, or `rediss://…` for TLS. Several URLs, separated by commas,
+   * name sentinels or nodes of a Cluster; the first URL has the password and the number of the database.
    */
   readonly url: Redacted.Redacted
-  /** The name of the master. With it, the URLs are those of the sentinels. */
+  /** The name of the master, if the URLs name sentinels. */
   readonly sentinelMaster?: string | undefined
-  /** Whether it is a cluster. Default: false. */
+  /** `true` if the URLs name nodes of a Cluster. Default: `false`. */
   readonly isCluster?: boolean | undefined
 }
 
 /**
- * By URL. Fails with what is wrong with it, and does not say what is in it.
+ * Connects to the server that a URL names. Fails with the fault of the URL, and never shows the URL.
  *
  * @since 0.1.0
  * @category layers
@@ -246,14 +239,14 @@ const optional = (name: string): Config.Config<string | undefined> =>
  * Reads the options from
  *
  * - `FEISHU_REDIS_URL`: needed;
- * - `FEISHU_REDIS_SENTINEL_MASTER`: the name of the master, if the URLs are those of sentinels;
- * - `FEISHU_REDIS_CLUSTER`: `true` for a cluster.
+ * - `FEISHU_REDIS_SENTINEL_MASTER`: the name of the master, if the URLs name sentinels;
+ * - `FEISHU_REDIS_CLUSTER`: `true` if the URLs name nodes of a Cluster.
  *
  * @since 0.1.0
  * @category config
  */
 export const config: Config.Config<UrlOptions> = Config.all({
-  // Not `Config.redacted`, which masks even the sentence that says that the variable is missing.
+  // `Config.redacted` would mask even the error for a missing variable.
   url: Config.map(Config.string("FEISHU_REDIS_URL"), Redacted.make),
   sentinelMaster: optional("FEISHU_REDIS_SENTINEL_MASTER"),
   isCluster: Config.mapOrFail(
@@ -266,7 +259,7 @@ export const config: Config.Config<UrlOptions> = Config.all({
 })
 
 /**
- * By the configuration: `config` unless told otherwise.
+ * Connects to the server that the configuration names. Default: `config`.
  *
  * @since 0.1.0
  * @category layers

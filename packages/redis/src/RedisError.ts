@@ -1,23 +1,25 @@
 /**
- * What Redis does not do.
+ * Errors of Redis.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
 /**
- * Redis has not done what it was asked.
+ * Redis did not do what was asked.
  *
- * - `Away`: there is no connection to it, or it broke.
- * - `Timeout`: it did not answer in time. It may have done it all the same.
- * - `Refused`: it answered with an error: it is out of memory, read-only, the user may not do that, …
+ * - `Away`: there is no connection, or the connection broke.
+ * - `Timeout`: Redis did not answer in time, and may have done what was asked.
+ * - `Refused`: Redis answered with an error, for example because of its memory, a replica, or a user's rights.
+ * - `Misconfigured`: only a change of the configuration helps: a wrong password, a database that does not exist, a
+ *   certificate that is not valid, a Cluster that the configuration does not name.
  *
  * @since 0.1.0
  * @category errors
  */
 export class RedisError extends Schema.TaggedError<RedisError>("@effect-feishu/redis/RedisError")("RedisError", {
-  reason: Schema.Literal("Away", "Timeout", "Refused"),
-  /** What was seen, in a few words. Nothing of what was sent is in it. */
+  reason: Schema.Literal("Away", "Timeout", "Refused", "Misconfigured"),
+  /** The failure in a few words, without anything that was sent. */
   description: Schema.String
 }) {
   /**
@@ -29,7 +31,7 @@ export class RedisError extends Schema.TaggedError<RedisError>("@effect-feishu/r
 }
 
 /**
- * URLs of Redis that cannot be right. It never holds them, for there may be a password in them.
+ * A URL of Redis is wrong. The error does not hold the URL, because there may be a password in the URL.
  *
  * @since 0.1.0
  * @category errors
@@ -38,7 +40,7 @@ export class RedisUrlError extends Schema.TaggedError<RedisUrlError>("@effect-fe
   "RedisUrlError",
   {
     field: Schema.Literal("url", "sentinelMaster"),
-    /** What is wrong with it and what it should be. */
+    /** Says what is wrong and what would be right. */
     problem: Schema.String
   }
 ) {

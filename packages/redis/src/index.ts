@@ -1,5 +1,5 @@
 /**
- * The way to Redis, for the stores.
+ * Connects to Redis for the stores.
  *
  * @since 0.1.0
  */
@@ -13,14 +13,14 @@ export * as RedisConnection from "./RedisConnection.js"
 export * as RedisClaims from "./RedisClaims.js"
 
 /**
- * What Redis does not do.
+ * Errors of Redis.
  *
  * @since 0.1.0
  */
 export * as RedisError from "./RedisError.js"
 
 /**
- * What this package counts, as Effect metrics.
+ * The metrics of this package.
  *
  * @since 0.1.0
  */

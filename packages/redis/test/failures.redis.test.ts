@@ -1,4 +1,4 @@
-/** Redis as it is at its worst: nothing crashes, hangs or floods the log, and all works again when Redis does. */
+/** Failures of Redis: nothing crashes, hangs or floods the log, and operations work again when Redis works. */
 import {
   AccessToken,
   AppTicket,
@@ -42,7 +42,7 @@ import * as Systems from "./systems.js"
 import { claimOf, counted, isClaimed, isTaken, start, ticketOf, timed, until, untilWorks, valueOf } from "./systems.js"
 
 const timeout = 300
-/** What a busy machine may take besides. */
+/** A busy machine may take this much longer, in milliseconds. */
 const slack = 1500
 
 const password = "the-password"
@@ -53,7 +53,7 @@ const connect = (port: number, settings?: RedisConnection.Settings) =>
 
 type System = Effect.Effect.Success<ReturnType<typeof start>>
 
-/** With the log, in which there is no secret at the end. */
+/** Runs a test with the log, in which no secret may be. */
 const test = (
   name: string,
   body: (lines: ReadonlyArray<string>) => Effect.Effect<unknown, unknown, Scope.Scope>
@@ -71,7 +71,7 @@ const test = (
     ))
 
 const told = (lines: ReadonlyArray<string>) => ({
-  away: lines.filter((line) => line.includes("it is tried again until it is back")).length,
+  away: lines.filter((line) => line.includes("). Reconnecting")).length,
   back: lines.filter((line) => line.includes(" is back after ")).length,
   all: lines.length
 })
@@ -84,12 +84,12 @@ const tokenOf = (value: string): TokenStore.StoredToken => ({
 })
 const newTicket = ticketOf(secret.ticket)
 
-/** A claim that nobody made. */
+/** A claim that no process made. */
 const nobodys: Claims.Claim = { appId: "cli_test", name: "a", id: "nobody" }
 
 type StoreError = TicketStore.TicketStoreError | TokenStore.TokenStoreError | Claims.ClaimsError
 
-/** Each operation of the stores and of the claims, but for the streams. */
+/** Each operation of the stores and of the claims, except the streams. */
 const operations = ({ claims, tickets, tokens }: System): ReadonlyArray<Effect.Effect<unknown, StoreError>> => [
   tickets.get("cli_test"),
   Effect.flatMap(newTicket, (ticket) => tickets.put("cli_test", ticket)),
@@ -103,7 +103,7 @@ const operations = ({ claims, tickets, tokens }: System): ReadonlyArray<Effect.E
   claims.release(nobodys)
 ]
 
-/** How long it takes until it fails, with an error of its store's. */
+/** Expects an error of a store, and returns how long the operation took. */
 const failing = (operation: Effect.Effect<unknown, StoreError>) =>
   Effect.map(timed(operation), ({ millis, result }) => {
     const error = Either.getOrThrow(Either.flip(result))
@@ -112,7 +112,7 @@ const failing = (operation: Effect.Effect<unknown, StoreError>) =>
     return { millis, description: error.description }
   })
 
-/** All at once, so that each of them has had its turn within the time of one. */
+/** Runs all operations at once, which takes no longer than one operation. */
 const failAll = (system: System, least = 0) =>
   Effect.forEach(operations(system), (operation) => failing(operation), { concurrency: "unbounded" }).pipe(
     Effect.map((all) => {
@@ -126,18 +126,18 @@ const workAll = (system: System) => Effect.forEach(operations(system), (operatio
 
 const works = (system: System) => untilWorks(system.claims.release(nobodys))
 
-describe("Where Redis is", () => {
-  test("down at the start, the layer is there at once, operations fail, and all works when Redis is there", (lines) =>
+describe("Redis", () => {
+  test("a layer is built at once while Redis is down, operations fail, and all work when Redis is up", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make({ isStarted: false })
-      const before = yield* counted.failures("Away")
+      const before = yield* counted(server.port).failures("Away")
       const [took, system] = yield* Effect.timed(start(connect(server.port)))
       assert.isBelow(Duration.toMillis(took), 1500)
       yield* failAll(system)
       yield* Effect.sleep(timeout)
       for (const operation of operations(system)) {
         const { description, millis } = yield* failing(operation)
-        assert.isBelow(millis, 250, "at once, for it has been away for long")
+        assert.isBelow(millis, 250, "at once, because Redis has been away for long")
         assert.include(description, `Redis at 127.0.0.1:${server.port} is away`)
         assert.include(description, "ECONNREFUSED")
       }
@@ -145,23 +145,23 @@ describe("Where Redis is", () => {
         Effect.forEach(Arr.range(1, 1000), () => failing(system.tickets.get("cli_test")))
       )
       assert.isBelow(Duration.toMillis(thousand), 10_000)
-      assert.strictEqual((yield* counted.failures("Away")) - before, 1000 + 2 * operations(system).length)
-      assert.strictEqual(yield* counted.up, 0)
+      assert.strictEqual((yield* counted(server.port).failures("Away")) - before, 1000 + 2 * operations(system).length)
+      assert.strictEqual(yield* counted(server.port).up, 0)
       yield* until(Effect.sync(() => told(lines).away), (away) => away > 0)
       assert.deepStrictEqual(told(lines), { away: 1, back: 0, all: 1 })
       yield* server.start
       yield* works(system)
       yield* workAll(system)
-      assert.strictEqual(yield* counted.up, 1)
+      assert.strictEqual(yield* counted(server.port).up, 1)
       assert.deepStrictEqual(told(lines), { away: 1, back: 1, all: 2 })
     }))
 
-  test("killed and started again, twice, each is told and counted once", (lines) =>
+  test("a Redis that is killed and started twice is logged and counted once each time", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const system = yield* start(connect(server.port), { pollInterval: "50 millis" })
       const seen = yield* Queue.unbounded<string>()
-      // As a service does, which comes back after a while.
+      // A service runs the stream again after a while.
       yield* Effect.forkScoped(
         Effect.retry(
           Stream.runForEach(
@@ -176,11 +176,11 @@ describe("Where Redis is", () => {
         Effect.promise(() => server.client.pubsub("CHANNELS")),
         (channels) => channels.length === 1
       )
-      const losses = Effect.all([counted.losses("commands"), counted.losses("messages")])
+      const losses = Effect.all([counted(server.port).losses("commands"), counted(server.port).losses("messages")])
       for (const round of [1, 2]) {
         const before = yield* losses
         yield* server.kill
-        yield* until(counted.up, (up) => up === 0)
+        yield* until(counted(server.port).up, (up) => up === 0)
         yield* failAll(system)
         yield* Effect.sleep(timeout)
         const [thousand] = yield* Effect.timed(
@@ -199,13 +199,13 @@ describe("Where Redis is", () => {
       }
     }))
 
-  test("restarted while commands are under way, the connection is lost once", () =>
+  test("a connection that breaks during a command is lost once", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const proxy = yield* Proxy.make(server.port)
       const system = yield* start(connect(proxy.port, { timeout: "1 second" }))
       yield* works(system)
-      const before = yield* counted.losses("commands")
+      const before = yield* counted(proxy.port).losses("commands")
       yield* proxy.go(Proxy.silent)
       const pending = yield* Effect.fork(Effect.either(system.tickets.get("cli_test")))
       yield* Effect.sleep("50 millis")
@@ -214,23 +214,26 @@ describe("Where Redis is", () => {
       const result = yield* pending
       assert.isTrue(Either.isLeft(result))
       yield* works(system)
-      // Longer than a command may take: nothing that was left of the old connection ends the new one.
+      // Waits longer than a command may take: the old connection leaves nothing that ends the new one.
       yield* Effect.sleep("1200 millis")
-      assert.strictEqual((yield* counted.losses("commands")) - before, 1)
+      assert.strictEqual((yield* counted(proxy.port).losses("commands")) - before, 1)
     }))
 
-  test("frozen, operations end in time, then at once, and all works when it goes on", (lines) =>
+  test("operations on a frozen Redis fail in time, then at once, and work after the freeze", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const system = yield* start(connect(server.port))
       yield* works(system)
-      const before = yield* Effect.all([counted.failures("Timeout"), counted.failures("Away")])
+      const before = yield* Effect.all([
+        counted(server.port).failures("Timeout"),
+        counted(server.port).failures("Away")
+      ])
       yield* server.freeze
       const first = yield* failAll(system, timeout - 50)
       assert.isTrue(first.some(({ description }) => description.includes("did not answer within 300ms")))
       yield* Effect.sleep(timeout)
       for (const operation of operations(system)) assert.isBelow((yield* failing(operation)).millis, 250)
-      const after = yield* Effect.all([counted.failures("Timeout"), counted.failures("Away")])
+      const after = yield* Effect.all([counted(server.port).failures("Timeout"), counted(server.port).failures("Away")])
       assert.strictEqual(after[0] + after[1] - before[0] - before[1], 2 * operations(system).length)
       assert.isAtLeast(after[0] - before[0], 1)
       yield* Effect.sleep("1 second")
@@ -240,7 +243,7 @@ describe("Where Redis is", () => {
       assert.deepStrictEqual(told(lines), { away: 1, back: 1, all: 2 })
     }))
 
-  test("slow, or answers in pieces, it is used as long as it answers in time", (lines) =>
+  test("a Redis that is slow, or answers in pieces, is used while it answers in time", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const proxy = yield* Proxy.make(server.port)
@@ -268,10 +271,10 @@ describe("Where Redis is", () => {
     "is still loading": Proxy.garbage("-LOADING Redis is loading the dataset in memory\r\n"),
     "says too much": Proxy.garbage(":1\r\n:2\r\n+OK\r\n*0\r\n")
   }
-  /** Where nothing can have worked. */
+  /** No operation can work against these. */
   const mute = new Set<Proxy.Way>([Proxy.refused, Proxy.silent, Proxy.deaf, Proxy.reset])
   for (const [name, way] of Object.entries(ways)) {
-    test(`something that ${name}, each operation ends in time, and all works when Redis is back`, (lines) =>
+    test(`operations on a server that ${name} end in time, and work when Redis is back`, (lines) =>
       Effect.gen(function*() {
         const server = yield* RedisServer.make()
         const proxy = yield* Proxy.make(server.port)
@@ -297,7 +300,7 @@ describe("Where Redis is", () => {
       }))
   }
 
-  test("cut off for messages only, no ticket is missed, and nobody is told", (lines) =>
+  test("no ticket is missed if only the connection for messages is cut, and the log stays empty", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const writer = yield* start(connect(server.port))
@@ -307,7 +310,7 @@ describe("Where Redis is", () => {
         Stream.runForEach(reader.tickets.changes("cli_test"), ({ value }) => Queue.offer(seen, Redacted.value(value)))
       )
       const subscribers = Effect.promise(async () => (await server.client.pubsub("CHANNELS")).length)
-      const before = yield* counted.losses("messages")
+      const before = yield* counted(server.port).losses("messages")
       for (const round of Arr.range(1, 5)) {
         yield* until(subscribers, (count) => count === 1)
         yield* Effect.promise(() => server.client.call("CLIENT", "KILL", "TYPE", "pubsub"))
@@ -315,11 +318,11 @@ describe("Where Redis is", () => {
         assert.isTrue(yield* writer.tickets.put("cli_test", ticket))
         assert.strictEqual(yield* Effect.timeout(Queue.take(seen), "3 seconds"), `t-${round}`)
       }
-      assert.strictEqual((yield* counted.losses("messages")) - before, 5)
+      assert.strictEqual((yield* counted(server.port).losses("messages")) - before, 5)
       assert.deepStrictEqual(lines, [])
     }))
 
-  test("gone for messages only, tickets are found by looking for them", (lines) =>
+  test("polling finds the tickets if Redis refuses subscriptions", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const writer = yield* start(connect(server.port))
@@ -345,7 +348,7 @@ describe("Where Redis is", () => {
       )
     }))
 
-  test("out of memory, the old ticket stays, and writing fails until there is memory", (lines) =>
+  test("writing fails while Redis is out of memory, and the old ticket stays", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make({ args: ["--maxmemory-policy", "noeviction"] })
       const system = yield* start(connect(server.port))
@@ -353,7 +356,7 @@ describe("Where Redis is", () => {
       yield* tickets.put("cli_test", yield* ticketOf("old", 10))
       const ours = claimOf(yield* claims.claim("cli_test", "ours", hour))
       yield* tokens.put(appKey, tokenOf("old"))
-      const before = yield* counted.failures("Refused")
+      const before = yield* counted(server.port).failures("Refused")
       yield* Effect.promise(() => server.client.config("SET", "maxmemory", "1"))
       const fresh = yield* newTicket
       const writes = [
@@ -363,7 +366,7 @@ describe("Where Redis is", () => {
         claims.hold("cli_test", "a", hour)
       ]
       for (const write of writes) assert.include((yield* failing(write)).description, "OOM")
-      assert.strictEqual((yield* counted.failures("Refused")) - before, writes.length)
+      assert.strictEqual((yield* counted(server.port).failures("Refused")) - before, writes.length)
       assert.strictEqual(valueOf(yield* tickets.get("cli_test")), "old")
       assert.strictEqual(valueOf(yield* tokens.get(appKey)), "old")
       yield* tokens.drop(appKey, tokenOf("old"))
@@ -376,20 +379,20 @@ describe("Where Redis is", () => {
       assert.deepStrictEqual(told(lines), { away: 0, back: 0, all: 0 })
     }))
 
-  test("out of memory, garbage in the ticket's place gives way when there is memory", () =>
+  test("a ticket overwrites garbage when Redis has memory again", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const { tickets } = yield* start(connect(server.port))
       yield* Effect.promise(() => server.client.set("feishu:{cli_test}:ticket", "garbage"))
       yield* Effect.promise(() => server.client.config("SET", "maxmemory", "1"))
-      // What gives way to the ticket may be room enough for it.
+      // The garbage may leave enough memory for the ticket.
       yield* Effect.either(tickets.put("cli_test", yield* ticketOf("first", 10)))
       yield* Effect.promise(() => server.client.config("SET", "maxmemory", "0"))
       assert.isTrue(yield* tickets.put("cli_test", yield* newTicket))
       assert.strictEqual(valueOf(yield* tickets.get("cli_test")), secret.ticket)
     }))
 
-  test("a replica for a while, writing fails, reading works, and the log is not flooded", (lines) =>
+  test("writing to a replica fails, reading works, and the log is not flooded", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const nobody = yield* RedisServer.freePort
@@ -401,7 +404,7 @@ describe("Where Redis is", () => {
       for (const n of Arr.range(1, 20)) {
         yield* failing(system.claims.claim("cli_test", `b-${n}`, hour))
         yield* Effect.sleep("25 millis")
-        // As long as it leads to a replica the connection is made anew at each write.
+        // A write to a replica can renew the connection.
         yield* untilWorks(system.tickets.get("cli_test"))
       }
       yield* Effect.promise(() => server.client.call("REPLICAOF", "NO", "ONE"))
@@ -410,7 +413,7 @@ describe("Where Redis is", () => {
       assert.isAtMost(told(lines).all, 2)
     }))
 
-  test("a master that fails over, the new one is used within seconds", (lines) =>
+  test("the new master is used within seconds of a failover", (lines) =>
     Effect.gen(function*() {
       const { master, replica, sentinels } = yield* Systems.makeSentinels()
       const system = yield* start(Layer.orDie(RedisConnection.layerUrl({
@@ -422,7 +425,7 @@ describe("Where Redis is", () => {
       yield* untilWorks(system.tickets.put("cli_test", fresh))
       yield* until(Effect.promise(() => replica.client.exists("feishu:{cli_test}:ticket")), (count) => count === 1)
       yield* master.kill
-      yield* until(counted.up, (up) => up === 0)
+      yield* until(counted("the-master/0").up, (up) => up === 0)
       yield* Effect.forEach(operations(system), (operation) => Effect.either(operation), { concurrency: "unbounded" })
       const [took] = yield* Effect.timed(untilWorks(system.claims.claim("cli_test", "after", hour)))
       yield* Effect.logDebug(`failed over within ${Duration.format(took)}`)
@@ -432,7 +435,7 @@ describe("Where Redis is", () => {
       assert.deepStrictEqual(told(lines), { away: 1, back: 1, all: 2 })
     }))
 
-  test("known to several sentinels, one that hangs is not waited for", () =>
+  test("a sentinel that hangs does not hold up the connection", () =>
     Effect.gen(function*() {
       const { sentinels } = yield* Systems.makeSentinels(2)
       yield* sentinels[0]?.freeze ?? Effect.void
@@ -446,7 +449,7 @@ describe("Where Redis is", () => {
       assert.isTrue(Option.isSome(works))
     }))
 
-  test("a cluster that goes away and comes back", (lines) =>
+  test("a Cluster works again after one node hung and after all nodes were killed", (lines) =>
     Effect.gen(function*() {
       const nodes = yield* Systems.makeCluster
       const system = yield* start(RedisConnection.layerCluster(
@@ -477,7 +480,7 @@ describe("Where Redis is", () => {
       assert.strictEqual(told(lines).back, told(lines).away)
     }))
 
-  test("not ours to use: a wrong password is told once, and not shown", (lines) =>
+  test("a wrong password is logged once and never shown", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       yield* Effect.promise(() => server.client.config("SET", "requirepass", "another"))
@@ -498,14 +501,14 @@ describe("Where Redis is", () => {
       yield* Effect.promise(() => server.client.config("SET", "requirepass", "rotated"))
       yield* workAll(system)
       yield* Effect.promise(() => server.client.call("CLIENT", "KILL", "TYPE", "normal"))
-      yield* until(counted.up, (up) => up === 0)
+      yield* until(counted(server.port).up, (up) => up === 0)
       yield* failAll(system)
       yield* Effect.promise(() => server.client.config("SET", "requirepass", password))
       yield* works(system)
       assert.deepStrictEqual(told(lines), { away: 2, back: 2, all: 4 })
     }))
 
-  test("without scripts for this user, what needs none works, and the rest fails with a typed error", (lines) =>
+  test("a user who may run no scripts can do what needs none, and the rest fails with a typed error", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const system = yield* start(connect(server.port))
@@ -530,7 +533,7 @@ describe("Where Redis is", () => {
       assert.deepStrictEqual(lines, [])
     }))
 
-  test("without channels for this user, a ticket that is put is there, and one who puts it is not told otherwise", () =>
+  test("a user without channels is told whether a ticket is stored", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const { tickets } = yield* start(connect(server.port))
@@ -541,7 +544,7 @@ describe("Where Redis is", () => {
       assert.strictEqual(Either.isRight(put), isThere)
     }))
 
-  test("without its scripts, or its keys, from one moment to the next, all goes on", (lines) =>
+  test("operations go on after Redis has lost its scripts or its keys", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const system = yield* start(connect(server.port))
@@ -564,7 +567,7 @@ const keys = {
   claim: "feishu:{cli_test/a}:claim"
 }
 
-/** Puts something in the place of everything, that has no end. */
+/** Writes something without an expiry into a key. */
 type Meddle = (client: Redis, key: string) => Promise<unknown>
 
 const garbage: Record<string, Meddle> = {
@@ -626,7 +629,7 @@ describe("A connection", () => {
       assert.isAtMost(lines.length, 2, "neither is worth more than a line")
     }))
 
-  test("to a database that there is not is none", (lines) =>
+  test("a connection to a database that does not exist is not used", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const { tickets } = yield* start(
@@ -639,20 +642,20 @@ describe("A connection", () => {
       assert.strictEqual(yield* Effect.promise(() => server.client.dbsize()), 0)
     }))
 
-  test("whose layer ends is not lost", () =>
+  test("a connection that ends with its layer does not count as lost", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
-      const before = yield* counted.losses("commands")
+      const before = yield* counted(server.port).losses("commands")
       const system = yield* start(connect(server.port))
       yield* works(system)
       yield* system.stop
       yield* Effect.sleep("200 millis")
-      assert.strictEqual(yield* counted.losses("commands"), before)
+      assert.strictEqual(yield* counted(server.port).losses("commands"), before)
     }))
 })
 
 describe("A claim", () => {
-  test("of another is not renewed or released, and one's own is", () =>
+  test("a claim is renewed and released by its holder alone", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const one = yield* start(connect(server.port))
@@ -664,7 +667,7 @@ describe("A claim", () => {
         const ours = claimOf(yield* other.claims.claim("cli_test", name, hour))
         assert.isFalse(yield* one.claims.renew(expired, hour))
         yield* one.claims.release(expired)
-        assert.isFalse(yield* isFree(one), "it is the other's by now")
+        assert.isFalse(yield* isFree(one), "the other process has the name")
         assert.isTrue(yield* other.claims.renew(ours, hour))
         yield* other.claims.release(ours)
         assert.isTrue(yield* isFree(one))
@@ -700,11 +703,11 @@ describe("Garbage on Redis", () => {
       yield* tokens.put(appKey, tokenOf(secret.token))
       assert.strictEqual(valueOf(yield* tokens.get(appKey)), secret.token)
       for (const key of Object.values(keys)) {
-        assert.isAbove(yield* Effect.promise(() => client.pttl(key)), 0, "it has an end again")
+        assert.isAbove(yield* Effect.promise(() => client.pttl(key)), 0, "the entry expires again")
       }
     })
 
-  test("counts as absent, is told of once for each key, and gives way", (lines) =>
+  test("an unreadable entry is absent, is logged once for each key, and is overwritten", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const broken: Array<string> = []
@@ -715,7 +718,7 @@ describe("Garbage on Redis", () => {
         if (Exit.isFailure(exit)) broken.push(`${name}: ${Cause.pretty(exit.cause).split("\n")[0]}`)
         yield* system.stop
         const news = lines.slice(before)
-        // Where none of a ticket's fields is there, there is no ticket.
+        // A hash without any field of a ticket is no ticket.
         const ofTicket = name === "a hash of other fields" ? 0 : 1
         const told = [keys.ticket, keys.token].map((key) => news.filter((line) => line.includes(key)).length)
         if (told[0] !== ofTicket || told[1] !== 1) broken.push(`${name}: told ${told.join(" and ")} times`)
@@ -730,7 +733,7 @@ describe("Garbage on Redis", () => {
     fc.constantFrom("1700000000000", "\"t\"", "0", "1", "-8640000000000000", "1700000000000 \"t\"", "null")
   )
 
-  test("of any kind never breaks an operation", () =>
+  test("no entry breaks an operation", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const system = yield* start(connect(server.port, { timeout: "5 seconds" }))
@@ -748,7 +751,7 @@ describe("Garbage on Redis", () => {
           })
           const there = yield* tickets.get("cli_test")
           yield* tokens.get(appKey)
-          // Whatever can be read as a ticket is one, and nothing else stands in the way of another.
+          // A readable ticket may be newer; anything else must not keep the new ticket out.
           const fresh = yield* newTicket
           const isKept = yield* tickets.put("cli_test", fresh)
           const got = yield* tickets.get("cli_test")
@@ -783,7 +786,7 @@ describe("The end of the layer", () => {
       Effect.sleep("50 millis")
     )
 
-  test("comes at once, whatever state the connection is in", (lines) =>
+  test("a layer ends at once in each state of its connection", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const proxy = yield* Proxy.make(server.port)
@@ -840,7 +843,7 @@ describe("The end of the layer", () => {
 
   const example = fileURLToPath(new URL("process.ts", import.meta.url))
 
-  /** A process that uses a Redis, ends the layer, and has nothing else to do. */
+  /** Runs a process that uses a Redis, ends the layer, and has nothing else to do. */
   const run = (...args: ReadonlyArray<string>) =>
     Effect.async<{ readonly code: number | null; readonly output: string }>((resume) => {
       const child = spawn(process.execPath, ["--import", "tsx", example, ...args], {
@@ -857,7 +860,7 @@ describe("The end of the layer", () => {
       return Effect.sync(() => child.kill("SIGKILL"))
     })
 
-  test("leaves nothing behind that keeps the process", () =>
+  test("an ended layer leaves nothing that keeps the process alive", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const frozen = yield* RedisServer.make()
@@ -890,8 +893,8 @@ describe("The end of the layer", () => {
     }))
 })
 
-describe("A command that was given up", () => {
-  test("is not carried out by a Redis that comes back", () =>
+describe("A command without an answer", () => {
+  test("a command that was given up does not run when Redis is back", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const { claims, tickets } = yield* start(connect(server.port))
@@ -912,14 +915,14 @@ describe("A command that was given up", () => {
       assert.notInclude(seen, "cmdstat_evalsha")
     }))
 
-  test("to a Redis that was frozen, it holds its name no longer than it would have", () =>
+  test("a claim that was given up on a frozen Redis expires in time", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const { claims, tickets } = yield* start(connect(server.port))
       yield* claims.release(nobodys)
       yield* server.freeze
       yield* failing(claims.claim("cli_test", "a", Duration.seconds(1)))
-      // The first may be in Redis's hands, those after it are not sent.
+      // Redis may have received the first command, and receives none of the following.
       yield* Effect.sleep(timeout)
       for (const n of Arr.range(1, 10)) yield* failing(claims.claim("cli_test", `b${n}`, hour))
       yield* server.thaw
@@ -929,8 +932,8 @@ describe("A command that was given up", () => {
     }))
 })
 
-describe("A client that the program has", () => {
-  test("is left alone", () =>
+describe("A client of the program", () => {
+  test("a client of the program stays as it is", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       const theirs = yield* Effect.acquireRelease(
@@ -988,7 +991,7 @@ describe("The services on a Redis that goes away", () => {
       return { status, millis: Duration.toMillis(took) }
     })
 
-  /** The whole loop: the emulator pushes to the subscription, both stores are on this Redis. */
+  /** The emulator pushes to the subscription, and both stores are on this Redis. */
   const services = (port: number) =>
     Layer.effectDiscard(Effect.gen(function*() {
       const { updateApp } = yield* Emulator.Emulator
@@ -1006,7 +1009,7 @@ describe("The services on a Redis that goes away", () => {
       }))
     )
 
-  test("the webhook answers 503 in time, memory keeps serving, and all is well when it is back", (lines) =>
+  test("the webhook answers 503 in time while Redis is away, and what is in memory stays in use", (lines) =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make()
       yield* Effect.gen(function*() {
@@ -1039,12 +1042,12 @@ describe("The services on a Redis that goes away", () => {
         yield* server.start
         yield* until(deliver("app_ticket", "after"), ({ status }) => status === 200)
         assert.strictEqual((yield* deliver("app_open", "after")).status, 200)
-        assert.strictEqual((yield* deliver("app_open", "meanwhile-1")).status, 200, "it was not handled before")
+        assert.strictEqual((yield* deliver("app_open", "meanwhile-1")).status, 200, "the event was not handled before")
         assert.deepStrictEqual({ ...told(lines), all: 0 }, { away: 1, back: 1, all: 0 })
       }).pipe(Effect.provide(services(server.port)))
     }))
 
-  test("a process that starts without Redis gets what it needs when that is there", () =>
+  test("a process that starts without Redis works when Redis is up", () =>
     Effect.gen(function*() {
       const server = yield* RedisServer.make({ isStarted: false })
       yield* Effect.gen(function*() {

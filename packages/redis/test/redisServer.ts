@@ -1,11 +1,12 @@
-/** A `redis-server` of the tests' own, on a free port, that keeps nothing on disk. */
+/** Starts a `redis-server` on a free port, which keeps nothing on disk. */
 import { Effect, Schedule, type Scope } from "effect"
 import { Redis } from "ioredis"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 
-/** What is installed here. */
+/** The server that this machine has. */
 const program = ["redis-server", "valkey-server"].find((name) => spawnSync(name, ["--version"]).status === 0)
   ?? "redis-server"
 
@@ -18,15 +19,22 @@ export const freePort: Effect.Effect<number> = Effect.async((resume) => {
 
 export interface RedisServer {
   readonly port: number
-  /** For what the tests do to it: a plain client. */
+  /** A plain client, for what a test does to the server. */
   readonly client: Redis
-  /** At once, as by a power cut: what it held is gone. */
+  /** Ends the server at once, as a power cut does: its data are lost. */
   readonly kill: Effect.Effect<void>
-  /** Starts it again, on the same port. */
+  /** Starts the server again, on the same port. */
   readonly start: Effect.Effect<void>
-  /** It hangs: its connections stay, and nothing is answered. */
+  /** Stops the process: the connections stay, and the server answers nothing. */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
+}
+
+/** The paths of files in PEM format. */
+export interface Tls {
+  readonly authority: string
+  readonly certificate: string
+  readonly key: string
 }
 
 const ended = (child: ChildProcess): Effect.Effect<void> =>
@@ -38,15 +46,32 @@ const ended = (child: ChildProcess): Effect.Effect<void> =>
 export const make = (options?: {
   readonly port?: number
   readonly args?: ReadonlyArray<string>
-  /** The file of a sentinel, which it writes to. */
+  /** The file of a sentinel, which the sentinel writes to. */
   readonly config?: string
+  /** Serves TLS only. */
+  readonly tls?: Tls
   readonly isStarted?: boolean
+  /** `false`: does not wait until the server is ready. */
+  readonly isAwaited?: boolean
 }): Effect.Effect<RedisServer, never, Scope.Scope> =>
   Effect.gen(function*() {
     const port = options?.port ?? (yield* freePort)
+    const { tls } = options ?? {}
+    const address = {
+      port,
+      host: "127.0.0.1",
+      ...(tls === undefined
+        ? {}
+        : { tls: { ca: readFileSync(tls.authority), checkServerIdentity: () => undefined } })
+    }
     const client = yield* Effect.acquireRelease(
       Effect.sync(() => {
-        const client = new Redis({ port, lazyConnect: true, retryStrategy: () => 20, maxRetriesPerRequest: null })
+        const client = new Redis({
+          ...address,
+          lazyConnect: true,
+          retryStrategy: () => 20,
+          maxRetriesPerRequest: null
+        })
         client.on("error", () => {})
         return client
       }),
@@ -64,8 +89,10 @@ export const make = (options?: {
         program,
         [
           ...options?.config === undefined ? [] : [options.config, "--sentinel"],
-          "--port",
-          String(port),
+          ...(tls === undefined ? `--port ${port}` : [
+            `--port 0 --tls-port ${port} --tls-auth-clients no --tls-ca-cert-file ${tls.authority}`,
+            `--tls-cert-file ${tls.certificate} --tls-key-file ${tls.key}`
+          ].join(" ")).split(" "),
           "--bind",
           "127.0.0.1",
           ...options?.config === undefined ? ["--save", "", "--dir", tmpdir()] : [],
@@ -74,18 +101,20 @@ export const make = (options?: {
         { stdio: "ignore" }
       )
     }).pipe(
-      Effect.zipRight(Effect.retry(
-        Effect.tryPromise(async () => {
-          const probe = new Redis({ port, lazyConnect: true, retryStrategy: () => null })
-          probe.on("error", () => {})
-          try {
-            await probe.connect()
-          } finally {
-            probe.disconnect()
-          }
-        }),
-        Schedule.spaced("20 millis")
-      )),
+      Effect.andThen(
+        options?.isAwaited === false ? Effect.void : Effect.retry(
+          Effect.tryPromise(async () => {
+            const probe = new Redis({ ...address, lazyConnect: true, retryStrategy: () => null })
+            probe.on("error", () => {})
+            try {
+              await probe.connect()
+            } finally {
+              probe.disconnect()
+            }
+          }),
+          Schedule.spaced("20 millis")
+        )
+      ),
       Effect.orDie
     )
     yield* Effect.addFinalizer(() => kill)

@@ -22,19 +22,26 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { inspect } from "node:util"
 import { RedisConnection } from "../src/RedisConnection.js"
+import type { RedisError } from "../src/RedisError.js"
 import * as RedisMetrics from "../src/RedisMetrics.js"
 import * as RedisTicketStore from "../src/RedisTicketStore.js"
 import * as RedisTokenStore from "../src/RedisTokenStore.js"
 import * as RedisServer from "./redisServer.js"
 
-/** Until it holds; the test's own time limit is the end of it. */
+/** The tenant of an app's own token. */
+export const none = Option.none<string>()
+
+/** Repeats an effect until the value is as expected, and returns the value. The time limit of the test ends the wait. */
 export const until = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   holds: (value: A) => boolean
-): Effect.Effect<void, E, R> =>
-  Effect.asVoid(Effect.repeat(effect, { until: holds, schedule: Schedule.spaced("10 millis") }))
+): Effect.Effect<A, E, R> =>
+  Effect.flatMap(
+    effect,
+    (value) => holds(value) ? Effect.succeed(value) : Effect.delay(until(effect, holds), "10 millis")
+  )
 
-/** Until it succeeds. */
+/** Repeats an effect until it succeeds. */
 export const untilWorks = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, never, R> =>
   Effect.orDie(Effect.retry(effect, Schedule.spaced("10 millis")))
 
@@ -94,12 +101,19 @@ export const withLog = <A, E, R>(use: (lines: ReadonlyArray<string>) => Effect.E
     return Effect.provide(use(lines), Logger.replace(Logger.defaultLogger, logger))
   })
 
-export const counted = {
-  failures: (reason: "Away" | "Timeout" | "Refused") =>
-    Effect.map(Metric.value(Metric.tagged(RedisMetrics.failures, "reason", reason)), ({ count }) => count),
-  losses: (connection: "commands" | "messages") =>
-    Effect.map(Metric.value(Metric.tagged(RedisMetrics.losses, "connection", connection)), ({ count }) => count),
-  up: Effect.map(Metric.value(RedisMetrics.up), ({ value }) => value)
+/** Reads the metrics of a connection: `host:port/database`, or a port on this machine. */
+export const counted = (connection: string | number) => {
+  const name = typeof connection === "number" ? `127.0.0.1:${connection}/0` : connection
+  const count = (counter: Metric.Metric.Counter<number>, ...label: [key: string, value: string]) =>
+    Effect.map(
+      Metric.value(Metric.tagged(Metric.tagged(counter, "connection", name), ...label)),
+      ({ count }) => count
+    )
+  return {
+    failures: (reason: RedisError["reason"]) => count(RedisMetrics.failures, "reason", reason),
+    losses: (link: "commands" | "messages") => count(RedisMetrics.losses, "link", link),
+    up: Effect.map(Metric.value(Metric.tagged(RedisMetrics.up, "connection", name)), ({ value }) => value)
+  }
 }
 
 /** A folder of the test's own. */
@@ -110,45 +124,57 @@ export const temporaryFolder = Effect.acquireRelease(
 
 const all = { concurrency: "unbounded" } as const
 
-/** A cluster of three masters. */
-export const makeCluster = Effect.gen(function*() {
-  const folder = yield* temporaryFolder
-  // The port of the cluster's own talk is 10,000 more.
-  const port = Effect.repeat(RedisServer.freePort, { until: (port) => port < 50_000 })
-  const nodes = yield* Effect.forEach([0, 1, 2], (n) =>
-    Effect.flatMap(port, (port) =>
-      RedisServer.make({
-        port,
-        args: [
-          "--dir",
-          folder,
-          "--cluster-enabled",
-          "yes",
-          "--cluster-config-file",
-          `nodes-${n}.conf`,
-          "--cluster-node-timeout",
-          "2000"
-        ]
-      })), all)
-  const slots = 16_384
-  yield* Effect.forEach(nodes, ({ client }, n) =>
-    Effect.promise(async () => {
-      const [from, to] = [Math.ceil(slots * n / 3), Math.ceil(slots * (n + 1) / 3)]
-      await client.cluster("SET-CONFIG-EPOCH", n + 1)
-      await client.cluster("ADDSLOTS", ...Array.from({ length: to - from }, (_, slot) => from + slot))
-      await Promise.all(nodes.slice(0, n).map(({ port }) => client.cluster("MEET", "127.0.0.1", port)))
-    }), { discard: true })
-  yield* Effect.forEach(
-    nodes,
-    ({ client }) =>
-      until(
-        Effect.promise(async () => [await client.cluster("INFO"), await client.cluster("SLOTS")] as const),
-        ([info, slots]) => info.includes("cluster_state:ok") && slots.length === 3
-      ),
-    { discard: true }
-  )
-  return nodes
-})
+export interface ClusterOptions {
+  /** The host name that the node of this number announces. Default: the nodes announce their address. */
+  readonly hostNames?: (node: number) => string
+  /** Serves TLS only, with this certificate for the node of this number. */
+  readonly tls?: (node: number) => RedisServer.Tls
+}
+
+/** Starts a Cluster of three masters. */
+export const makeClusterWith = ({ hostNames, tls }: ClusterOptions) =>
+  Effect.gen(function*() {
+    const folder = yield* temporaryFolder
+    // The nodes talk to each other on a port that is higher by 10,000.
+    const port = Effect.repeat(RedisServer.freePort, { until: (port) => port < 50_000 })
+    const nodes = yield* Effect.forEach([0, 1, 2], (n) =>
+      Effect.flatMap(port, (port) =>
+        RedisServer.make({
+          port,
+          ...(tls === undefined ? {} : { tls: tls(n) }),
+          args: [
+            `--dir ${folder} --cluster-enabled yes --cluster-config-file nodes-${n}.conf --cluster-node-timeout 2000`,
+            tls === undefined ? "" : "--tls-cluster yes",
+            hostNames === undefined
+              ? ""
+              : `--cluster-announce-hostname ${hostNames(n)} --cluster-preferred-endpoint-type hostname`
+          ].flatMap((words) => words.split(" ")).filter((word) => word !== "")
+        })), all)
+    const slots = 16_384
+    yield* Effect.forEach(nodes, ({ client }, n) =>
+      Effect.promise(async () => {
+        const [from, to] = [Math.ceil(slots * n / 3), Math.ceil(slots * (n + 1) / 3)]
+        await client.cluster("SET-CONFIG-EPOCH", n + 1)
+        await client.cluster("ADDSLOTS", ...Array.from({ length: to - from }, (_, slot) => from + slot))
+        await Promise.all(nodes.slice(0, n).map(({ port }) => client.cluster("MEET", "127.0.0.1", port)))
+      }), { discard: true })
+    yield* Effect.forEach(
+      nodes,
+      ({ client }) =>
+        until(
+          Effect.promise(async () => [await client.cluster("INFO"), await client.cluster("SLOTS")] as const),
+          ([info, slots]) =>
+            info.includes("cluster_state:ok") && slots.length === 3
+            // The host names of the other nodes arrive later than the nodes.
+            && slots.every(([, , node]) => /^[^?]/.test(node?.[0] ?? ""))
+        ),
+      { discard: true }
+    )
+    return nodes
+  })
+
+/** Starts a Cluster of three masters without TLS, which announce their addresses. */
+export const makeCluster = makeClusterWith({})
 
 /** A master, its replica, and so many sentinels that watch over them. */
 export const makeSentinels = (count = 1) =>

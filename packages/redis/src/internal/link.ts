@@ -1,177 +1,265 @@
-/** One connection to Redis, that is made again whenever it breaks: whether it is there, and since when it is not. */
+/** Keeps one connection to Redis, and connects again whenever the connection breaks. */
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
+import * as Either from "effect/Either"
 import * as FiberSet from "effect/FiberSet"
-import * as MetricLabel from "effect/MetricLabel"
+import { identity } from "effect/Function"
+import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
-import type { Cluster, Redis } from "ioredis"
+import type { Redis } from "ioredis"
 import { RedisError } from "../RedisError.js"
 import * as RedisMetrics from "../RedisMetrics.js"
-import { addressOf, textOf } from "./words.js"
+import type { Hooks } from "./connector.js"
+import * as Words from "./ioredisWords.js"
+import type { Client } from "./target.js"
 
-export type Client = Redis | Cluster
+type Ready = Deferred.Deferred<void, RedisError>
 
-export interface Link {
-  readonly client: Client
-  readonly address: string
-  readonly isReady: () => boolean
-  /** Makes the connection, if that has not begun. */
-  readonly start: () => void
-  /** Makes another: on this one an answer is overdue. */
-  readonly renew: () => void
-  /** It is about to be closed: nothing can be sent by it any more. */
-  readonly lost: () => void
-  /** Waits for the connection, if it has been away for a moment only. */
-  readonly ready: Effect.Effect<void, RedisError>
+/** `since` is in milliseconds. `ready` completes when the next state is `Ready`, and fails when the next state is `Closed`. */
+type State = Data.TaggedEnum<{
+  /** No attempt has ended yet. */
+  Connecting: { readonly since: number; readonly ready: Ready }
+  /** `problem` is the last problem of a node of a Cluster, or the problem of a connection that is about to close. */
+  Ready: { readonly since: number; readonly problem: Words.Problem | undefined }
+  /** The connection was lost or could not be made. `isLogged` is `true` after the log has said so. */
+  Away: {
+    readonly since: number
+    readonly problem: Words.Problem
+    readonly isLogged: boolean
+    readonly ready: Ready
+  }
+  Closed: {}
+}>
+
+const State = Data.taggedEnum<State>()
+
+const problemOf = (state: State): Words.Problem | undefined =>
+  state._tag === "Connecting" ? Words.notYet : state._tag === "Closed" ? Words.closed : state.problem
+
+const withProblem = (state: State, problem: Words.Problem): State =>
+  state._tag === "Ready"
+    ? State.Ready({ ...state, problem })
+    : state._tag === "Closed"
+    ? state
+    // An overdue answer says less than an overdue handshake.
+    : problem === Words.noAnswer && problemOf(state) === Words.noTlsAnswer
+    ? state
+    : State.Away({ isLogged: false, ...state, problem })
+
+/** Says what the server owes after it has accepted a connection. */
+const waiting = (state: State, what: "handshake" | "answer"): State => {
+  const problem = what === "handshake" ? Words.noTlsAnswer : Words.noAnswer
+  return state._tag === "Connecting" || (state._tag === "Away" && state.problem === Words.noTlsAnswer)
+    ? State.Away({ isLogged: false, ...state, problem })
+    : state
 }
 
-/** Where the client itself has given up, it is told to connect again after this. */
-const pause = Duration.seconds(2)
+const errorOf = (place: string, state: State): RedisError => {
+  const { isConfiguration, text } = problemOf(state) ?? Words.closed
+  return new RedisError({
+    reason: isConfiguration ? "Misconfigured" : "Away",
+    description: `${place} is away (${text})`
+  })
+}
 
-export const make = (client: Client, options: {
+/** Fails if the database does not exist, because `ioredis` itself would go on with database 0. */
+const select = (client: Client): Effect.Effect<unknown, unknown> => {
+  const db = client.isCluster ? 0 : (client as Redis).options.db ?? 0
+  return db === 0
+    ? Effect.void
+    : Effect.tryPromise({ try: () => (client as Redis).select(db), catch: identity })
+}
+
+/** Returns whether a server loads its data, which `ioredis` waits for without an event. */
+const isLoading = (redis: Redis): Effect.Effect<boolean> =>
+  Effect.tryPromise(() => redis.info("persistence")).pipe(
+    Effect.match({ onFailure: () => false, onSuccess: Words.isLoading })
+  )
+
+export interface Link<C extends Client> {
+  readonly client: C
+  readonly isReady: () => boolean
+  /** Waits for the connection, but no longer than until the connection has been away for the time limit. */
+  readonly ready: Effect.Effect<void, RedisError>
+  /** Reports that the client could not send a command. */
+  readonly lost: Effect.Effect<void>
+  /** Makes another connection in place of one that does not answer. */
+  readonly renew: Effect.Effect<void>
+  /** Makes another connection, unless the present one is younger than `age`. */
+  readonly renewAfter: (age: Duration.Duration) => Effect.Effect<void>
+  /** The last problem. */
+  readonly problem: () => Words.Problem | undefined
+}
+
+export interface Options<C extends Client> {
+  readonly open: (hooks: Hooks) => C
   readonly name: "commands" | "messages"
-  /** A connection that has been away for longer is not waited for. */
+  /** Names the server in logs and errors. */
+  readonly place: string
+  /** Names the server in metrics. */
+  readonly connection: string
   readonly timeout: Duration.Duration
-  /** Whether the log tells that it is away, and back. */
-  readonly isTold: boolean
+  /** Runs before each connection. */
+  readonly before: Effect.Effect<void, RedisError>
   readonly onReady?: () => void
   readonly onLost?: () => void
-}): Effect.Effect<Link, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    const clock = yield* Effect.clock
-    // Interruptible, because a layer may be built in an uninterruptible region, and its scope must end all the same.
-    const run = yield* Effect.interruptible(FiberSet.makeRuntime())
-    const now = () => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
-    const timeoutMillis = Duration.toMillis(options.timeout)
-    const address = addressOf(client)
-    const labels = [MetricLabel.make("connection", options.name)]
-    const unsaid = !client.isCluster && (client as Redis).options.tls !== undefined
-      ? " (there is no TLS connection to it yet)"
-      : ""
-    let isReady = false
-    let isClosing = false
-    let isRenewing = false
-    /** Of the time for which it has been away, or has not yet been there. */
-    let since = now()
-    let isTold = false
-    let lastError: string | undefined
-    const waiting = new Set<() => void>()
+}
 
-    const tell = (effect: Effect.Effect<void>) => {
-      if (options.isTold) run(effect)
+/** Connects again after this pause if `ioredis` has given up. */
+const pause = Duration.seconds(1)
+
+export const make = <C extends Client>(options: Options<C>): Effect.Effect<Link<C>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { place, timeout } = options
+    const clock = yield* Effect.clock
+    const now = () => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
+    // Interruptible, because a layer may be built in an uninterruptible region, and its scope must end all the same.
+    const fork = yield* Effect.interruptible(FiberSet.makeRuntime())
+    const runPromise = yield* Effect.interruptible(FiberSet.makeRuntimePromise())
+
+    // Both links lead to the same server, so only one of them reports whether the server is there.
+    const isReporter = options.name === "commands"
+    const report = (effect: Effect.Effect<void>) => isReporter ? effect : Effect.void
+    const up = Metric.tagged(RedisMetrics.up, "connection", options.connection)
+    const losses = RedisMetrics.losses.pipe(
+      Metric.tagged("connection", options.connection),
+      Metric.tagged("link", options.name)
+    )
+
+    let state: State = State.Connecting({ since: now(), ready: yield* Deferred.make<void, RedisError>() })
+
+    const note = (problem: Words.Problem | undefined) => {
+      if (problem !== undefined) state = withProblem(state, problem)
     }
-    /** One that is made again at once is not worth a line. */
-    let isTelling = false
-    const away = () => {
-      if (isTelling || isTold || isClosing) return
-      isTelling = true
-      tell(
-        Effect.sync(() => {
-          isTelling = false
-          if (isReady || isClosing) return Effect.void
-          isTold = true
-          const reason = lastError ?? "the connection was closed"
-          return Effect.logWarning(`Redis at ${address} is away (${reason}): it is tried again until it is back`)
-        }).pipe(Effect.delay(options.timeout), Effect.flatten)
-      )
-    }
-    const start = () => {
-      if (client.status === "wait" || client.status === "end") client.connect().catch(() => {})
-    }
-    const lost = () => {
-      isRenewing = false
-      if (isReady) {
-        isReady = false
-        since = now()
-        if (!isClosing) RedisMetrics.losses.unsafeUpdate(1, labels)
-        options.onLost?.()
-      }
-      if (options.isTold) RedisMetrics.up.unsafeUpdate(0, [])
-      away()
-    }
-    const isThere = () => {
-      if (client.status !== "ready") return
-      if (isTold) {
-        const lasted = Duration.format(Duration.seconds(Math.round((now() - since) / 1000)))
-        tell(Effect.logInfo(`Redis at ${address} is back after ${lasted}`))
-      }
-      isReady = true
-      isTold = false
-      lastError = undefined
-      if (options.isTold) RedisMetrics.up.unsafeUpdate(1, [])
-      for (const resume of waiting) resume()
-      waiting.clear()
-      options.onReady?.()
-    }
-    const listeners = {
-      ready: () => {
-        const db = client.isCluster ? 0 : (client as Redis).options.db ?? 0
-        // The client itself goes on with database 0 where this one does not exist.
-        const chosen = db === 0 ? undefined : (client as Redis).select(db)
-        if (chosen === undefined) return isThere()
-        chosen.then(isThere, (error: unknown) => {
-          lastError = textOf(error)
-          away()
-          run(Effect.delay(Effect.sync(() => client.disconnect(true)), pause))
+    const onError = (error: unknown) => note(Words.problemOf(error))
+
+    /** Logs that the connection is away, unless there was a connection meanwhile. */
+    const logAway = (ready: Ready) =>
+      Effect.suspend(() => {
+        note(state._tag === "Connecting" ? Words.notYet : undefined)
+        if (state._tag !== "Away" || state.ready !== ready) return Effect.void
+        state = State.Away({ ...state, isLogged: true })
+        return report(Effect.logWarning(`${place} is away (${state.problem.text}). Reconnecting`))
+      })
+    const logLater = (ready: Ready) => fork(Effect.delay(logAway(ready), timeout))
+
+    const lost = (problem?: Words.Problem) =>
+      Effect.gen(function*() {
+        if (state._tag !== "Ready") return
+        const ready = yield* Deferred.make<void, RedisError>()
+        state = State.Away({
+          since: now(),
+          problem: problem ?? state.problem ?? Words.closed,
+          isLogged: false,
+          ready
         })
+        options.onLost?.()
+        logLater(ready)
+        yield* Metric.increment(losses)
+        yield* report(Metric.set(up, 0))
+      })
+
+    const found = Effect.suspend(() => {
+      if (client.status !== "ready" || state._tag === "Ready" || state._tag === "Closed") return Effect.void
+      const before = state
+      state = State.Ready({ since: now(), problem: undefined })
+      options.onReady?.()
+      const lasted = Duration.format(Duration.seconds(Math.round((now() - before.since) / 1000)))
+      const line = before._tag === "Away" && before.isLogged
+        ? Effect.logInfo(`${place} is back after ${lasted}`)
+        : Effect.logDebug(`${place} is connected`)
+      return Deferred.succeed(before.ready, undefined).pipe(
+        Effect.andThen(report(Effect.andThen(Metric.set(up, 1), line)))
+      )
+    })
+
+    const client = options.open({
+      before: () => options.before,
+      run: (effect) => runPromise(Effect.either(effect)).then(Either.getOrThrowWith(identity)),
+      onWait: (what) => {
+        state = waiting(state, what)
       },
-      error: (error: unknown) => {
-        lastError = textOf(error)
-        // The sentinels may be away without a connection that could be lost.
-        if (!isReady) away()
-      },
-      close: lost,
-      end: () => {
-        if (!isClosing) run(Effect.delay(Effect.sync(start), pause))
+      onProblem: note
+    })
+
+    const connect = Effect.sync(() => void client.connect().catch(() => {}))
+    const onReady = Effect.matchEffect(select(client), {
+      onSuccess: () => found,
+      onFailure: (error) => {
+        onError(error)
+        return Effect.delay(Effect.sync(() => client.disconnect(true)), pause)
       }
-    }
+    })
+    const onConnected = (redis: Redis) =>
+      fork(Effect.map(isLoading(redis), (isLoading) => note(isLoading ? Words.loading : undefined)))
+
     yield* Effect.acquireRelease(
       Effect.sync(() => {
-        for (const [event, listener] of Object.entries(listeners)) client.on(event, listener)
+        client.on("ready", () => fork(onReady))
+        client.on("error", onError)
+        client.on("close", () => {
+          note(state._tag === "Connecting" ? Words.closed : undefined)
+          fork(lost())
+        })
+        client.on("end", () => {
+          if (state._tag !== "Closed") fork(Effect.delay(connect, pause))
+        })
+        if (!isReporter) return
+        if (client.isCluster) {
+          client.on("node error", onError)
+          client.on("+node", (node: Redis) => node.on("connect", () => onConnected(node)))
+        } else {
+          client.on("connect", () => onConnected(client as Redis))
+        }
       }),
       () =>
-        Effect.sync(() => {
-          isClosing = true
+        Effect.suspend(() => {
+          const before = state
+          state = State.Closed()
           // Not `quit`, which waits for an answer.
           client.disconnect()
+          const ended = report(Effect.andThen(Metric.set(up, 0), Effect.logDebug(`${place} is closed`)))
+          return before._tag === "Connecting" || before._tag === "Away"
+            ? Effect.andThen(Deferred.fail(before.ready, errorOf(place, state)), ended)
+            : ended
         })
     )
+    yield* report(Metric.set(up, 0))
+    yield* report(Effect.logDebug(`${place}: connecting`))
+    if (state._tag === "Connecting") logLater(state.ready)
+    yield* connect
+
+    const renew = (problem: Words.Problem) =>
+      Effect.suspend(() =>
+        // A Cluster has a connection to each node, and `ioredis` renews those.
+        state._tag !== "Ready" || client.isCluster
+          ? Effect.void
+          : Effect.andThen(lost(problem), Effect.sync(() => client.disconnect(true)))
+      )
 
     return {
       client,
-      address,
-      isReady: () => isReady,
-      start,
-      lost,
-      renew: () => {
-        // A cluster has a connection to each node, which looks after itself.
-        if (!isReady || isRenewing || client.isCluster) return
-        isRenewing = true
-        client.disconnect(true)
-      },
+      isReady: () => state._tag === "Ready",
       ready: Effect.suspend(() => {
-        if (isReady) return Effect.void
-        const left = since + timeoutMillis - now()
-        const failure = () =>
-          new RedisError({
-            reason: "Away",
-            description: `Redis at ${address} is away${lastError === undefined ? unsaid : ` (${lastError})`}`
-          })
-        if (left <= 0) return failure()
-        // The timer is a fiber of the link: a fiber of the caller would end with the caller's interruption, which an
-        // uninterruptible region must not let through.
-        return Effect.async<void, RedisError>((resume) => {
-          const settle = (effect: Effect.Effect<void, RedisError>) => {
-            waiting.delete(resumed)
-            timer.unsafeInterruptAsFork(FiberId.none)
-            resume(effect)
-          }
-          const resumed = () => settle(Effect.void)
-          const timer = run(Effect.delay(Effect.sync(() => settle(failure())), Duration.millis(left)))
-          waiting.add(resumed)
-          return Effect.sync(() => settle(Effect.void))
-        })
-      })
+        if (state._tag === "Ready") return Effect.void
+        if (state._tag === "Closed") return errorOf(place, state)
+        const left = state.since + Duration.toMillis(timeout) - now()
+        if (left <= 0) return errorOf(place, state)
+        // Interruptible, so that the time limit holds in an uninterruptible region, too.
+        return Effect.interruptible(Deferred.await(state.ready)).pipe(
+          Effect.timeoutFail({ duration: Duration.millis(left), onTimeout: () => errorOf(place, state) })
+        )
+      }),
+      lost: lost(),
+      renew: renew(Words.noAnswer),
+      renewAfter: (age) =>
+        Effect.suspend(() =>
+          state._tag === "Ready" && now() - state.since >= Duration.toMillis(age)
+            ? renew(Words.replica)
+            : Effect.void
+        ),
+      problem: () => problemOf(state)
     }
   })

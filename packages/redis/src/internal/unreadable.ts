@@ -1,11 +1,12 @@
-/** What stands in the place of an entry and is none: it counts as absent, and is told of once. */
+/** Reads an unreadable entry as absent, and logs each such entry once. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RedisError } from "../RedisError.js"
+import { isWrongType } from "./ioredisWords.js"
 
 export const orUnreadable = (name: string) => {
-  /** The keys that have been told of, until something else is there. */
-  const told = new Set<string>()
+  /** The keys of the entries that the log has named, until there is a readable entry. */
+  const logged = new Set<string>()
   return <A>(
     key: string,
     decode: (answer: unknown) => Option.Option<A>,
@@ -13,10 +14,10 @@ export const orUnreadable = (name: string) => {
   ) =>
   (answer: Effect.Effect<unknown, RedisError>): Effect.Effect<Option.Option<A>, RedisError> => {
     const unreadable = Effect.suspend(() => {
-      if (told.has(key)) return Effect.succeedNone
-      told.add(key)
+      if (logged.has(key)) return Effect.succeedNone
+      logged.add(key)
       return Effect.as(
-        Effect.logWarning(`the entry ${key} of the ${name} is unreadable: it will be overwritten`),
+        Effect.logWarning(`the entry ${key} of the ${name} is unreadable and will be overwritten`),
         Option.none()
       )
     })
@@ -24,10 +25,10 @@ export const orUnreadable = (name: string) => {
       onSuccess: (answer) => {
         const value = decode(answer)
         if (Option.isNone(value) && !isAbsent(answer)) return unreadable
-        told.delete(key)
+        logged.delete(key)
         return Effect.succeed(value)
       },
-      onFailure: (error) => error.description.includes("WRONGTYPE") ? unreadable : Effect.fail(error)
+      onFailure: (error) => isWrongType(error) ? unreadable : Effect.fail(error)
     })
   }
 }
