@@ -184,6 +184,10 @@ export const layer = (options: RedisOptions, settings?: Settings): Layer.Layer<R
 /**
  * Connects to a Cluster, with some of its nodes and the options of `ioredis`: see `layer`. Reads from masters only.
  *
+ * With TLS, connects to the host names of the nodes, because certificates are for host names; `dnsLookup` changes that. The
+ * certificate of a node that the Cluster announces by an IP address may be for that address or for the first host name in
+ * `nodes`.
+ *
  * @since 0.1.0
  * @category layers
  */

@@ -2,6 +2,8 @@
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { Cluster, type ClusterNode, type ClusterOptions, type NodeRole, Redis, type RedisOptions } from "ioredis"
+import { isIP } from "node:net"
+import { checkServerIdentity } from "node:tls"
 import { RedisError } from "../RedisError.js"
 import * as Connector from "./connector.js"
 
@@ -103,6 +105,21 @@ const single = (
 export const ofOptions = (options: RedisOptions, settings: Settings): Target =>
   single(options, settings, (ours) => new Redis({ ...options, ...ours }))
 
+/**
+ * The certificate of a node that is announced by its IP address may be for the address, or for the host name of the
+ * configuration, as with Azure.
+ */
+const verifyNode = ({ options }: Redis, name: string | undefined) => {
+  const { host = "", tls } = options
+  if (!tls || name === undefined || isIP(host) === 0 || tls.servername !== undefined) return
+  options.tls = {
+    servername: name,
+    checkServerIdentity: (_, certificate) =>
+      checkServerIdentity(host, certificate) && checkServerIdentity(name, certificate),
+    ...tls
+  }
+}
+
 /** Any node of the Cluster, because each node sends every message. */
 const anyNode = (nodes: ReadonlyArray<Redis>) =>
   Effect.map(Random.next, (part) => nodes[Math.floor(part * nodes.length)])
@@ -118,13 +135,19 @@ const cluster = (
 ): Target => {
   const { Connector: Other, ...redisOptions } = options.redisOptions ?? {}
   const [first] = nodes
+  const hostName = nodes.find(({ host = "" }) => isIP(host) === 0)?.host
   return {
     place: first === undefined ? "the Redis Cluster" : `the Redis Cluster at ${addressOf(first)}`,
     address: first === undefined ? "cluster/0" : `${addressOf(first)}/0`,
     commands: (hooks) => {
       const client = open({
-        ...ofCluster(timeout, redisOptions, Connector.make(hooks, Other))
+        ...ofCluster(timeout, redisOptions, Connector.make(hooks, Other)),
+        // A certificate is for a host name: connects to host names, and not to their addresses.
+        ...(redisOptions.tls && options.dnsLookup === undefined
+          ? { dnsLookup: (name, callback) => callback(null, name) }
+          : {})
       })
+      client.on("+node", (node: Redis) => verifyNode(node, hostName))
       return client
     },
     // The subscriber of `ioredis` has no connector, and does not notice a connection that died in silence.
