@@ -18,6 +18,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from "ioredis"
+import * as Asked from "./internal/credentials.js"
 import * as Words from "./internal/ioredisWords.js"
 import * as Link from "./internal/link.js"
 import * as Messages from "./internal/messages.js"
@@ -80,12 +81,28 @@ export class RedisConnection extends Context.Tag("@effect-feishu/redis/RedisConn
  * @since 0.1.0
  * @category models
  */
+export interface Credentials {
+  /** Default: Redis's `default` user. */
+  readonly username?: string | undefined
+  readonly password: Redacted.Redacted
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export interface Settings {
   /**
    * Limits the wait for an answer of Redis, and the wait for a connection that was lost. A command fails at once if Redis
    * has been away for this long. The platform waits 3 s for the answer to a delivery. Default: 1 s.
    */
   readonly timeout?: Duration.DurationInput | undefined
+  /**
+   * Runs before each connection, and takes the place of the user name and the password of the options: for a password that
+   * changes, or a token that expires. A connection that Redis has accepted stays when the password changes. A connection
+   * fails if the effect fails or takes longer than 10 s; the text of the failure is logged, so let the text hold no secret.
+   */
+  readonly credentials?: Effect.Effect<Credentials, unknown> | undefined
   /** Names the server in metrics. Default: `host:port/database`. */
   readonly name?: string | undefined
 }
@@ -102,10 +119,11 @@ const make = (
 ): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.gen(function*() {
     const timeout = Duration.decode(settings?.timeout ?? "1 second")
-    const target = targetOf({ timeout: Duration.toMillis(timeout) })
+    const asked = settings?.credentials === undefined ? undefined : Asked.make(settings.credentials)
+    const target = targetOf({ timeout: Duration.toMillis(timeout), credentials: asked?.options })
     const { address, place } = target
     const connection = settings?.name ?? address
-    const options = { place, connection, timeout, before: Effect.void }
+    const options = { place, connection, timeout, before: asked?.ask ?? Effect.void }
     const link = yield* Link.make({ ...options, name: "commands", open: target.commands })
     const { client } = link
     const messages = yield* Messages.make({ ...options, open: (hooks) => target.messages(hooks, client) })

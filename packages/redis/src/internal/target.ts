@@ -75,6 +75,8 @@ const ofCluster = (
 export interface Settings {
   /** In milliseconds. */
   readonly timeout: number
+  /** Take the place of the user name and the password of the options. */
+  readonly credentials: Pick<RedisOptions, "username" | "password"> | undefined
 }
 
 interface Address {
@@ -94,10 +96,11 @@ const nameOf = (options: RedisOptions) => {
 
 const single = (
   options: RedisOptions,
-  { timeout }: Settings,
+  { credentials, timeout }: Settings,
   open: (options: RedisOptions) => Redis
 ): Target => {
-  const opened = (hooks: Connector.Hooks) => open(ofRedis(timeout, Connector.make(hooks, options.Connector)))
+  const opened = (hooks: Connector.Hooks) =>
+    open({ ...ofRedis(timeout, Connector.make(hooks, options.Connector)), ...credentials })
   return { ...nameOf(options), commands: opened, messages: opened }
 }
 
@@ -130,7 +133,7 @@ const cluster = (
     readonly nodes: ReadonlyArray<Address>
     readonly options: ClusterOptions
   },
-  { timeout }: Settings,
+  { credentials, timeout }: Settings,
   open: (options: ClusterOptions) => Cluster
 ): Target => {
   const { Connector: Other, ...redisOptions } = options.redisOptions ?? {}
@@ -141,7 +144,7 @@ const cluster = (
     address: first === undefined ? "cluster/0" : `${addressOf(first)}/0`,
     commands: (hooks) => {
       const client = open({
-        ...ofCluster(timeout, redisOptions, Connector.make(hooks, Other)),
+        ...ofCluster(timeout, { ...redisOptions, ...credentials }, Connector.make(hooks, Other)),
         // A certificate is for a host name: connects to host names, and not to their addresses.
         ...(redisOptions.tls && options.dnsLookup === undefined
           ? { dnsLookup: (name, callback) => callback(null, name) }
@@ -150,7 +153,7 @@ const cluster = (
       client.on("+node", (node: Redis) => verifyNode(node, hostName))
       return client
     },
-    // The subscriber of `ioredis` has no connector, and does not notice a connection that died in silence.
+    // The subscriber of `ioredis` has no connector, so it could not ask for credentials.
     messages: (hooks, commands) => {
       const before = (options: RedisOptions) =>
         Effect.gen(function*() {
@@ -164,7 +167,8 @@ const cluster = (
         })
       const client = new Redis({
         ...redisOptions,
-        ...ofRedis(timeout, Connector.make({ ...hooks, before }, Other))
+        ...ofRedis(timeout, Connector.make({ ...hooks, before }, Other)),
+        ...credentials
       })
       commands.on("-node", ({ options: { host, port } }: Redis) => {
         const isHere = client.options.host === host && client.options.port === port
