@@ -4,28 +4,32 @@ import { defineWorkspace } from "vitest/config"
 
 const packages = fileURLToPath(new URL("packages", import.meta.url))
 
-/** Tests and examples import the packages by name and get their sources: nothing has to be built first. */
+/** Resolves the packages' names to their sources, so that tests and examples need no build. */
 const resolve = {
   alias: [
+    // `IOREDIS=6` runs the tests with the other version of the Redis client.
+    ...(process.env["IOREDIS"] === "6" ? [{ find: /^ioredis$/, replacement: "ioredis-6" }] : []),
     { find: /^@effect-feishu\/([^/]+)$/, replacement: `${packages}/$1/src/index.ts` },
     { find: /^@effect-feishu\/([^/]+)\/(.+)$/, replacement: `${packages}/$1/src/$2.ts` }
   ]
 }
 
-/** The tests whose names end so start a Redis of their own. */
+/** Tests with such a name start a Redis, and some of them make certificates. */
 const needsRedis = "**/test/**/*.redis.test.ts"
 
-const hasRedis = ["redis-server", "valkey-server"].some((name) => spawnSync(name, ["--version"]).status === 0)
+const runs = (name: string, argument: string) => spawnSync(name, [argument]).status === 0
+const hasRedis = (runs("redis-server", "--version") || runs("valkey-server", "--version")) && runs("openssl", "version")
 if (!hasRedis) {
   process.stderr.write(
-    "There is no redis-server here, so the tests that need one are left out. To run them: apt-get install redis-server\n"
+    "There is no redis-server or no openssl here, so the tests that need them are left out. To run them: "
+      + "apt-get install redis-server openssl\n"
   )
 }
 
 /**
- * One project for all packages. `npm test` has a process go on to the next file, so that Effect is not loaded for each;
- * several projects would then wait for one another. As many workers at least as at most: one that vitest sends away
- * for idling can have been given a file.
+ * Has one project for all packages, because several projects would wait for one another: with `npm test` a worker goes on to
+ * the next file, so that each worker loads Effect once. `npm test` has as many workers at least as at most, because vitest
+ * can end an idle worker that has just received a file.
  */
 export default defineWorkspace([{
   resolve,
