@@ -1,5 +1,5 @@
 /**
- * The stores that services share on Redis. Loaded only where one is named.
+ * The stores that services share on Redis. A command loads this module only if `--store` names a Redis.
  */
 import type { Claims } from "@effect-feishu/core/Claims"
 import type * as TicketStore from "@effect-feishu/core/TicketStore"
@@ -13,6 +13,14 @@ import * as Option from "effect/Option"
 import * as Configuration from "./Configuration.js"
 import { UsageError } from "./Failure.js"
 
+/** Fails if Redis refuses the configuration. A Redis that is away may come back, so a command goes on. */
+const checked = Layer.effectDiscard(
+  RedisConnection.RedisConnection.pipe(
+    Effect.flatMap(({ ready }) => ready),
+    Effect.catchAll((error) => error.reason === "Misconfigured" ? Effect.fail(error) : Effect.void)
+  )
+)
+
 export const layer = (
   url: Option.Option<string>,
   variables: Configuration.Variables
@@ -25,11 +33,13 @@ export const layer = (
       (options) => RedisConnection.layerUrl(options)
     )
   )
-  return Layer.merge(RedisTicketStore.layer(), RedisTokenStore.layer()).pipe(
+  return Layer.mergeAll(RedisTicketStore.layer(), RedisTokenStore.layer(), checked).pipe(
     Layer.provide(connection),
     Layer.mapError((error) =>
       new UsageError({
-        message: error._tag === "RedisUrlError"
+        message: error._tag === "RedisError"
+          ? `${nameOfUrl} is wrong: ${error.description}`
+          : error._tag === "RedisUrlError"
           ? `${error.field === "url" ? nameOfUrl : "FEISHU_REDIS_SENTINEL_MASTER"} ${error.problem}`
           : all.has("FEISHU_REDIS_URL")
           ? Configuration.describe(error)

@@ -37,9 +37,9 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
         ticket: shown,
         source: "the Redis of FEISHU_REDIS_URL"
       })
-      // The URL that is an argument is taken, and has no password.
-      assert.strictEqual(unknown.code, 3, unknown.stdout)
-      assert.match(unknown.stderr, /NOAUTH/)
+      // The argument names a URL without a password.
+      assert.strictEqual(unknown.code, 2, unknown.stdout)
+      assert.match(unknown.stderr, /--store is wrong: Redis at .*a password is needed: NOAUTH/, unknown.stderr)
 
       yield* command.signal("SIGTERM")
       const { code, stderr, stdout } = yield* command.ended
@@ -51,6 +51,44 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
       assert.isTrue(value.startsWith(String(shown).slice(0, 4)))
       const outputs = [stdout, stderr, known.stdout, known.stderr, unknown.stdout, unknown.stderr]
       assertNoSecrets(outputs.join("\n"), [password, value])
+    }))
+
+  it.scoped("ends with exit code 2 if Redis refuses the password or the database, as every command does", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      yield* emulator.setApp(app("cli_refused"))
+      const redis = yield* RedisServer.make()
+      yield* Effect.promise(() => redis.client.config("SET", "requirepass", "right-0123456789"))
+      const wrong = [
+        ["wrong-0123456789", 0, /FEISHU_REDIS_URL is wrong: .*the user name or the password is wrong: WRONGPASS/],
+        [
+          "right-0123456789",
+          99,
+          /FEISHU_REDIS_URL is wrong: .*the database does not exist: ERR DB index is out of range/
+        ]
+      ] as const
+      for (const [password, database, why] of wrong) {
+        const env = {
+          ...yield* variables("cli_refused"),
+          FEISHU_REDIS_URL: `redis://:${password}@127.0.0.1:${redis.port}/${database}`
+        }
+        const ends = yield* Effect.forEach(
+          [["serve", "--port", "0"], ["ticket"], ["ticket", "--wait", "1s"], ["token"]],
+          (command) => run([...command, "--store", "redis"], { env }),
+          { concurrency: 2 }
+        )
+        for (const { code, stderr, stdout } of ends) {
+          assert.strictEqual(code, 2, stdout + stderr)
+          assert.match(stderr, why)
+          assertNoSecrets(stdout + stderr, ["wrong-0123456789", "right-0123456789"])
+        }
+        const json = yield* run(["ticket", "--store", "redis", "--json"], { env })
+        assert.deepInclude(documentIn(json.stdout), { ok: false })
+        assert.match(json.stdout, why)
+        const doctor = yield* run(["doctor", "--store", "redis"], { env })
+        assert.strictEqual(doctor.code, 2, doctor.stdout)
+        assert.match(doctor.stdout, why)
+      }
     }))
 
   it.scoped("refuses deliveries while Redis is away, goes on when it is back, and ends while it hangs", () =>
