@@ -1,0 +1,129 @@
+import { assert, describe, it } from "@effect/vitest"
+import { FastCheck as fc } from "effect"
+import * as RefusedValues from "../../src/internal/token/refusedValues.js"
+
+const minutes = (count: number) => count * 60_000
+
+interface Command {
+  readonly _tag: "refuse" | "issue" | "has"
+  readonly value: string
+  /** The milliseconds since the command before. */
+  readonly after: number
+}
+
+const command: fc.Arbitrary<Command> = fc.record({
+  _tag: fc.constantFrom("refuse", "refuse", "issue", "has"),
+  value: fc.constantFrom("a", "b", "c", "d", "e", "f"),
+  after: fc.constantFrom(0, 1, minutes(4), minutes(5), minutes(10) - 1, minutes(10))
+})
+
+describe("RefusedValues", () => {
+  it("A value is refused a first time, and again after that", () => {
+    const refused = RefusedValues.make(10)
+    assert.isFalse(refused.has("a"))
+    assert.strictEqual(refused.refuse("a", 0), "first")
+    assert.isTrue(refused.has("a"))
+    assert.strictEqual(refused.refuse("a", minutes(1)), "again")
+    assert.strictEqual(refused.refuse("a", minutes(1000)), "again")
+    assert.isFalse(refused.has("b"))
+    assert.strictEqual(refused.refuse("b", minutes(1000)), "first")
+  })
+
+  it("A value that was issued and never refused is not remembered", () => {
+    const refused = RefusedValues.make(10)
+    assert.isFalse(refused.issue("a", 0))
+    assert.strictEqual(refused.refuse("a", 1), "first")
+    assert.isTrue(refused.has("a"))
+  })
+
+  it("A refused value that is issued again is valid, and tells so once", () => {
+    const refused = RefusedValues.make(10)
+    refused.refuse("a", 0)
+    assert.isTrue(refused.issue("a", 1))
+    assert.isFalse(refused.has("a"))
+    assert.isFalse(refused.issue("a", 2))
+    assert.isFalse(refused.has("a"))
+  })
+
+  it("A value that was issued again is believed for 10 minutes, and refused a first time after that", () => {
+    const refused = RefusedValues.make(10)
+    refused.refuse("a", 0)
+    refused.issue("a", minutes(1))
+    for (const now of [minutes(1), minutes(6), minutes(11) - 1]) {
+      assert.strictEqual(refused.refuse("a", now), "reissued")
+      assert.isFalse(refused.has("a"))
+    }
+    assert.strictEqual(refused.refuse("a", minutes(11)), "first")
+    assert.isTrue(refused.has("a"))
+    assert.strictEqual(refused.refuse("a", minutes(11)), "again")
+  })
+
+  it("A value that is issued twice is believed for 10 minutes from the second time on", () => {
+    const refused = RefusedValues.make(10)
+    refused.refuse("a", 0)
+    refused.issue("a", 0)
+    refused.issue("a", minutes(9))
+    assert.strictEqual(refused.refuse("a", minutes(19) - 1), "reissued")
+    assert.strictEqual(refused.refuse("a", minutes(19)), "first")
+  })
+
+  it("More values than the capacity forget the value that was used least recently", () => {
+    const refused = RefusedValues.make(3)
+    for (const value of ["a", "b", "c"]) refused.refuse(value, 0)
+    refused.has("a")
+    refused.refuse("b", 1)
+    refused.refuse("d", 2)
+    assert.isFalse(refused.has("c"))
+    for (const value of ["a", "b", "d"]) assert.isTrue(refused.has(value))
+    assert.strictEqual(refused.refuse("c", 3), "first")
+  })
+
+  it("A value that was issued again and is forgotten is refused a first time", () => {
+    const refused = RefusedValues.make(1)
+    refused.refuse("a", 0)
+    refused.issue("a", 0)
+    refused.refuse("b", 1)
+    assert.strictEqual(refused.refuse("a", 2), "first")
+  })
+
+  it.prop(
+    "Refused values behave as a list in the order of use does",
+    { capacity: fc.integer({ min: 1, max: 7 }), commands: fc.array(command, { maxLength: 100, size: "max" }) },
+    ({ capacity, commands }) => {
+      const refused = RefusedValues.make(capacity)
+      /** The value that was used least recently first. */
+      let model: Array<{ readonly value: string; readonly reissuedAt?: number }> = []
+      let now = 0
+
+      const set = (entry: (typeof model)[number]) => {
+        model = [...model.filter(({ value }) => value !== entry.value), entry].slice(-capacity)
+      }
+      const expectedOf = ({ _tag, value }: Command) => {
+        const known = model.find((entry) => entry.value === value)
+        const isRefused = known !== undefined && known.reissuedAt === undefined
+        switch (_tag) {
+          case "refuse": {
+            const isBelieved = known?.reissuedAt !== undefined && now < known.reissuedAt + minutes(10)
+            set(isBelieved ? known : { value })
+            return isBelieved ? "reissued" : isRefused ? "again" : "first"
+          }
+          case "issue":
+            if (known !== undefined) set({ value, reissuedAt: now })
+            return isRefused
+          case "has":
+            if (known !== undefined) set(known)
+            return isRefused
+        }
+      }
+
+      for (const command of commands) {
+        now += command.after
+        const expected = expectedOf(command)
+        assert.strictEqual(
+          command._tag === "has" ? refused.has(command.value) : refused[command._tag](command.value, now),
+          expected
+        )
+      }
+    }
+  )
+})
