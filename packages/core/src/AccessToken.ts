@@ -80,8 +80,9 @@ export interface Service {
    * Leaves any other token as it is. A store that fails is logged.
    *
    * - This process returns the token again only if the platform issues the token again. The platform does so for a token
-   *   with more than 30 minutes left (page "商店应用获取 app_access_token"). A warning is logged then, and invalidating the
-   *   token does nothing for 10 minutes, because another fetch would bring the same token.
+   *   with more than 30 minutes left (page "商店应用获取 app_access_token"). A warning is logged then. Invalidating the token
+   *   again within 15 s only looks for another token in the store, because the platform would issue the same token. Each
+   *   further time the 15 s are doubled, up to 10 minutes.
    * - Another process uses its copy until the platform refuses the token there, and then finds the new token in the store.
    */
   readonly invalidate: (token: Token) => Effect.Effect<void>
@@ -251,6 +252,8 @@ const makeCache = (
   })
 }
 
+const millisOf = (time: Duration.DurationInput): number => Math.min(Duration.toMillis(time), SavedTokens.longestLife)
+
 const claimsOrLocal = Effect.flatMap(
   Effect.serviceOption(Claims.Claims),
   Option.match({ onNone: () => Claims.makeMemory(), onSome: Effect.succeed })
@@ -273,8 +276,8 @@ const makeWith = (
       saved: SavedTokens.make({
         store,
         refused,
-        renewWithin: Duration.toMillis(options?.renewWithin ?? "25 minutes"),
-        expiryMargin: Duration.toMillis(options?.expiryMargin ?? "3 minutes")
+        renewWithin: millisOf(options?.renewWithin ?? "25 minutes"),
+        expiryMargin: millisOf(options?.expiryMargin ?? "3 minutes")
       })
     }
 
@@ -310,13 +313,13 @@ const makeWith = (
     const invalidate = (token: Token) =>
       Effect.gen(function*() {
         const refusal = refused.refuse(Redacted.value(token.value), yield* monotonicMillis)
-        if (refusal === "reissued") return
         for (const { cacheKey, kind, tokens } of placesOf(token)) {
+          // Removed from memory in any case, because another process may have stored another token.
           tokens.invalidate(cacheKey, (cached) => isSame(cached, token))
           // Once is enough: another process may have stored the same token again because the platform issued the token again.
           if (refusal === "first") yield* Effect.ignore(store.drop(kind.storeKeyOf(cacheKey), token))
         }
-      })
+      }).pipe(Effect.uninterruptible)
 
     /** Runs `use` once more with another app token if the platform refuses the first. */
     const withAppToken = (use: (token: Token) => Fetch<FeishuError>) =>

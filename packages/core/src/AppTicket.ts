@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { constVoid } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
@@ -22,13 +23,14 @@ import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import type { FeishuApiError, FeishuError, FeishuNetworkError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
-import { join, makeFork, makeSingle } from "./internal/background.js"
+import { makeFork, makeSingle } from "./internal/background.js"
 import * as OpenApi from "./internal/call/openApi.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { monotonicMillis } from "./internal/monotonicMillis.js"
 import { outcomeOf } from "./internal/outcomeOf.js"
 import * as Span from "./internal/span.js"
 import * as Outage from "./internal/store/outage.js"
+import { timeLimit } from "./internal/timeLimit.js"
 import * as NewestTicket from "./internal/token/newestTicket.js"
 import * as Resending from "./internal/token/resending.js"
 import * as Waiting from "./internal/token/waiting.js"
@@ -36,7 +38,9 @@ import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.j
 
 type CallContext = FeishuApp | HttpClient.HttpClient
 
-const spanOptions = (appId: string) => () => ({ captureStackTrace: false, attributes: { "feishu.app_id": appId } })
+const attributesOf = (appId: string) => () => ({ "feishu.app_id": appId })
+
+const spanOptions = (appId: string) => () => ({ captureStackTrace: false, attributes: attributesOf(appId)() })
 
 /** `beforeSend` runs just before each request is sent, and may interrupt the resend. */
 const resendAfter = (beforeSend: Effect.Effect<void>): Effect.Effect<void, FeishuError, CallContext> =>
@@ -151,8 +155,11 @@ export interface Options {
   readonly coolDown?: Duration.DurationInput | undefined
 }
 
+/** The longest look at the store. A store that does not answer must not keep the platform from being asked. */
+const longestLook = Duration.seconds(5)
+
 /** The longest look at the store while there is a valid ticket in memory. */
-const longestLook = Duration.millis(100)
+const longestLookWithTicket = Duration.millis(100)
 
 /** The time between two log lines of a wait. */
 const progressEvery = Duration.seconds(15)
@@ -167,23 +174,32 @@ const resendIf = (
   onExit: (exit: Exit.Exit<void, FeishuError>) => void
 ): Effect.Effect<boolean, FeishuError, CallContext> =>
   Effect.suspend(() => {
+    if (!isWanted()) return Effect.succeed(false)
     let isSent = false
+    let isUnwanted = false
     // The retries follow even if nobody waits any longer, because the next caller would have to wait for the cool-down.
     const beforeSend = Effect.suspend(() => {
       if (isSent) return Effect.void
-      if (!isWanted()) return Effect.interrupt
+      if (!isWanted()) {
+        isUnwanted = true
+        return Effect.interrupt
+      }
       isSent = true
       return Effect.logInfo("asking the platform for an app ticket")
     })
-    return Effect.flatMap(Effect.exit(resendAfter(beforeSend)), (exit) => {
-      if (!isSent) return Effect.succeed(false)
-      onExit(exit)
-      return Exit.isSuccess(exit)
-        ? Effect.succeed(true)
-        : Effect.andThen(
-          Effect.logError("the platform was asked for an app ticket in vain", exit.cause),
-          Effect.failCause(exit.cause)
-        )
+    const counted = Effect.onExit(resendAfter(beforeSend), (exit) =>
+      Effect.sync(() => {
+        if (!isUnwanted) onExit(exit)
+      }))
+    return Effect.matchCauseEffect(counted, {
+      onSuccess: () => Effect.succeed(true),
+      onFailure: (cause) =>
+        isUnwanted
+          ? Effect.succeed(false)
+          : Effect.andThen(
+            Effect.logError("the platform was asked for an app ticket in vain", cause),
+            Effect.failCause(cause)
+          )
     })
   })
 
@@ -242,6 +258,7 @@ export const make = (
     const waitFor = Duration.decode(options?.waitFor ?? "150 seconds")
     const ofApp = MetricLabels.make("app_id")(appId)
     const byOutcome = MetricLabels.make("outcome", { app_id: appId })
+    const attributes = attributesOf(appId)
     const forkInLayer = yield* makeFork<CallContext>()
     const fork: typeof forkInLayer = (effect) => forkInLayer(Effect.annotateLogs(effect, { app_id: appId }))
 
@@ -252,76 +269,94 @@ export const make = (
       expiryMargin: Duration.decode(options?.expiryMargin ?? "5 minutes")
     })
 
+    /** The span of the resend whose push is awaited. */
+    let spanOfResend = Span.none
+    const send = Effect.suspend(() => {
+      const span = Span.makeShared("AppTicket.fetch", attributes)
+      spanOfResend = span
+      return span.within(Effect.suspend(() => {
+        waiting.spans().forEach(span.link)
+        return resendIf(
+          () => waiting.size() > 0,
+          (exit) => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit)))
+        )
+      }))
+    })
     const resending = Resending.make({
       appId,
       claims: Outage.ofClaims(yield* Claims),
       localClaims: yield* makeLocalClaims(),
       coolDown: Duration.decode(options?.coolDown ?? "60 seconds"),
-      send: resendIf(
-        () => waiting.size() > 0,
-        (exit) => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit)))
-      ),
+      send,
       onAccepted: Effect.logInfo("the platform will push an app ticket, which may take 2 minutes"),
       askedWait
     })
+    // Goes on when nobody waits any longer, because a claim without its resend would hold back the next resend.
+    const asking = makeSingle(fork, resending.sendUnlessCoolingDown)
 
-    /** Remembers a ticket, and completes the fibers that wait for such a ticket. Returns their number. */
+    /** Remembers a ticket, and completes the fibers that wait for such a ticket. */
     const see = (ticket: Ticket) =>
-      Effect.map(Clock.currentTimeMillis, (now) => newest.see(ticket, now) ? waiting.offer(ticket) : 0)
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
+        if (!newest.see(ticket, now) || waiting.offer(ticket) === 0) return Effect.void
+        spanOfResend = Span.none
+        // Forked, because the work of the fibers that waited ends now.
+        fork(resending.pushHasCome)
+        return Effect.logInfo("an app ticket has come")
+      })
 
-    const looking = makeSingle<number, TicketStoreError, CallContext>(fork)
-    const lookAtStore = Effect.flatMap(
-      store.get(appId),
-      (found) => Option.isSome(found) ? see(found.value) : Effect.succeed(0)
+    const lookAtStore = timeLimit(store.get(appId), { duration: longestLook, onTimeout: constVoid }).pipe(
+      Effect.catchAll((error) => error === undefined ? Effect.succeedNone : Effect.fail(error)),
+      Effect.tap(Option.match({ onNone: () => Effect.void, onSome: see }))
     )
-    const look = Effect.suspend(() => join(looking(lookAtStore)))
+    const look = makeSingle(fork, lookAtStore, () => Span.makeShared("AppTicket.look", attributes)).run
 
-    const watch = Stream.runForEach(
-      store.changes(appId),
-      (ticket) =>
-        Effect.flatMap(see(ticket), (served) =>
-          served === 0
-            ? Effect.void
-            : Effect.andThen(Effect.logInfo("an app ticket has come"), resending.pushHasCome))
-    ).pipe(
+    const watch = Stream.runForEach(store.changes(appId), see).pipe(
       Effect.retry(Schedule.spaced("5 seconds")),
       Effect.andThen(Effect.never)
     )
 
-    // Goes on when nobody waits any longer, because a claim without its resend would hold back the next resend.
-    const sending = makeSingle<Duration.Duration, TicketError, CallContext>(fork)
-    const ask = Effect.flatMap(
-      Span.current,
-      (span) => join(sending(Span.withParent(span)(resending.sendUnlessCoolingDown)))
-    )
-
-    const waiting: Waiting.Waiting<Ticket, TicketError> = Waiting.make({
+    const waiting: Waiting.Waiting<Ticket, TicketError> = Waiting.make<Ticket, TicketError, CallContext>({
       fork,
-      work: Effect.andThen(Effect.all([watch, askAgainAndAgain(ask, resending), logProgress], together), Effect.never),
-      spanOfWork: () => Span.makeShared("AppTicket.fetch", () => spanOptions(appId)().attributes),
+      work: Effect.andThen(
+        Effect.all([watch, askAgainAndAgain(asking.run, resending), logProgress], together),
+        Effect.never
+      ),
       limit: waitFor,
       onTimeout: Effect.flatMap(
         monotonicMillis,
         (now) => new TicketTimeout({ appId, waited: waitFor, nextResendIn: resending.heldBackFor(now) })
       ),
+      onWait: (span) => spanOfResend.link(span),
       onSize: (size) => FeishuMetrics.ticketWaiters.unsafeUpdate(size, ofApp)
     })
-    const waitForOneAfter = (time: number) => waiting.wait((ticket) => NewestTicket.sentAt(ticket) > time)
+    const waitForOneAfter = (time: number, since: number) =>
+      waiting.wait((ticket) => NewestTicket.sentAt(ticket) > time, since)
 
-    const refresh = Effect.andThen(look, Effect.suspend(() => waitForOneAfter(newest.sentAt())))
+    const refresh = Effect.gen(function*() {
+      const since = yield* monotonicMillis
+      const before = newest.lastSentAt()
+      // While fibers wait, `watch` sees each ticket of the store.
+      const found = waiting.size() > 0 ? Option.none() : Option.map(yield* look, NewestTicket.sentAt)
+      const after = Math.max(before, Option.getOrElse(found, () => before))
+      // The ticket may have come since the look.
+      const ticket = newest.valid(yield* Clock.currentTimeMillis)
+      return ticket !== undefined && NewestTicket.sentAt(ticket) > after
+        ? ticket
+        : yield* waitForOneAfter(after, since)
+    })
 
-    const renewing = makeSingle<unknown, never, CallContext>(fork)
-    const renewInBackground = Effect.sync(() => void renewing(Effect.catchAllCause(refresh, logFailedRenewal)))
+    const renewing = makeSingle(fork, Effect.catchAllCause(refresh, logFailedRenewal))
 
     const getOrWait = Effect.gen(function*() {
+      const since = yield* monotonicMillis
       const now = yield* Clock.currentTimeMillis
       // While fibers wait, `watch` sees each ticket of the store.
       if (waiting.size() === 0) {
         // The store may have a newer ticket, and may be slow or out of order.
-        yield* newest.valid(now) === undefined ? look : Effect.ignore(Effect.timeout(look, longestLook))
+        yield* newest.valid(now) === undefined ? look : Effect.ignore(Effect.timeout(look, longestLookWithTicket))
       }
-      const ticket = newest.valid(now) ?? (yield* waitForOneAfter(-Infinity))
-      if (newest.fresh(now) === undefined) yield* renewInBackground
+      const ticket = newest.valid(now) ?? (yield* waitForOneAfter(-Infinity, since))
+      if (newest.fresh(now) === undefined) yield* renewing.start
       return ticket
     })
 

@@ -630,7 +630,7 @@ describe("a token that the platform refuses", () => {
       assert.deepStrictEqual([app.seen.length, tenant.seen.length], [2, 2])
     }).pipe(test))
 
-  it.effect("and then issues again is used again, and is dropped no more than once by each process in 10 minutes", () =>
+  it.effect("and then issues again is used again, and is dropped ever more rarely", () =>
     Effect.gen(function*() {
       const { claims, store } = yield* makeStores
       let drops = 0
@@ -651,17 +651,31 @@ describe("a token that the platform refuses", () => {
             assert.deepStrictEqual(yield* valuesNow(processes), Arr.replicate("the-same", 3))
             yield* pass("59 seconds")
           }
-          assert.strictEqual(drops, 3)
-          assert.strictEqual(tenant.seen.length, 4)
-          yield* pass("1 minute")
-          yield* refuse(processes)
-          assert.strictEqual(drops, 6)
-          assert.deepStrictEqual(yield* valuesNow(processes), Arr.replicate("the-same", 3))
-          assert.strictEqual(tenant.seen.length, 7)
+          // Each process after 0, 1, 2, 4 and 7 minutes.
+          assert.strictEqual(drops, 15)
+          assert.strictEqual(tenant.seen.length, 1 + 15)
         }).pipe(Logger.withMinimumLogLevel(LogLevel.All))
       )
-      assert.strictEqual(lines.filter((line) => line.includes("issued again an access token")).length, 6)
+      assert.strictEqual(lines.filter((line) => line.includes("issued again an access token")).length, 15)
       assert.isFalse(lines.some((line) => line.includes("the-same")))
+    }).pipe(test))
+
+  it.effect("and then issues again is replaced as soon as the store has another one", () =>
+    Effect.gen(function*() {
+      const stores = yield* makeStores
+      const { client, tenant } = platform({
+        tenant: [issued("tenant", "t1"), issued("tenant", "t1"), issued("tenant", "t2")]
+      })
+      const [one, other] = yield* startThree({ ...stores, client })
+      yield* valuesNow([one, other])
+      const refuse = ({ invalidate, tenant }: Process) => Effect.flatMap(tenant("a"), invalidate)
+      yield* refuse(one)
+      assert.deepStrictEqual(yield* valuesNow([one]), ["t1"], "issued again")
+      yield* refuse(other)
+      assert.deepStrictEqual(yield* valuesNow([other]), ["t2"])
+      yield* refuse(one)
+      assert.deepStrictEqual(yield* valuesNow([one]), ["t2"], "within the 15 s")
+      assert.strictEqual(tenant.seen.length, 3)
     }).pipe(test))
 
   it.effect("during its renewal leaves all with the new one", () =>

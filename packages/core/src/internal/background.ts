@@ -4,6 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import * as Span from "./span.js"
 
 /** Starts an effect that goes on when the fibers that wait for the effect are interrupted. */
 export type Fork<R> = <A, E>(effect: Effect.Effect<A, E, R>) => Fiber.RuntimeFiber<A, E>
@@ -25,19 +26,37 @@ export const makeFork = <R>(): Effect.Effect<Fork<R>, never, R | Scope.Scope> =>
       >
   )
 
-/** Returns a function that returns the fiber under way, or forks the effect if there is none. */
-export const makeSingle = <A, E, R>(fork: Fork<R>): (effect: Effect.Effect<A, E, R>) => Fiber.Fiber<A, E> => {
-  let running: Fiber.Fiber<A, E> | undefined
-  return (effect) => {
-    if (running !== undefined) return running
-    const fiber = fork(effect)
-    running = fiber
-    fiber.addObserver(() => {
-      running = undefined
-    })
-    return fiber
-  }
-}
-
 /** Waits for a fiber. Takes over nothing of the fiber's log annotations, unlike `Fiber.join`. */
 export const join = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A, E> => Effect.flatten(Fiber.await(fiber))
+
+/** Work that runs once for all fibers that ask while it runs. */
+export interface Single<A, E> {
+  /** Starts the work unless it is under way. */
+  readonly start: Effect.Effect<void>
+  /** Starts the work unless it is under way, and waits for it. */
+  readonly run: Effect.Effect<A, E>
+}
+
+export const makeSingle = <A, E, R>(
+  fork: Fork<R>,
+  work: Effect.Effect<A, E, R>,
+  spanOfWork: () => Span.Shared = () => Span.none
+): Single<A, E> => {
+  let running: { readonly fiber: Fiber.Fiber<A, E>; readonly span: Span.Shared } | undefined
+  const begin = Effect.map(Span.current, (waiting) => {
+    if (running === undefined) {
+      const span = spanOfWork()
+      const fiber = fork(span.within(work))
+      const begun = { fiber, span }
+      running = begun
+      fiber.addObserver(() => {
+        if (running === begun) running = undefined
+      })
+      span.link(waiting)
+      return fiber
+    }
+    running.span.link(waiting)
+    return running.fiber
+  })
+  return { start: Effect.asVoid(begin), run: Effect.flatMap(begin, join) }
+}

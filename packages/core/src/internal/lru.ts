@@ -21,9 +21,9 @@ export interface Lru<K, V> {
  */
 const evictedPart = 1 / 64
 
-/** Makes an empty map. A `capacity` below 1 counts as 1. */
+/** Makes an empty map. A `capacity` that is not a number or below 1 counts as 1. */
 export const make = <K, V>(capacity: number): Lru<K, V> => {
-  const most = Math.max(1, Math.floor(capacity))
+  const most = capacity >= 1 ? Math.floor(capacity) : 1
   const entries = new Map<K, Entry<V>>()
   let uses = 0
 

@@ -1,7 +1,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { constUndefined } from "effect/Function"
+import { constUndefined, identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 
@@ -46,11 +46,6 @@ export const withSpan =
 /** Returns the current span, if there is one. */
 export const current: Effect.Effect<Option.Option<Tracer.AnySpan>> = Effect.serviceOption(Tracer.ParentSpan)
 
-/** Runs an effect as a child of `parent`, if there is one. */
-export const withParent =
-  (parent: Option.Option<Tracer.AnySpan>) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Option.isNone(parent) ? self : Effect.withParentSpan(self, parent.value) as Effect.Effect<A, E, R>
-
 /** The span of work that several fibers wait for. */
 export interface Shared {
   /** Runs the work within the span. The span has no parent, because the work belongs to all who wait. */
@@ -58,6 +53,9 @@ export interface Shared {
   /** Links the span and the span of a fiber that waits, in both directions, so that either leads to the other. */
   readonly link: (waiting: Option.Option<Tracer.AnySpan>) => void
 }
+
+/** No span. */
+export const none: Shared = { within: identity, link: () => {} }
 
 const linkTo = (span: Tracer.AnySpan): Tracer.SpanLink => ({ _tag: "SpanLink", span, attributes: {} })
 

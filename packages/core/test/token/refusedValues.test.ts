@@ -45,26 +45,36 @@ describe("RefusedValues", () => {
     assert.isFalse(refused.has("a"))
   })
 
-  it("A value that was issued again is believed for 10 minutes, and refused a first time after that", () => {
+  it("A value that was issued again is believed for 15 s, and refused a first time after that", () => {
     const refused = RefusedValues.make(10)
     refused.refuse("a", 0)
-    refused.issue("a", minutes(1))
-    for (const now of [minutes(1), minutes(6), minutes(11) - 1]) {
+    refused.issue("a", 1000)
+    for (const now of [1000, 8000, 16_000 - 1]) {
       assert.strictEqual(refused.refuse("a", now), "reissued")
       assert.isFalse(refused.has("a"))
     }
-    assert.strictEqual(refused.refuse("a", minutes(11)), "first")
+    assert.strictEqual(refused.refuse("a", 16_000), "first")
     assert.isTrue(refused.has("a"))
-    assert.strictEqual(refused.refuse("a", minutes(11)), "again")
+    assert.strictEqual(refused.refuse("a", 16_000), "again")
   })
 
-  it("A value that is issued twice is believed for 10 minutes from the second time on", () => {
+  it("A value that is issued again and again is believed twice as long each time, up to 10 minutes", () => {
+    const refused = RefusedValues.make(10)
+    let now = 0
+    for (const seconds of [15, 30, 60, 120, 240, 480, 600, 600]) {
+      assert.strictEqual(refused.refuse("a", now), "first")
+      assert.isTrue(refused.issue("a", now))
+      now += seconds * 1000
+      assert.strictEqual(refused.refuse("a", now - 1), "reissued", `${seconds} s`)
+    }
+  })
+
+  it("A value that is issued while it is believed is believed no longer", () => {
     const refused = RefusedValues.make(10)
     refused.refuse("a", 0)
     refused.issue("a", 0)
-    refused.issue("a", minutes(9))
-    assert.strictEqual(refused.refuse("a", minutes(19) - 1), "reissued")
-    assert.strictEqual(refused.refuse("a", minutes(19)), "first")
+    assert.isFalse(refused.issue("a", 14_000))
+    assert.strictEqual(refused.refuse("a", 15_000), "first")
   })
 
   it("More values than the capacity forget the value that was used least recently", () => {
@@ -92,7 +102,7 @@ describe("RefusedValues", () => {
     ({ capacity, commands }) => {
       const refused = RefusedValues.make(capacity)
       /** The value that was used least recently first. */
-      let model: Array<{ readonly value: string; readonly reissuedAt?: number }> = []
+      let model: Array<{ readonly value: string; readonly reissues: number; readonly until?: number }> = []
       let now = 0
 
       const set = (entry: (typeof model)[number]) => {
@@ -100,15 +110,18 @@ describe("RefusedValues", () => {
       }
       const expectedOf = ({ _tag, value }: Command) => {
         const known = model.find((entry) => entry.value === value)
-        const isRefused = known !== undefined && known.reissuedAt === undefined
+        const isRefused = known !== undefined && known.until === undefined
         switch (_tag) {
           case "refuse": {
-            const isBelieved = known?.reissuedAt !== undefined && now < known.reissuedAt + minutes(10)
-            set(isBelieved ? known : { value })
+            const isBelieved = known?.until !== undefined && now < known.until
+            set(isBelieved ? known : { value, reissues: known?.reissues ?? 0 })
             return isBelieved ? "reissued" : isRefused ? "again" : "first"
           }
           case "issue":
-            if (known !== undefined) set({ value, reissuedAt: now })
+            if (known !== undefined) {
+              const until = known.until ?? now + Math.min(minutes(10), 15_000 * 2 ** known.reissues)
+              set({ value, reissues: known.reissues + (isRefused ? 1 : 0), until })
+            }
             return isRefused
           case "has":
             if (known !== undefined) set(known)

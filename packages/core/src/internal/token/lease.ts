@@ -34,28 +34,30 @@ export const make = ({ appId, claims }: { readonly appId: string; readonly claim
 
   return {
     once: (name, { fetch, look }) =>
-      Effect.gen(function*() {
-        const deadline = (yield* monotonicMillis) + longestWait
-        for (let pause = firstPause;; pause = Math.min(pause * 2, longestPause)) {
-          const answer = yield* Effect.option(claims.claim(appId, name, leaseFor))
-          if (Option.isNone(answer)) return yield* fetch
-          if (answer.value._tag === "Claimed") {
-            const { claim } = answer.value
-            // Another process may have stored a value between the last look and the claim.
-            return yield* Effect.flatMap(look, (found) =>
-              Option.isSome(found) ? Effect.succeed(found.value) : Effect.raceFirst(fetch, keep(claim))).pipe(
+      // Uninterruptible while a name is claimed, so that an interruption leaves no claim behind.
+      Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function*() {
+          const deadline = (yield* monotonicMillis) + longestWait
+          for (let pause = firstPause;; pause = Math.min(pause * 2, longestPause)) {
+            const answer = yield* Effect.option(claims.claim(appId, name, leaseFor))
+            if (Option.isNone(answer)) return yield* restore(fetch)
+            if (answer.value._tag === "Claimed") {
+              const { claim } = answer.value
+              // Another process may have stored a value between the last look and the claim.
+              return yield* Effect.flatMap(
+                look,
+                (found) => Option.isSome(found) ? Effect.succeed(found.value) : Effect.raceFirst(fetch, keep(claim))
+              ).pipe(
+                restore,
                 Effect.ensuring(Effect.ignore(claims.release(claim)))
               )
+            }
+            if ((yield* monotonicMillis) > deadline) return yield* restore(fetch)
+            yield* restore(Effect.sleep(Duration.min(answer.value.left, Duration.millis(pause))))
+            const found = yield* restore(look)
+            if (Option.isSome(found)) return found.value
           }
-          if ((yield* monotonicMillis) > deadline) {
-            return yield* fetch
-          }
-          yield* Effect.sleep(Duration.min(answer.value.left, Duration.millis(pause)))
-          const found = yield* look
-          if (Option.isSome(found)) {
-            return found.value
-          }
-        }
-      })
+        })
+      )
   }
 }

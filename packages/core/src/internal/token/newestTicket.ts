@@ -24,7 +24,7 @@ export interface NewestTicket {
   /** Returns the newest ticket if the next one is not due yet. */
   readonly fresh: (now: number) => Ticket | undefined
   /** Returns when the newest ticket was sent, and `-Infinity` if there is none. */
-  readonly sentAt: () => number
+  readonly lastSentAt: () => number
   /** Never uses the ticket again. `monotonicNow`: on the monotonic clock in milliseconds. */
   readonly refuse: (ticket: Ticket, monotonicNow: number) => void
 }
@@ -58,7 +58,7 @@ export const make = (options: {
       if (ticket !== undefined) TicketAge.seen(store, appId, sentAt(ticket), now)
       return ticket
     },
-    sentAt: () => newest === undefined ? -Infinity : sentAt(newest),
+    lastSentAt: () => newest === undefined ? -Infinity : sentAt(newest),
     refuse: (ticket, monotonicNow) => {
       refused.refuse(Redacted.value(ticket.value), monotonicNow)
       if (newest !== undefined && isSame(newest, ticket)) newest = undefined

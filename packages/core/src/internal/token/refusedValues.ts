@@ -2,18 +2,25 @@
 import * as Duration from "effect/Duration"
 import * as Lru from "../lru.js"
 
-/** A value that the platform has issued again is believed for this time, whoever refuses the value meanwhile. */
-const believedFor = Duration.toMillis("10 minutes")
+/**
+ * The time for which a value is believed that the platform has issued again, whoever refuses the value meanwhile. Doubles each
+ * time, up to `longestBelief`.
+ */
+const firstBelief = Duration.toMillis("15 seconds")
+const longestBelief = Duration.toMillis("10 minutes")
 
 interface Refused {
-  /** When the platform issued the value again, on the monotonic clock in milliseconds. */
-  readonly reissuedAt?: number
+  /** How often the platform has issued the value again. */
+  readonly reissues: number
+  /** Until when the value is believed, on the monotonic clock in milliseconds. `undefined` while the value is refused. */
+  readonly believedUntil: number | undefined
 }
 
 export interface RefusedValues {
   /**
    * Remembers that the platform refused the value. Returns `"first"`, or `"again"` if the value is refused already, or
-   * `"reissued"` and remembers nothing if the platform has issued the value again in the last 10 minutes.
+   * `"reissued"` and remembers nothing if the platform has issued the value again just now: 15 s ago at most the first time,
+   * and twice as long each further time, up to 10 minutes.
    */
   readonly refuse: (value: string, now: number) => "first" | "again" | "reissued"
   /** Takes the value as valid, because the platform issued the value. Returns `true` if the value was refused before. */
@@ -24,20 +31,23 @@ export interface RefusedValues {
 /** `capacity`: the most values that are remembered. The least recently used value is forgotten first. */
 export const make = (capacity: number): RefusedValues => {
   const values = Lru.make<string, Refused>(capacity)
-  const isRefused = (refused: Refused | undefined) => refused !== undefined && refused.reissuedAt === undefined
   return {
     refuse: (value, now) => {
       const known = values.get(value)
-      if (known?.reissuedAt !== undefined && now - known.reissuedAt < believedFor) return "reissued"
-      values.set(value, {})
-      return isRefused(known) ? "again" : "first"
+      if (known?.believedUntil !== undefined && now < known.believedUntil) return "reissued"
+      values.set(value, { reissues: known?.reissues ?? 0, believedUntil: undefined })
+      return known !== undefined && known.believedUntil === undefined ? "again" : "first"
     },
     issue: (value, now) => {
       const known = values.get(value)
-      if (known === undefined) return false
-      values.set(value, { reissuedAt: now })
-      return isRefused(known)
+      if (known === undefined || known.believedUntil !== undefined) return false
+      const belief = Math.min(longestBelief, firstBelief * 2 ** known.reissues)
+      values.set(value, { reissues: known.reissues + 1, believedUntil: now + belief })
+      return true
     },
-    has: (value) => isRefused(values.get(value))
+    has: (value) => {
+      const known = values.get(value)
+      return known !== undefined && known.believedUntil === undefined
+    }
   }
 }

@@ -16,7 +16,7 @@ import * as Moment from "./moment.js"
 
 export interface Entry<V> {
   readonly value: V
-  /** From this moment on, the next `get` renews the value in the background. */
+  /** From this moment on, the next `get` renews the value in the background. Not after `expiresAt`. */
   readonly renewAt: Moment.Moment
   /** From this moment on, `get` no longer returns the value. */
   readonly expiresAt: Moment.Moment
@@ -35,6 +35,9 @@ export interface RenewingCache<K, V, E> {
 /** The pause after a renewal that failed. Doubles with each failure in a row, up to `lastPause`. */
 const firstPause = Duration.toMillis("15 seconds")
 const lastPause = Duration.toMillis("5 minutes")
+
+/** The longest pause that is asked for and respected. */
+const longestAskedPause = Duration.toMillis("1 day")
 
 interface Cached<V> extends Entry<V> {
   renewAt: Moment.Moment
@@ -70,15 +73,15 @@ export const make = <K, V, E, R>(options: {
     Effect.gen(function*() {
       const clock = yield* Effect.clock
       const cached = entries.get(key)
-      if (cached === undefined || !Moment.isFuture(clock, cached.expiresAt) || Cause.isInterruptedOnly(cause)) return
+      if (cached === undefined || !Moment.isFuture(clock, cached.expiresAt)) return
       const longest = Math.min(lastPause, firstPause * 2 ** cached.failures++)
       const asked = Option.flatMapNullable(Cause.failureOption(cause), askedWait)
       const pause = Math.max(
         longest * (0.5 + (yield* Random.next) / 2),
-        Option.match(asked, { onNone: () => 0, onSome: Duration.toMillis })
+        Option.match(asked, { onNone: () => 0, onSome: (wait) => Math.min(Duration.toMillis(wait), longestAskedPause) })
       )
       cached.renewAt = Moment.earlier(Moment.later(Moment.now(clock), pause), cached.expiresAt)
-      yield* onRenewalFailed(key, cached, cause)
+      if (!Cause.isInterruptedOnly(cause)) yield* onRenewalFailed(key, cached, cause)
     })
 
   /** Returns the fetch under way, or begins one. */

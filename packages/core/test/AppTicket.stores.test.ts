@@ -1,0 +1,163 @@
+/** An `AppTicket` over stores and clients that do not do what they should. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Cause,
+  Context,
+  DateTime,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  LogLevel,
+  Option,
+  Redacted,
+  type Scope,
+  Stream
+} from "effect"
+import * as AppTicket from "../src/AppTicket.js"
+import * as Claims from "../src/Claims.js"
+import * as FeishuApp from "../src/FeishuApp.js"
+import * as RetryPolicy from "../src/RetryPolicy.js"
+import * as TicketStore from "../src/TicketStore.js"
+import { pass, withQuickClock } from "./quickClock.js"
+import * as Scripted from "./scripted.js"
+
+const appId = "cli_test"
+
+const start = ({ app = Scripted.app, claims, options, store }: {
+  readonly app?: typeof Scripted.app
+  readonly store: TicketStore.Service
+  readonly claims: Claims.Service
+  readonly options?: AppTicket.Options
+}) =>
+  Effect.gen(function*() {
+    const script = Scripted.make(Scripted.ok)
+    const context = yield* Layer.build(
+      AppTicket.layer(options).pipe(Layer.provide(Layer.mergeAll(
+        app,
+        Layer.succeed(HttpClient.HttpClient, script.client),
+        Layer.succeed(TicketStore.TicketStore, store),
+        Layer.succeed(Claims.Claims, claims),
+        Layer.succeed(RetryPolicy.RetryPolicy, RetryPolicy.none)
+      )))
+    )
+    return { ...Context.get(context, AppTicket.AppTicket), resends: () => script.seen.length }
+  })
+
+const make = Effect.all({ store: TicketStore.makeMemory(), claims: Claims.makeMemory() })
+
+const put = (store: TicketStore.Service, value: string) =>
+  Effect.flatMap(DateTime.now, (sentAt) => store.put(appId, { value: Redacted.make(value), sentAt }))
+
+const valueOf = (ticket: TicketStore.Ticket) => Redacted.value(ticket.value)
+
+const leftOf = (claims: Claims.Service) =>
+  Effect.map(
+    claims.claim(appId, "resend", Duration.zero),
+    (answer) => answer._tag === "Taken" ? Duration.toSeconds(answer.left) : 0
+  )
+
+const test = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
+  effect.pipe(Effect.scoped, withQuickClock, Effect.provide(Logger.minimumLogLevel(LogLevel.None)))
+
+describe("a store that does not answer", () => {
+  it.effect("keeps no caller for longer than waitFor, and is asked again by the next one", () =>
+    Effect.gen(function*() {
+      const { claims, store } = yield* make
+      let isHung = true
+      const { get } = yield* start({
+        claims,
+        store: {
+          ...store,
+          get: (id) => Effect.suspend(() => isHung ? Effect.never : store.get(id)),
+          changes: () => Stream.never
+        }
+      })
+      const first = yield* Effect.fork(get)
+      yield* pass("149 seconds")
+      assert.isTrue(Option.isNone(yield* Fiber.poll(first)))
+      yield* pass("1 second")
+      assert.strictEqual((yield* Effect.flip(Fiber.join(first)))._tag, "TicketTimeout")
+      isHung = false
+      yield* put(store, "a ticket")
+      assert.strictEqual(valueOf(yield* get), "a ticket")
+    }).pipe(test))
+
+  it.effect("does not keep the platform from being asked, nor a pushed ticket from its callers", () =>
+    Effect.gen(function*() {
+      const { claims, store } = yield* make
+      const { get, resends } = yield* start({ claims, store: { ...store, get: () => Effect.never } })
+      const fiber = yield* Effect.fork(get)
+      yield* pass("6 seconds")
+      assert.strictEqual(resends(), 1)
+      yield* put(store, "a ticket")
+      yield* pass("1 second")
+      assert.strictEqual(valueOf(yield* Fiber.join(fiber)), "a ticket")
+    }).pipe(test))
+})
+
+it.effect("a resend that fails before it is sent fails the callers once, and is not tried without end", () =>
+  Effect.gen(function*() {
+    const { claims, store } = yield* make
+    let claimed = 0
+    const { get } = yield* start({
+      store,
+      claims: { ...claims, claim: (...args) => Effect.suspend(() => (claimed++, claims.claim(...args))) },
+      app: FeishuApp.layer({
+        appId,
+        appSecret: Scripted.appSecret,
+        transformClient: () => {
+          throw new Error("a bug of the program")
+        }
+      })
+    })
+    const exit = yield* Effect.exit(get)
+    assert.isTrue(Exit.isFailure(exit) && Option.isSome(Cause.dieOption(exit.cause)))
+    assert.strictEqual(claimed, 1)
+  }).pipe(test))
+
+describe("a push counts as that of the resend", () => {
+  it.effect("though renewing the claim takes time and nobody waits any longer", () =>
+    Effect.gen(function*() {
+      const { claims, store } = yield* make
+      const { get } = yield* start({
+        store,
+        claims: { ...claims, renew: (...args) => Effect.delay(claims.renew(...args), "100 millis") }
+      })
+      const fiber = yield* Effect.fork(get)
+      yield* pass("5 seconds")
+      yield* put(store, "a ticket")
+      yield* pass("1 second")
+      yield* Fiber.join(fiber)
+      assert.isAtMost(yield* leftOf(claims), 60)
+    }).pipe(test))
+})
+
+it.effect("refresh takes the ticket that comes while it looks at the store", () =>
+  Effect.gen(function*() {
+    const { claims, store } = yield* make
+    yield* put(store, "old")
+    const { refresh, resends } = yield* start({
+      claims,
+      store: { ...store, get: (id) => Effect.delay(store.get(id), "1 second") }
+    })
+    const first = yield* Effect.fork(refresh)
+    yield* pass("5 seconds")
+    const second = yield* Effect.fork(refresh)
+    yield* pass("500 millis")
+    yield* put(store, "new")
+    yield* pass("5 seconds")
+    assert.deepStrictEqual((yield* Effect.forEach([first, second], Fiber.join)).map(valueOf), ["new", "new"])
+    assert.strictEqual(resends(), 1)
+  }).pipe(test))
+
+it.effect("a wait of no time at all fails with a TicketTimeout", () =>
+  Effect.gen(function*() {
+    const { get } = yield* start({ ...yield* make, options: { waitFor: 0 } })
+    const fiber = yield* Effect.fork(Effect.flip(get))
+    yield* pass("1 second")
+    assert.strictEqual((yield* Fiber.join(fiber))._tag, "TicketTimeout")
+  }).pipe(test))
