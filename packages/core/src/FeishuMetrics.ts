@@ -9,8 +9,8 @@
 import * as Metric from "effect/Metric"
 
 /**
- * Counts the resends that have ended, by `outcome`: `success`, the `reason` of a `FeishuNetworkError`, or the `kind` of a
- * `FeishuApiError`.
+ * Counts the resends that have ended, by `outcome`: `success`, the `reason` of a `FeishuNetworkError`, the `kind` of a
+ * `FeishuApiError`, or `interrupted`.
  *
  * @since 0.1.0
  * @category metrics

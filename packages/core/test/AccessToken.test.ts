@@ -214,8 +214,8 @@ describe("a store app", () => {
       const [app, tenant] = yield* inTime(Effect.all([AccessToken.app, AccessToken.tenant("tenant_1")], unbounded))
       assert.match(valueOf(app), /^a-\w+$/)
       assert.match(valueOf(tenant), /^t-\w+$/)
-      assert.deepStrictEqual(app.tenantKey, Option.none())
-      assert.deepStrictEqual(tenant.tenantKey, Option.some("tenant_1"))
+      assert.strictEqual(Option.getOrNull(app.tenantKey), null)
+      assert.strictEqual(Option.getOrNull(tenant.tenantKey), "tenant_1")
       for (const { expiresAt } of [app, tenant]) {
         assert.strictEqual(
           DateTime.toEpochMillis(expiresAt),
@@ -1124,7 +1124,7 @@ describe("a token store", () => {
         assert.deepStrictEqual(yield* both, ["app-of-one", "tenant-of-one"])
         const { expiresAt, tenantKey } = yield* AccessToken.tenant("a")
         assert.strictEqual(DateTime.toEpochMillis(expiresAt), minutes(120))
-        assert.deepStrictEqual(tenantKey, Option.some("a"))
+        assert.strictEqual(Option.getOrNull(tenantKey), "a")
         assert.strictEqual(app.seen.length + tenant.seen.length, 0)
         yield* TestClock.adjust("40 minutes")
         assert.deepStrictEqual(yield* both, ["app-of-one", "tenant-of-one"])
@@ -1342,15 +1342,17 @@ describe("a self-built app", () => {
       assert.match(valueOf(tenant), /^t-\w+$/)
       assert.deepStrictEqual(yield* made, [`${paths.tenant}/internal`])
       const app = yield* AccessToken.app
-      assert.deepStrictEqual(app.tenantKey, Option.none())
+      assert.strictEqual(Option.getOrNull(app.tenantKey), null)
       assert.strictEqual(DateTime.toEpochMillis(app.expiresAt), minutes(120))
       yield* Effect.all([AccessToken.app, AccessToken.tenant("tenant_1")])
       assert.deepStrictEqual(yield* made, [`${paths.tenant}/internal`, `${paths.app}/internal`])
     }).pipe(Effect.provide(selfBuilt)))
 
-  it.effect("has one token for its one tenant, whatever the key", () =>
+  it.effect("has one token for its one tenant, whatever the key, and the token names no tenant", () =>
     Effect.gen(function*() {
       const token = yield* AccessToken.tenant("a")
+      assert.isTrue(Option.isNone(token.tenantKey))
+      assert.isTrue(Option.isNone((yield* AccessToken.tenant("b")).tenantKey))
       assert.strictEqual(valueOf(yield* AccessToken.tenant("b")), valueOf(token))
       assert.strictEqual((yield* calls).length, 1)
       const { invalidateTokens } = yield* Emulator.Emulator
