@@ -110,7 +110,7 @@ const makeClaims = (sql: Sql, { timeout = "2 seconds" }: Options): Claims.Servic
         return Effect.map(run("claim", appId, hashOf(name), id, millisOf(duration)), ([row]) =>
           row?.["id"] === id
             ? Claims.Answer.Claimed({ claim: { appId, name, id } })
-            : Claims.Answer.Taken({ left: Duration.millis(Number(row?.["millis"])) }))
+            : Claims.Answer.Taken({ left: Duration.millis(Number(row?.["millis"])), isHeld: row?.["id"] === "" }))
       }),
     renew: ({ appId, id, name }, duration) =>
       Effect.map(run("renew", appId, hashOf(name), id, millisOf(duration)), (rows) => rows.length === 1),

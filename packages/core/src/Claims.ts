@@ -41,8 +41,8 @@ export interface Claim {
 export type Answer = Data.TaggedEnum<{
   /** The caller has the name. */
   Claimed: { readonly claim: Claim }
-  /** Another claim or a hold has the name, for `left` from now if nobody renews or releases the name. */
-  Taken: { readonly left: Duration.Duration }
+  /** Another claim has the name, or a hold if `isHeld`, for `left` from now if nobody renews or releases the name. */
+  Taken: { readonly left: Duration.Duration; readonly isHeld: boolean }
 }>
 
 /**
@@ -140,7 +140,9 @@ const make = (
     Effect.flatMap(newId, (id) =>
       step({ appId, name, operation: "claim" }, (names) => {
         const holder = names.get(name)
-        if (holder !== undefined) return Answer.Taken({ left: Duration.millis(holder.left) })
+        if (holder !== undefined) {
+          return Answer.Taken({ left: Duration.millis(holder.left), isHeld: holder.id === holdId })
+        }
         names.set(name, id, duration)
         return Answer.Claimed({ claim: { appId, name, id } })
       })),

@@ -43,7 +43,8 @@ const isClaimed = (answer: Claims.Answer) => answer._tag === "Claimed"
 const claimOf = (answer: Claims.Answer) =>
   answer._tag === "Claimed" ? answer.claim : assert.fail(`the name is taken for ${Duration.format(answer.left)} longer`)
 
-const takenFor = (left: Duration.DurationInput) => Claims.Answer.Taken({ left: Duration.decode(left) })
+const takenFor = (left: Duration.DurationInput, isHeld = false) =>
+  Claims.Answer.Taken({ left: Duration.decode(left), isHeld })
 
 /** Claims a name if it is free. */
 const isFree = (store: Claims.Service, name: string) => Effect.map(store.claim(app, name, hour), isClaimed)
@@ -521,7 +522,7 @@ describe("Claims, in a KeyValueStore", () => {
           yield* TestClock.adjust(0)
           assert.isAtMost(written.filter(({ key }) => key.includes(app)).length, 1)
           yield* kept.hold(app, "name", Duration.minutes(1))
-          assert.deepStrictEqual(yield* kept.claim(app, "name", hour), takenFor("1 minute"))
+          assert.deepStrictEqual(yield* kept.claim(app, "name", hour), takenFor("1 minute", true))
         }
       }))
   })

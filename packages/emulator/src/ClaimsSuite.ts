@@ -70,6 +70,23 @@ export const suite = <E>(name: string, store: Layer.Layer<Claims, E>): void =>
         assert.strictEqual(answers.filter(isClaimed).length, 1)
       }))
 
+    test("claim says whether a claim or a hold has the name", () =>
+      Effect.gen(function*() {
+        const { claim, hold, renew } = yield* ofNewApp
+        const isHeld = Effect.map(
+          claim("name", hour),
+          (answer) => answer._tag === "Taken" ? answer.isHeld : assert.fail("the name is claimed")
+        )
+        const claimed = claimOf(yield* claim("name", hour))
+        assert.isFalse(yield* isHeld)
+        yield* renew(claimed, hour)
+        assert.isFalse(yield* isHeld)
+        yield* hold("name", hour)
+        assert.isTrue(yield* isHeld)
+        yield* hold("name", hour)
+        assert.isTrue(yield* isHeld)
+      }))
+
     test("claim says for how much longer a name is taken", () =>
       Effect.gen(function*() {
         const { claim } = yield* ofNewApp

@@ -22,13 +22,13 @@ export interface Options {
   readonly prefix?: string | undefined
 }
 
-/** Takes a key without an expiry, because another program wrote the key. */
+/** Returns the time that is left, and 1 for a hold. Takes a key without an expiry, because another program wrote the key. */
 const claim = script(`
-if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 0 end
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return { 0, 0 } end
 local left = redis.call('PTTL', KEYS[1])
-if left > 0 then return left end
+if left > 0 then return { left, redis.pcall('GET', KEYS[1]) == '' and 1 or 0 } end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return 0
+return { 0, 0 }
 `)
 
 const renew = script(`
@@ -74,10 +74,12 @@ export const make = (options?: Options): Effect.Effect<Claims.Service, never, Re
       claim: (appId, name, duration) =>
         Effect.suspend(() => {
           const id = `${ofProcess}-${++claims}`
-          const answer = Effect.map(run(claim, at(appId, name), id, millisOf(duration)), (left) =>
-            Number(left) > 0
-              ? Claims.Answer.Taken({ left: Duration.millis(Number(left)) })
-              : Claims.Answer.Claimed({ claim: { appId, name, id } }))
+          const answer = Effect.map(run(claim, at(appId, name), id, millisOf(duration)), (reply) => {
+            const [left, isHeld] = Array.isArray(reply) ? reply.map(Number) : []
+            return left !== undefined && left > 0
+              ? Claims.Answer.Taken({ left: Duration.millis(left), isHeld: isHeld === 1 })
+              : Claims.Answer.Claimed({ claim: { appId, name, id } })
+          })
           return failing(appId, "claim", answer)
         }),
       renew: ({ appId, id, name }, duration) =>

@@ -19,7 +19,7 @@ const hour = Duration.hours(1)
 /** Claims of which another process has every name. */
 const taken = (memory: Claims.Service): Claims.Service => ({
   ...memory,
-  claim: () => Effect.succeed(Claims.Answer.Taken({ left: hour }))
+  claim: () => Effect.succeed(Claims.Answer.Taken({ left: hour, isHeld: false }))
 })
 
 /** Makes a value that processes fetch once for all, and counts what they do. All times are in milliseconds. */

@@ -37,6 +37,9 @@ export interface Handling<R> {
 
 type Taken = Extract<ClaimAnswer, { readonly _tag: "Taken" }>
 
+/** The name of an event is held after the event was handled, and claimed while the event is being handled. */
+const wasHandled = ({ isHeld }: Taken): boolean => isHeld
+
 const isObject = (value: unknown): value is Callbacks.Answer =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
@@ -61,9 +64,6 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
     yield* Effect.addFinalizer(() => Effect.timeoutOption(FiberSet.awaitEmpty(running), handlerTimeout))
     /** If this process dies, the claim ends before the platform's first retry, 15 s later. */
     const claimFor = Duration.sum(handlerTimeout, Duration.seconds(10))
-
-    /** An event that was handled has its name for longer than a handler may take. */
-    const wasHandled = ({ left }: Taken) => Duration.greaterThan(left, claimFor)
 
     /** Starts the handler at once and with a scope of its own, because most handlers end without waiting. */
     const start = <A, E>(effect: Effect.Effect<A, E, R>, event: FeishuEvent) =>
