@@ -29,20 +29,31 @@ const decodeUtf8 = (bytes: AllowSharedBufferSource): string | undefined => {
   }
 }
 
-/** Stricter than `Buffer` and `atob`, which ignore what is not base64. */
-const base64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
-
-/** `Buffer` takes a tenth of the time. */
+/** `Buffer` takes a tenth of the time of `atob`. Both ignore some characters that are not base64. */
 const bytesOf = (text: string): Uint8Array<ArrayBuffer> =>
   typeof Buffer === "undefined"
     ? Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
     : Buffer.from(text, "base64")
 
-/** Decodes base64. Returns `undefined` unless the bytes are an IV and at least one block, in whole blocks. */
+/** Returns the number of bytes of a text in base64. */
+const lengthOf = (text: string): number => text.length / 4 * 3 - (text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0)
+
+/** What is base64 in URLs only, or white space. */
+const notBase64 = /[-_\s]/
+
+/**
+ * Decodes base64. Returns `undefined` unless the bytes are an IV and at least one block, in whole blocks, and every character
+ * is of base64: a decoder that ignores a character returns fewer bytes.
+ */
 export const decode = (encrypted: string): Uint8Array<ArrayBuffer> | undefined => {
-  if (!base64.test(encrypted)) return undefined
-  const bytes = bytesOf(encrypted)
-  return bytes.length >= 32 && bytes.length % 16 === 0 ? bytes : undefined
+  if (encrypted.length % 4 !== 0 || notBase64.test(encrypted)) return undefined
+  let bytes: Uint8Array<ArrayBuffer>
+  try {
+    bytes = bytesOf(encrypted)
+  } catch {
+    return undefined
+  }
+  return bytes.length >= 32 && bytes.length % 16 === 0 && bytes.length === lengthOf(encrypted) ? bytes : undefined
 }
 
 /** Uses WebCrypto, which every runtime has. */
