@@ -187,7 +187,7 @@ describe("a callback", () => {
         EventHandler.callback("url.preview.get", () => Effect.delay(Effect.sync(() => ({ run: ++runs })), "1 second"))
       ])
       const event = Deliveries.event2({ type: "url.preview.get" })
-      const { event_id: _, ...header } = event.header
+      const header = { ...event.header, event_id: undefined }
       const fibers = yield* Effect.replicateEffect(Effect.fork(answer({ ...event, header })), 2)
       yield* TestClock.adjust("1 second")
       assert.sameDeepMembers((yield* Effect.forEach(fibers, Fiber.join)).map(json), [{ run: 1 }, { run: 2 }])
