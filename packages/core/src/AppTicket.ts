@@ -18,6 +18,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as Tracer from "effect/Tracer"
 import { Claims, makeMemory as makeLocalClaims } from "./Claims.js"
 import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import type { FeishuApiError, FeishuError, FeishuNetworkError } from "./FeishuError.js"
@@ -203,6 +204,32 @@ const resendIf = (
     })
   })
 
+/** The resend of a service, for all fibers that wait. */
+const makeSharedResend = (appId: string, waiting: () => Waiting.Waiting<Ticket, TicketError>) => {
+  const byOutcome = MetricLabels.make("outcome", { app_id: appId })
+  /** The span of the resend whose push is awaited. */
+  let span = Span.none
+  return {
+    send: Effect.suspend(() => {
+      const spanOfSend = Span.makeShared("AppTicket.fetch", attributesOf(appId))
+      span = spanOfSend
+      return spanOfSend.within(Effect.suspend(() => {
+        waiting().spans().forEach(spanOfSend.link)
+        return resendIf(
+          () => waiting().size() > 0,
+          (exit) => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit)))
+        )
+      }))
+    }),
+    /** Links a fiber that waits for the push. */
+    link: (request: Option.Option<Tracer.AnySpan>) => span.link(request),
+    /** Links no more fibers, because the push has come. */
+    forgetSpan: () => {
+      span = Span.none
+    }
+  }
+}
+
 const logProgress = Effect.flatMap(monotonicMillis, (since) =>
   Effect.flatMap(
     Effect.delay(monotonicMillis, progressEvery),
@@ -257,7 +284,6 @@ export const make = (
     const store = Outage.ofTickets(tickets)
     const waitFor = Duration.decode(options?.waitFor ?? "150 seconds")
     const ofApp = MetricLabels.make("app_id")(appId)
-    const byOutcome = MetricLabels.make("outcome", { app_id: appId })
     const attributes = attributesOf(appId)
     const forkInLayer = yield* makeFork<CallContext>()
     const fork: typeof forkInLayer = (effect) => forkInLayer(Effect.annotateLogs(effect, { app_id: appId }))
@@ -269,25 +295,13 @@ export const make = (
       expiryMargin: Duration.decode(options?.expiryMargin ?? "5 minutes")
     })
 
-    /** The span of the resend whose push is awaited. */
-    let spanOfResend = Span.none
-    const send = Effect.suspend(() => {
-      const span = Span.makeShared("AppTicket.fetch", attributes)
-      spanOfResend = span
-      return span.within(Effect.suspend(() => {
-        waiting.spans().forEach(span.link)
-        return resendIf(
-          () => waiting.size() > 0,
-          (exit) => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit)))
-        )
-      }))
-    })
+    const sharedResend = makeSharedResend(appId, () => waiting)
     const resending = Resending.make({
       appId,
       claims: Outage.ofClaims(yield* Claims),
       localClaims: yield* makeLocalClaims(),
       coolDown: Duration.decode(options?.coolDown ?? "60 seconds"),
-      send,
+      send: sharedResend.send,
       onAccepted: Effect.logInfo("the platform will push an app ticket, which may take 2 minutes"),
       askedWait
     })
@@ -298,7 +312,7 @@ export const make = (
     const see = (ticket: Ticket) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         if (!newest.see(ticket, now) || waiting.offer(ticket) === 0) return Effect.void
-        spanOfResend = Span.none
+        sharedResend.forgetSpan()
         // Forked, because the work of the fibers that waited ends now.
         fork(resending.pushHasCome)
         return Effect.logInfo("an app ticket has come")
@@ -326,7 +340,7 @@ export const make = (
         monotonicMillis,
         (now) => new TicketTimeout({ appId, waited: waitFor, nextResendIn: resending.heldBackFor(now) })
       ),
-      onWait: (span) => spanOfResend.link(span),
+      onWait: sharedResend.link,
       onSize: (size) => FeishuMetrics.ticketWaiters.unsafeUpdate(size, ofApp)
     })
     const waitForOneAfter = (time: number, since: number) =>

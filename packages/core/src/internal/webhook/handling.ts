@@ -1,26 +1,18 @@
-/** Runs the handlers of events and callbacks. Handles each event once among all processes that share the claims. */
+/** Handles events and callbacks: each event once among all processes that share the claims. */
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
-import * as FiberSet from "effect/FiberSet"
-import { constVoid } from "effect/Function"
-import * as HashMap from "effect/HashMap"
+import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Runtime from "effect/Runtime"
-import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
+import type * as Scope from "effect/Scope"
 import type { Answer as ClaimAnswer, ClaimsError, Service as Claims } from "../../Claims.js"
 import type { EventHandler } from "../../EventHandler.js"
 import type { EventRefused } from "../../EventRefused.js"
 import type { FeishuEvent } from "../../FeishuEvent.js"
-import { timeLimit } from "../timeLimit.js"
 import * as Callbacks from "./callbacks.js"
 import { refused } from "./refused.js"
+import * as Running from "./running.js"
 
 export interface Handling<R> {
   /** Runs the handler unless the event was handled before. */
@@ -51,51 +43,9 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
   readonly rememberFor: Duration.Duration
 }): Effect.Effect<Handling<R>, never, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function*() {
-    // Interruptible, because the layer may be built in an uninterruptible region, and its scope waits for the handlers.
-    const { context, runtimeFlags } = yield* Effect.interruptible(
-      Effect.runtime<Exclude<R, Scope.Scope>>()
-    )
-    // The spans of a handler belong to the span of the delivery, not to the span that is open now.
-    const services = Context.omit(Tracer.ParentSpan)(context as Context.Context<never>) as Context.Context<
-      Exclude<R, Scope.Scope>
-    >
-    // When the scope closes, it waits for the handlers for as long as a handler may take, and then interrupts them.
-    const running = yield* FiberSet.make<unknown, unknown>()
-    yield* Effect.addFinalizer(() => Effect.timeoutOption(FiberSet.awaitEmpty(running), handlerTimeout))
+    const { endInTime, start } = yield* Running.make<R>({ appId, handlerTimeout })
     /** If this process dies, the claim ends before the platform's first retry, 15 s later. */
     const claimFor = Duration.sum(handlerTimeout, Duration.seconds(10))
-
-    /** Starts the handler at once and with a scope of its own, because most handlers end without waiting. */
-    const start = <A, E>(effect: Effect.Effect<A, E, R>, event: FeishuEvent) =>
-      Effect.withFiberRuntime<Fiber.RuntimeFiber<A, E>>((parent) => {
-        const fiberRefs = parent.getFiberRefs()
-        const ofDelivery = parent.currentContext as Context.Context<never>
-        const runtime = Runtime.make({ context: Context.merge(ofDelivery, services), runtimeFlags, fiberRefs })
-        const fiber = Runtime.runFork(runtime)(Effect.scoped(effect), {
-          updateRefs: (refs, fiberId) =>
-            FiberRefs.updateAs(refs, {
-              fiberId,
-              fiberRef: FiberRef.currentLogAnnotations,
-              value: FiberRefs.getOrDefault(refs, FiberRef.currentLogAnnotations).pipe(
-                HashMap.set<string, unknown>("app_id", appId),
-                HashMap.set<string, unknown>("event_id", event.id),
-                HashMap.set<string, unknown>("event_type", event.type)
-              )
-            })
-        })
-        if (fiber.unsafePoll() === null) FiberSet.unsafeAdd(running, fiber)
-        return Effect.succeed(fiber)
-      })
-
-    /** Returns the exit of a handler, or `undefined` and interrupts the handler if it takes too long. */
-    const endInTime = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> => {
-      const exit = fiber.unsafePoll()
-      if (exit !== null) return Effect.succeed(exit)
-      return timeLimit(Fiber.await(fiber), { duration: handlerTimeout, onTimeout: constVoid }).pipe(
-        // Does not wait for a handler that cannot be interrupted, because the platform waits for the answer.
-        Effect.catchAll(() => Effect.as(Fiber.interruptFork(fiber), undefined))
-      )
-    }
 
     const logFailure = (cause: Cause.Cause<unknown>) =>
       Cause.isInterruptedOnly(cause) ? Effect.void : Effect.logError("the event's handler failed", cause)
