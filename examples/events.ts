@@ -1,5 +1,12 @@
-/** What to do about events: a handler for one type, its payload decoded by a Schema, and one for all others. */
-import { EventHandler, EventHttpApp, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
+/** Handles events, and answers a click on a card. */
+import {
+  EventHandler,
+  EventHttpApp,
+  EventSubscription,
+  FeishuApp,
+  FeishuEvents,
+  TicketStore
+} from "@effect-feishu/core"
 import { HttpLayerRouter } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Schema } from "effect"
@@ -13,6 +20,11 @@ const Subscription = EventSubscription.layer({
       "contact.user.created_v3",
       UserCreated,
       ({ id, payload }) => Console.log(`A user was created: ${payload.object.name}, event ${id}.`)
+    ),
+    // The user who clicked sees what this returns.
+    EventHandler.callback(
+      FeishuEvents.CardAction,
+      ({ payload }) => Effect.succeed({ toast: FeishuEvents.toast("success", `You pressed a ${payload.action.tag}.`) })
     ),
     // A failure, or more than 2.5 s, makes the platform push the event again.
     EventHandler.all(({ type }) => Effect.logInfo(`nothing is done about ${type}`))

@@ -49,6 +49,17 @@ describe.concurrent("servers", () => {
         }
         if (name !== "server.ts") yield* printed(new RegExp(`^A user was created: .*event ${eventId}\\.$`, "m"))
 
+        const action = { tag: "button", value: {} }
+        const answer = yield* emulator.callback(appId, {
+          type: "card.action.trigger",
+          tenantKey: "tenant_1",
+          payload: { operator: { open_id: "ou_1" }, token: "c-1", action, context: { open_message_id: "om_1" } }
+        }).pipe(Effect.retry({ times: 5 }))
+        assert.deepStrictEqual(
+          answer,
+          name === "events.ts" ? { toast: { type: "success", content: "You pressed a button." } } : {}
+        )
+
         // No framework answers in its place.
         const refused = yield* get(url)
         assert.deepStrictEqual([refused.status, refused.headers.get("allow")], [405, "POST"])
