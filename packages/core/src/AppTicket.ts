@@ -27,9 +27,10 @@ import { askedWait } from "./internal/askedWait.js"
 import { makeFork, makeSingle } from "./internal/background.js"
 import * as OpenApi from "./internal/call/openApi.js"
 import * as MetricLabels from "./internal/metricLabels.js"
-import { monotonicMillis } from "./internal/monotonicMillis.js"
+import { monotonicMillis, readMonotonicMillis } from "./internal/monotonicMillis.js"
 import { outcomeOf } from "./internal/outcomeOf.js"
 import * as Span from "./internal/span.js"
+import * as Arrivals from "./internal/store/arrivals.js"
 import * as Outage from "./internal/store/outage.js"
 import { timeLimit } from "./internal/timeLimit.js"
 import * as NewestTicket from "./internal/token/newestTicket.js"
@@ -83,13 +84,22 @@ export class TicketTimeout extends Schema.TaggedError<TicketTimeout>("@effect-fe
     appId: Schema.String,
     waited: Schema.DurationFromMillis,
     /** The time until the next resend may follow, if no resend was sent, because the platform had been asked lately. */
-    nextResendIn: Schema.optional(Schema.DurationFromMillis)
+    nextResendIn: Schema.optional(Schema.DurationFromMillis),
+    /** `true` if a ticket has arrived in another `TicketStore.layerMemory` of this process. */
+    isElsewhere: Schema.optional(Schema.Boolean)
   }
 ) {
   /**
    * @since 0.1.0
    */
   override get message(): string {
+    if (this.isElsewhere === true) {
+      return `No app ticket for ${this.appId} came within ${
+        Duration.format(this.waited)
+      }, but one has arrived in another `
+        + "memory store of this process: the program has built the layer of its TicketStore twice. Give the request URL and the "
+        + "rest of the program one layer, or one ManagedRuntime (EventWebHandler.make takes the runtime)."
+    }
     const heldBack = this.nextResendIn === undefined
       ? ""
       : " The platform was not asked, for it had been asked or had refused lately: the next resend can follow in "
@@ -336,10 +346,13 @@ export const make = (
         Effect.never
       ),
       limit: waitFor,
-      onTimeout: Effect.flatMap(
-        monotonicMillis,
-        (now) => new TicketTimeout({ appId, waited: waitFor, nextResendIn: resending.heldBackFor(now) })
-      ),
+      onTimeout: Effect.flatMap(Effect.clock, (clock) =>
+        new TicketTimeout({
+          appId,
+          waited: waitFor,
+          nextResendIn: resending.heldBackFor(readMonotonicMillis(clock)),
+          isElsewhere: Arrivals.isElsewhere(tickets, appId, clock, Duration.toMillis(waitFor)) || undefined
+        })),
       onWait: sharedResend.link,
       onSize: (size) => FeishuMetrics.ticketWaiters.unsafeUpdate(size, ofApp)
     })

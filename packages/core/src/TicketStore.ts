@@ -18,6 +18,7 @@ import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as Claims from "./Claims.js"
 import { isSame } from "./internal/isSame.js"
+import * as Arrivals from "./internal/store/arrivals.js"
 import * as KeyValues from "./internal/store/keyValues.js"
 
 /**
@@ -118,13 +119,14 @@ export const makeMemory = (): Effect.Effect<Service> =>
   Effect.gen(function*() {
     const entries = new Map<string, Entry>()
     const puts = yield* PubSub.unbounded<{ readonly appId: string; readonly ticket: Ticket }>()
-    return {
+    const store: Service = {
       get: (appId) => Effect.sync(() => ticketOf(entries.get(appId))),
       put: (appId, ticket) =>
-        Effect.sync(() => {
+        Effect.map(Effect.clock, (clock) => {
           if (!isNewer(ticket, entries.get(appId))) return false
           entries.set(appId, { ticket, dropped: false })
           puts.unsafeOffer({ appId, ticket })
+          Arrivals.add(store, appId, clock)
           return true
         }),
       drop: (appId, ticket) =>
@@ -142,6 +144,7 @@ export const makeMemory = (): Effect.Effect<Service> =>
             )
           ))).pipe(distinct)
     }
+    return Arrivals.addMemoryStore(store)
   })
 
 /**

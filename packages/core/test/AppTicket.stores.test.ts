@@ -161,3 +161,42 @@ it.effect("a wait of no time at all fails with a TicketTimeout", () =>
     yield* pass("1 second")
     assert.strictEqual((yield* Fiber.join(fiber))._tag, "TicketTimeout")
   }).pipe(test))
+
+describe("a ticket that arrives in another memory store of the process", () => {
+  const make = (options: AppTicket.Options = { waitFor: "10 seconds" }) =>
+    Effect.flatMap(
+      Effect.all({ store: TicketStore.makeMemory(), claims: Claims.makeMemory() }),
+      (stores) => Effect.map(start({ ...stores, options }), (service) => ({ ...service, store: stores.store }))
+    )
+
+  const timeoutOf = (error: AppTicket.TicketError) =>
+    error._tag === "TicketTimeout" ? error : assert.fail(`not a timeout: ${error}`)
+
+  it.effect("is named by the TicketTimeout", () =>
+    Effect.gen(function*() {
+      const [one, other] = [yield* make(), yield* make()]
+      const fiber = yield* Effect.fork(Effect.flip(one.get))
+      yield* pass("5 seconds")
+      yield* put(other.store, "elsewhere")
+      yield* pass("5 seconds")
+      const error = yield* Fiber.join(fiber)
+      assert.deepInclude(error, { _tag: "TicketTimeout", isElsewhere: true })
+      assert.match(error.message, /one has arrived in another memory store .* one ManagedRuntime/)
+    }).pipe(test))
+
+  it.effect("is not named if it arrived before the wait, or is in the same store", () =>
+    Effect.gen(function*() {
+      const [one, other] = [yield* make(), yield* make()]
+      yield* put(other.store, "elsewhere")
+      yield* pass("1 second")
+      yield* put(one.store, "here")
+      const refreshing = yield* Effect.fork(Effect.flip(one.refresh))
+      yield* pass("10 seconds")
+      assert.isUndefined(timeoutOf(yield* Fiber.join(refreshing)).isElsewhere)
+      yield* put(other.store, "elsewhere")
+      yield* pass("11 seconds")
+      const again = yield* Effect.fork(Effect.flip(one.refresh))
+      yield* pass("10 seconds")
+      assert.isUndefined(timeoutOf(yield* Fiber.join(again)).isElsewhere)
+    }).pipe(test))
+})

@@ -1,0 +1,35 @@
+/**
+ * Remembers in which memory store of this process a ticket has arrived, because a program that builds a layer twice has two
+ * stores, and waits at one for the ticket that arrives in the other.
+ */
+import type * as Clock from "effect/Clock"
+import type { Service as TicketStore } from "../../TicketStore.js"
+import { readMonotonicMillis } from "../monotonicMillis.js"
+
+interface Arrival {
+  readonly store: WeakRef<TicketStore>
+  /** Times of different clocks cannot be compared. */
+  readonly clock: Clock.Clock
+  /** On the monotonic clock, in milliseconds. */
+  readonly at: number
+}
+
+const memoryStores = new WeakSet<TicketStore>()
+
+/** By app: the last ticket that has arrived in any memory store. */
+const last = new Map<string, Arrival>()
+
+export const addMemoryStore = (store: TicketStore): TicketStore => {
+  memoryStores.add(store)
+  return store
+}
+
+export const add = (store: TicketStore, appId: string, clock: Clock.Clock): void =>
+  void last.set(appId, { store: new WeakRef(store), clock, at: readMonotonicMillis(clock) })
+
+/** Returns `true` if `store` is in memory, and a ticket has arrived in another memory store in the last `within` ms. */
+export const isElsewhere = (store: TicketStore, appId: string, clock: Clock.Clock, within: number): boolean => {
+  const arrival = last.get(appId)
+  return memoryStores.has(store) && arrival !== undefined && arrival.clock === clock && arrival.store.deref() !== store
+    && readMonotonicMillis(clock) - arrival.at <= within
+}
