@@ -76,16 +76,18 @@ const make = (store: object) => {
     appId: string,
     operation: E["operation"],
     effect: Effect.Effect<A, E>
-  ): Effect.Effect<A, E> =>
-    Effect.tapBoth(effect, {
-      onFailure: failed,
-      onSuccess: () => {
-        if (failing.size === 0) return Effect.void
-        const name = `${operation} ${appId}`
-        const outage = failing.get(name)
-        return outage === undefined ? Effect.void : worked(name, outage)
-      }
+  ): Effect.Effect<A, E> => {
+    const name = `${operation} ${appId}`
+    const succeeded = Effect.suspend(() => {
+      const outage = failing.get(name)
+      return outage === undefined ? Effect.void : worked(name, outage)
     })
+    // Adds a step only while an operation fails.
+    return Effect.suspend(() => {
+      const logged = Effect.tapError(effect, failed)
+      return failing.size === 0 ? logged : Effect.tap(logged, succeeded)
+    })
+  }
 }
 
 export const ofTickets = (store: TicketStore.Service): TicketStore.Service => {
