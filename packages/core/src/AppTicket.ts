@@ -223,13 +223,18 @@ const makeSharedResend = (appId: string, waiting: () => Waiting.Waiting<Ticket, 
     send: Effect.suspend(() => {
       const spanOfSend = Span.makeShared("AppTicket.fetch", attributesOf(appId))
       span = spanOfSend
-      return spanOfSend.within(Effect.suspend(() => {
+      const send = Effect.suspend(() => {
         waiting().spans().forEach(spanOfSend.link)
         return resendIf(
           () => waiting().size() > 0,
           (exit) => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit)))
         )
-      }))
+      })
+      return Effect.onExit(spanOfSend.within(send), (exit) =>
+        Effect.sync(() => {
+          const isAccepted = Exit.isSuccess(exit) && exit.value
+          if (!isAccepted && span === spanOfSend) span = Span.none
+        }))
     }),
     /** Links a fiber that waits for the push. */
     link: (request: Option.Option<Tracer.AnySpan>) => span.link(request),
@@ -321,14 +326,20 @@ export const make = (
     /** Remembers a ticket, and completes the fibers that wait for such a ticket. */
     const see = (ticket: Ticket) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        if (!newest.see(ticket, now) || waiting.offer(ticket) === 0) return Effect.void
-        sharedResend.forgetSpan()
-        // Forked, because the work of the fibers that waited ends now.
-        fork(resending.pushHasCome)
-        return Effect.logInfo("an app ticket has come")
+        const before = newest.lastSentAt()
+        const isUsable = newest.see(ticket, now)
+        if (newest.lastSentAt() > before) {
+          sharedResend.forgetSpan()
+          // Forked, because the work of the fibers that wait ends with the last of them.
+          fork(resending.pushHasCome)
+        }
+        return isUsable && waiting.offer(ticket) > 0 ? Effect.logInfo("an app ticket has come") : Effect.void
       })
 
-    const lookAtStore = timeLimit(store.get(appId), { duration: longestLook, onTimeout: constVoid }).pipe(
+    const lookAtStore = timeLimit(store.get(appId), {
+      duration: Duration.min(longestLook, waitFor),
+      onTimeout: constVoid
+    }).pipe(
       Effect.catchAll((error) => error === undefined ? Effect.succeedNone : Effect.fail(error)),
       Effect.tap(Option.match({ onNone: () => Effect.void, onSome: see }))
     )
@@ -361,11 +372,13 @@ export const make = (
 
     const refresh = Effect.gen(function*() {
       const since = yield* monotonicMillis
+      const startedAt = yield* Clock.currentTimeMillis
       const before = newest.lastSentAt()
       // While fibers wait, `watch` sees each ticket of the store.
       const found = waiting.size() > 0 ? Option.none() : Option.map(yield* look, NewestTicket.sentAt)
-      const after = Math.max(before, Option.getOrElse(found, () => before))
-      // The ticket may have come since the look.
+      // A ticket that was sent since the call is newer, though the look has found it.
+      const known = Option.filter(found, (sentAt) => sentAt <= startedAt)
+      const after = Math.max(before, Option.getOrElse(known, () => before))
       const ticket = newest.valid(yield* Clock.currentTimeMillis)
       return ticket !== undefined && NewestTicket.sentAt(ticket) > after
         ? ticket
@@ -380,7 +393,9 @@ export const make = (
       // While fibers wait, `watch` sees each ticket of the store.
       if (waiting.size() === 0) {
         // The store may have a newer ticket, and may be slow or out of order.
-        yield* newest.valid(now) === undefined ? look : Effect.ignore(Effect.timeout(look, longestLookWithTicket))
+        yield* newest.valid(now) === undefined ? look : Effect.ignore(
+          timeLimit(look, { duration: longestLookWithTicket, onTimeout: constVoid })
+        )
       }
       const ticket = newest.valid(now) ?? (yield* waitForOneAfter(-Infinity, since))
       if (newest.fresh(now) === undefined) yield* renewing.start

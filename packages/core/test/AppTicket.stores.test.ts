@@ -24,17 +24,19 @@ import * as RetryPolicy from "../src/RetryPolicy.js"
 import * as TicketStore from "../src/TicketStore.js"
 import { pass, withQuickClock } from "./quickClock.js"
 import * as Scripted from "./scripted.js"
+import { recorder } from "./spans.js"
 
 const appId = "cli_test"
 
-const start = ({ app = Scripted.app, claims, options, store }: {
+const start = ({ app = Scripted.app, claims, options, steps = [Scripted.ok], store }: {
   readonly app?: typeof Scripted.app
   readonly store: TicketStore.Service
   readonly claims: Claims.Service
   readonly options?: AppTicket.Options
+  readonly steps?: ReadonlyArray<Scripted.Step>
 }) =>
   Effect.gen(function*() {
-    const script = Scripted.make(Scripted.ok)
+    const script = Scripted.make(...steps)
     const context = yield* Layer.build(
       AppTicket.layer(options).pipe(Layer.provide(Layer.mergeAll(
         app,
@@ -200,3 +202,94 @@ describe("a ticket that arrives in another memory store of the process", () => {
       assert.isUndefined(timeoutOf(yield* Fiber.join(again)).isElsewhere)
     }).pipe(test))
 })
+
+it.effect("a store that does not answer blocks no longer than a waitFor of 1 s", () =>
+  Effect.gen(function*() {
+    const { claims, store } = yield* make
+    const { get } = yield* start({
+      claims,
+      options: { waitFor: "1 second" },
+      store: { ...store, get: () => Effect.never }
+    })
+    const fiber = yield* Effect.fork(get)
+    yield* pass("2 seconds")
+    assert.isTrue(Option.isSome(yield* Fiber.poll(fiber)))
+  }).pipe(test))
+
+it.effect("one refresh takes the ticket that comes while it looks", () =>
+  Effect.gen(function*() {
+    const { claims, store } = yield* make
+    yield* put(store, "old")
+    const { get, refresh } = yield* start({
+      claims,
+      store: { ...store, get: (id) => Effect.delay(store.get(id), "1 second") }
+    })
+    const g = yield* Effect.fork(get)
+    yield* pass("5 seconds")
+    assert.strictEqual(valueOf(yield* Fiber.join(g)), "old")
+    const first = yield* Effect.fork(refresh)
+    yield* pass("500 millis")
+    yield* put(store, "new")
+    yield* pass("5 seconds")
+    assert.isTrue(Option.isSome(yield* Fiber.poll(first)))
+  }).pipe(test))
+
+it.effect("a request is not linked to a resend that failed before", () =>
+  Effect.gen(function*() {
+    const { spans, tracer } = yield* recorder
+    const { claims, store } = yield* make
+    yield* Effect.gen(function*() {
+      const { get } = yield* start({ claims, store, steps: [Scripted.refused(10003), Scripted.ok] })
+      const first = yield* Effect.fork(Effect.exit(get))
+      yield* pass("5 seconds")
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(first)))
+      yield* pass("2 hours")
+      const second = yield* Effect.fork(get)
+      yield* pass("5 seconds")
+      yield* put(store, "new")
+      yield* pass("5 seconds")
+      yield* Fiber.join(second)
+    }).pipe(Effect.withTracer(tracer))
+    const gets = spans.filter((s) => s.name === "AppTicket.get")
+    const fetches = spans.filter((s) => s.name === "AppTicket.fetch")
+    assert.strictEqual(fetches.length, 2)
+    const linked = (gets[1]?.links ?? []).map(({ span }) => fetches.findIndex((f) => f.spanId === span.spanId)).filter((
+      i
+    ) => i >= 0)
+    assert.deepStrictEqual(linked, [1])
+  }).pipe(test))
+
+it.effect("a valid ticket is returned at once in an uninterruptible region while the store hangs", () =>
+  Effect.gen(function*() {
+    const { claims, store } = yield* make
+    yield* put(store, "a ticket")
+    let isHung = false
+    const { get } = yield* start({
+      claims,
+      store: { ...store, get: (id) => Effect.suspend(() => isHung ? Effect.never : store.get(id)) }
+    })
+    yield* get
+    yield* pass("2 hours")
+    isHung = true
+    const f = yield* Effect.fork(Effect.uninterruptible(get))
+    yield* pass("1 second")
+    assert.isTrue(Option.isSome(yield* Fiber.poll(f)))
+  }).pipe(test))
+
+it.effect("a push that comes when nobody waits counts as that of the resend", () =>
+  Effect.gen(function*() {
+    const { claims, store } = yield* make
+    const { get, invalidate, resends } = yield* start({ claims, store })
+    const f = yield* Effect.fork(get)
+    yield* pass("5 seconds")
+    assert.strictEqual(resends(), 1)
+    yield* Fiber.interrupt(f)
+    yield* pass("5 seconds")
+    yield* put(store, "a ticket")
+    yield* pass("5 seconds")
+    yield* invalidate(yield* get)
+    const g = yield* Effect.fork(get)
+    yield* pass("60 seconds")
+    assert.strictEqual(resends(), 2)
+    yield* Fiber.interrupt(g)
+  }).pipe(test))

@@ -369,3 +369,34 @@ describe("Lease", () => {
     { fastCheck: { numRuns: 50 } }
   )
 })
+
+it.effect("A claim that hangs keeps a caller and its interruption for 5 s", () =>
+  Effect.gen(function*() {
+    const claims = { ...(yield* Claims.makeMemory()), claim: () => Effect.never }
+    const lease = Lease.make({ appId, claims })
+    const once = lease.once(name, { look: Effect.succeedNone, fetch: Effect.succeed("fetched") })
+    const waits = yield* Effect.fork(once)
+    const ends = yield* Effect.fork(once)
+    yield* pass("1 second")
+    const interruption = yield* Effect.fork(Fiber.interrupt(ends))
+    yield* pass("4 seconds")
+    assert.strictEqual(yield* Fiber.join(waits), "fetched")
+    assert.isFalse(yield* isWaiting(interruption))
+  }).pipe(withQuickClock))
+
+it.effect("An interruption releases the claim if claiming takes time", () =>
+  Effect.gen(function*() {
+    for (let yields = 0; yields < 13; yields++) {
+      const memory = yield* Claims.makeMemory()
+      const claims: Claims.Service = {
+        ...memory,
+        claim: (...args) => Effect.uninterruptible(Effect.tap(memory.claim(...args), () => Effect.yieldNow()))
+      }
+      const fiber = yield* Effect.fork(
+        Lease.make({ appId, claims }).once(name, { look: Effect.succeedNone, fetch: Effect.never })
+      )
+      yield* Effect.repeatN(Effect.yieldNow(), yields)
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual((yield* memory.claim(appId, name, hour))._tag, "Claimed", `${yields} yields`)
+    }
+  }))

@@ -1,9 +1,11 @@
 /** Lets one process fetch a value for all processes that share the claims. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { constVoid } from "effect/Function"
 import * as Option from "effect/Option"
 import type { Claim, Service as Claims } from "../../Claims.js"
 import { monotonicMillis } from "../monotonicMillis.js"
+import { timeLimit } from "../timeLimit.js"
 
 /** The process that fetches holds the claim for this time, and renews the claim while the fetch takes longer. */
 const leaseFor = Duration.seconds(10)
@@ -15,6 +17,9 @@ const longestPause = Duration.toMillis("1 second")
 
 /** The longest wait for another process: by default a call with all its retries takes 30 s. */
 const longestWait = Duration.toMillis("40 seconds")
+
+/** The longest wait for the answer of the claims, which must not keep a scope from closing. */
+const longestClaim = Duration.seconds(5)
 
 export interface Lease {
   /**
@@ -39,7 +44,9 @@ export const make = ({ appId, claims }: { readonly appId: string; readonly claim
         Effect.gen(function*() {
           const deadline = (yield* monotonicMillis) + longestWait
           for (let pause = firstPause;; pause = Math.min(pause * 2, longestPause)) {
-            const answer = yield* Effect.option(claims.claim(appId, name, leaseFor))
+            const answer = yield* Effect.option(
+              timeLimit(claims.claim(appId, name, leaseFor), { duration: longestClaim, onTimeout: constVoid })
+            )
             if (Option.isNone(answer)) return yield* restore(fetch)
             if (answer.value._tag === "Claimed") {
               const { claim } = answer.value
