@@ -108,6 +108,9 @@ export interface Settings {
 }
 
 /** A replica refuses to write: the next connection may lead to the new master. Does so at most this often. */
+/** The longest wait of `setTimeout`, about 25 days: `ioredis` uses it for each command. */
+const longestTimeout = 2 ** 31 - 1
+
 const replicaPause = Duration.seconds(5)
 
 /**
@@ -120,7 +123,10 @@ const make = (
   Effect.gen(function*() {
     const timeout = Duration.decode(settings?.timeout ?? "1 second")
     const asked = settings?.credentials === undefined ? undefined : Asked.make(settings.credentials)
-    const target = targetOf({ timeout: Duration.toMillis(timeout), credentials: asked?.options })
+    const target = targetOf({
+      timeout: Math.min(Duration.toMillis(timeout), longestTimeout),
+      credentials: asked?.options
+    })
     const { address, place } = target
     const connection = settings?.name ?? address
     const options = { place, connection, timeout, before: asked?.ask ?? Effect.void }

@@ -41,22 +41,33 @@ const watch = (stream: Socket, { onProblem, onWait }: Hooks, isEnded: () => bool
   let isConnected = !stream.connecting
   let isSecure = false
   let error: Error | undefined
+  let first: Buffer | undefined
   stream.once("connect", () => {
     isConnected = true
+    // Together with the listener of `ioredis`, so that no data is lost.
+    stream.once("data", (data: Buffer) => {
+      first = data
+    })
     onWait(isTls ? "handshake" : "answer")
   })
   stream.once("secureConnect", () => {
     isSecure = true
     onWait("answer")
   })
-  stream.once("error", (first) => {
-    error = first
+  stream.once("error", (firstError) => {
+    error = firstError
   })
   // After `ioredis` has reported the error, of which it knows less.
   stream.once("close", () => {
     if (isEnded()) return
     const isUnanswered = isConnected && !isTls && stream.bytesRead === 0
-    const problem = isUnanswered
+    // Redis may refuse a connection by one error: too many clients, or protected mode.
+    const refusal = first !== undefined && stream.bytesRead === first.length
+      ? Words.refusalIn(first.toString())
+      : undefined
+    const problem = refusal !== undefined
+      ? refusal
+      : isUnanswered
       ? Words.closedUnanswered(error === undefined ? Words.closed.text : Words.textOf(error))
       : isTls && isConnected && !isSecure && error === undefined
       ? Words.noTlsAnswer

@@ -40,6 +40,8 @@ export const make = (credentials: Effect.Effect<Credentials, unknown>): Asked =>
     },
     ask: credentials.pipe(
       Effect.catchAllCause((cause) => failed(textOf(Cause.squash(cause)))),
+      // Does not wait for an effect that cannot be interrupted.
+      Effect.disconnect,
       Effect.timeoutFail({ duration: timeout, onTimeout: () => failed(`they did not come within ${timeout}`) }),
       Effect.andThen((asked) => {
         newest = asked

@@ -102,6 +102,12 @@ export const problemOf = (error: unknown): Problem | undefined => {
     : { text: `${rule.meaning}: ${whole}`, isConfiguration: rule.isConfiguration }
 }
 
+/** Returns the problem if data is one error of Redis and nothing else. */
+export const refusalIn = (data: string): Problem | undefined => {
+  const [, text] = /^-([^\r\n]*)\r\n$/.exec(data) ?? []
+  return text === undefined ? undefined : problemOf(text)
+}
+
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : ""
 
 /** `true` if a command never left this machine, because there was no connection and `ioredis` may queue nothing. */

@@ -21,7 +21,7 @@ type Ready = Deferred.Deferred<void, RedisError>
 type State = Data.TaggedEnum<{
   /** No attempt has ended yet. */
   Connecting: { readonly since: number; readonly ready: Ready }
-  /** `problem` is the last problem of a node of a Cluster, or the problem of a connection that is about to close. */
+  /** `problem` is the problem of a connection that is about to close, or of a node of a Cluster, and is soon forgotten. */
   Ready: { readonly since: number; readonly problem: Words.Problem | undefined }
   /** The connection was lost or could not be made. `isLogged` is `true` after the log has said so. */
   Away: {
@@ -131,8 +131,16 @@ export const make = <C extends Client>(options: Options<C>): Effect.Effect<Link<
     let state: State = State.Connecting({ since: now(), ready: yield* Deferred.make<void, RedisError>() })
 
     const note = (problem: Words.Problem | undefined) => {
-      if (problem !== undefined) state = withProblem(state, problem)
+      if (problem === undefined) return
+      const noted = withProblem(state, problem)
+      state = noted
+      if (noted._tag === "Ready") fork(Effect.delay(forget(noted), timeout))
     }
+    /** A problem of a node of a Cluster that is long past is not the reason of a later failure. */
+    const forget = (noted: State) =>
+      Effect.sync(() => {
+        if (state === noted && state._tag === "Ready") state = State.Ready({ ...state, problem: undefined })
+      })
     const onError = (error: unknown) => note(Words.problemOf(error))
 
     /** Logs that the connection is away, unless there was a connection meanwhile. */
@@ -185,12 +193,21 @@ export const make = <C extends Client>(options: Options<C>): Effect.Effect<Link<
     })
 
     const connect = Effect.sync(() => void client.connect().catch(() => {}))
-    const onReady = Effect.matchEffect(select(client), {
-      onSuccess: () => found,
-      onFailure: (error) => {
-        onError(error)
-        return Effect.delay(Effect.sync(() => client.disconnect(true)), pause)
-      }
+    /** Counts the connections of the client. */
+    let connections = 0
+    const onReady = Effect.suspend(() => {
+      const connection = connections
+      const disconnect = Effect.sync(() => {
+        // Another connection may have taken its place.
+        if (connection === connections) client.disconnect(true)
+      })
+      return Effect.matchEffect(select(client), {
+        onSuccess: () => found,
+        onFailure: (error) => {
+          onError(error)
+          return Effect.delay(disconnect, pause)
+        }
+      })
     })
     const onConnected = (redis: Redis) =>
       fork(Effect.map(isLoading(redis), (isLoading) => note(isLoading ? Words.loading : undefined)))
@@ -200,6 +217,7 @@ export const make = <C extends Client>(options: Options<C>): Effect.Effect<Link<
         client.on("ready", () => fork(onReady))
         client.on("error", onError)
         client.on("close", () => {
+          connections++
           note(state._tag === "Connecting" ? Words.closed : undefined)
           fork(lost())
         })

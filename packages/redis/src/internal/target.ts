@@ -179,14 +179,12 @@ const cluster = (
   }
 }
 
-const nodeOf = (node: ClusterNode): Address =>
-  typeof node === "number"
-    ? { port: node }
-    : typeof node === "object"
-    ? node
-    : URL.canParse(node)
-    ? { host: new URL(node).hostname, port: Number(new URL(node).port || 6379) }
-    : {}
+const nodeOf = (node: ClusterNode): Address => {
+  if (typeof node === "number") return { port: node }
+  if (typeof node === "object") return node
+  const url = node.includes("//") ? node : `redis://${node}`
+  return URL.canParse(url) ? { host: new URL(url).hostname, port: Number(new URL(url).port || 6379) } : {}
+}
 
 /** A Cluster. */
 export const ofNodes = (nodes: ReadonlyArray<ClusterNode>, options: ClusterOptions, settings: Settings): Target =>
