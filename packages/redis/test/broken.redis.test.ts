@@ -143,3 +143,33 @@ it("a Cluster's node in the form host:port has its label", () => {
   assert.strictEqual(Target.ofNodes(["127.0.0.1:7001"], {}, settings).address, "127.0.0.1:7001/0")
   assert.strictEqual(Target.ofNodes(["localhost:7001"], {}, settings).address, "localhost:7001/0")
 })
+
+describe("credentials that fail", () => {
+  for (
+    const [name, credentials, text] of [
+      [
+        "Effect.try",
+        Effect.try(() => {
+          throw new Error("no such file: /run/password")
+        }),
+        "no such file"
+      ],
+      [
+        "Effect.tryPromise",
+        Effect.tryPromise(() => Promise.reject(new Error("the vault is sealed"))),
+        "the vault is sealed"
+      ],
+      ["an object with a tag", Effect.fail({ _tag: "VaultError" }), "VaultError"],
+      ["a text", Effect.fail("no vault"), "no vault"]
+    ] as const
+  ) {
+    it.scopedLive(`name the reason: ${name}`, () =>
+      Effect.gen(function*() {
+        const real = yield* RedisServer.make()
+        const system = yield* Systems.start(
+          RedisConnection.layer({ host: "127.0.0.1", port: real.port }, { credentials })
+        )
+        assert.include((yield* Effect.flip(system.connection.ready)).message, text)
+      }), 20_000)
+  }
+})

@@ -146,7 +146,7 @@ describe("The reason is", () => {
         yield* neverReady(
           url(`redis://127.0.0.1:${port}`, { isCluster }),
           "Away",
-          /before the first answer; a port with TLS needs rediss:\/\/ and not redis:\/\//
+          /before the first answer: the port is no Redis, or has TLS and needs rediss:\/\//
         )
       }
     }))

@@ -28,6 +28,15 @@ const readLate = (read: () => string): string => {
 
 const timeout = "10 seconds"
 
+/** Returns the text of a failure. `Effect.try` and `Effect.tryPromise` hide the error that was thrown in theirs. */
+const reasonOf = (cause: Cause.Cause<unknown>): string => {
+  const squashed = Cause.squash(cause)
+  const error = Cause.isUnknownException(squashed) ? squashed.error : squashed
+  const tag = typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : undefined
+  const text = error instanceof Error || typeof error === "string" ? textOf(error) : ""
+  return text || (tag ?? "the effect failed without a text")
+}
+
 const failed = (text: string) =>
   new RedisError({ reason: "Away", description: `the credentials cannot be had: ${text}` })
 
@@ -39,7 +48,7 @@ export const make = (credentials: Effect.Effect<Credentials, unknown>): Asked =>
       password: readLate(() => Redacted.value(newest.password))
     },
     ask: credentials.pipe(
-      Effect.catchAllCause((cause) => failed(textOf(Cause.squash(cause)))),
+      Effect.catchAllCause((cause) => failed(reasonOf(cause))),
       // Does not wait for an effect that cannot be interrupted.
       Effect.disconnect,
       Effect.timeoutFail({ duration: timeout, onTimeout: () => failed(`they did not come within ${timeout}`) }),

@@ -19,7 +19,7 @@ export const noTlsAnswer: Problem = {
 
 /** A server that expects TLS closes a connection without TLS, and says nothing. */
 export const closedUnanswered = (text: string): Problem => ({
-  text: `${text} before the first answer; a port with TLS needs rediss:// and not redis://`,
+  text: `${text} before the first answer: the port is no Redis, or has TLS and needs rediss:// and not redis://`,
   isConfiguration: false
 })
 
@@ -72,7 +72,7 @@ const isSilence = (text: string): boolean =>
 /** Errors that only follow from another error. */
 const saysNothing = new RegExp(
   "^(Connection is closed\\.|Connection is aborted|Failed to refresh slots cache\\.|None of startup nodes is available"
-    + "|Node is disconnected|Cluster is (disconnected|disconnecting|ended)\\.|.*enableOfflineQueue.*)$"
+    + "|Reached the max retries per request limit.*|Node is disconnected|Cluster is (disconnected|disconnecting|ended)\\.|.*enableOfflineQueue.*)$"
 )
 
 const codeOf = (error: unknown): string =>
