@@ -24,7 +24,7 @@ import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import type { FeishuApiError, FeishuError, FeishuNetworkError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
-import { makeFork, makeSingle } from "./internal/background.js"
+import { type Fork, makeFork, makeSingle } from "./internal/background.js"
 import * as OpenApi from "./internal/call/openApi.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { monotonicMillis, readMonotonicMillis } from "./internal/monotonicMillis.js"
@@ -286,36 +286,26 @@ const storeApp = Effect.flatMap(FeishuApp, (app) =>
     problem: "is self-built: such an app needs no app ticket and gets none, so leave AppTicket out"
   }))
 
-/**
- * @since 0.1.0
- * @category constructors
- */
-export const make = (
-  options?: Options
-): Effect.Effect<Service, FeishuAppError, FeishuApp | TicketStore | Claims | HttpClient.HttpClient | Scope.Scope> =>
+/** Looks for tickets in the store, asks the platform for a push, and completes the fibers that wait. */
+const makeReceiver = ({ appId, coolDown, fork, newest, tickets, waitFor }: {
+  readonly appId: string
+  readonly coolDown: Duration.Duration
+  readonly fork: Fork<CallContext>
+  readonly newest: NewestTicket.NewestTicket
+  readonly tickets: TicketStore["Type"]
+  readonly waitFor: Duration.Duration
+}) =>
   Effect.gen(function*() {
-    const { appId } = yield* storeApp
-    const tickets = yield* TicketStore
     const store = Outage.ofTickets(tickets)
-    const waitFor = Duration.decode(options?.waitFor ?? "150 seconds")
     const ofApp = MetricLabels.make("app_id")(appId)
     const attributes = attributesOf(appId)
-    const forkInLayer = yield* makeFork<CallContext>()
-    const fork: typeof forkInLayer = (effect) => forkInLayer(Effect.annotateLogs(effect, { app_id: appId }))
-
-    const newest = NewestTicket.make({
-      appId,
-      store: tickets,
-      freshFor: Duration.decode(options?.freshFor ?? "75 minutes"),
-      expiryMargin: Duration.decode(options?.expiryMargin ?? "5 minutes")
-    })
 
     const sharedResend = makeSharedResend(appId, () => waiting)
     const resending = Resending.make({
       appId,
       claims: Outage.ofClaims(yield* Claims),
       localClaims: yield* makeLocalClaims(),
-      coolDown: Duration.decode(options?.coolDown ?? "60 seconds"),
+      coolDown,
       send: sharedResend.send,
       onAccepted: Effect.logInfo("the platform will push an app ticket, which may take 2 minutes"),
       askedWait
@@ -370,12 +360,51 @@ export const make = (
     const waitForOneAfter = (time: number, since: number) =>
       waiting.wait((ticket) => NewestTicket.sentAt(ticket) > time, since)
 
+    return {
+      /** Returns the ticket of the store, which `newest` has seen then. */
+      look,
+      /** Returns `true` while `newest` sees each ticket of the store, because fibers wait. */
+      isWatching: () => waiting.size() > 0,
+      /** Waits for a ticket that was sent after `time`. `since`: when the wait began, on the monotonic clock. */
+      waitForOneAfter
+    }
+  })
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options?: Options
+): Effect.Effect<Service, FeishuAppError, FeishuApp | TicketStore | Claims | HttpClient.HttpClient | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { appId } = yield* storeApp
+    const tickets = yield* TicketStore
+    const store = Outage.ofTickets(tickets)
+    const forkInLayer = yield* makeFork<CallContext>()
+    const fork: Fork<CallContext> = (effect) => forkInLayer(Effect.annotateLogs(effect, { app_id: appId }))
+
+    const newest = NewestTicket.make({
+      appId,
+      store: tickets,
+      freshFor: Duration.decode(options?.freshFor ?? "75 minutes"),
+      expiryMargin: Duration.decode(options?.expiryMargin ?? "5 minutes")
+    })
+
+    const { isWatching, look, waitForOneAfter } = yield* makeReceiver({
+      appId,
+      coolDown: Duration.decode(options?.coolDown ?? "60 seconds"),
+      fork,
+      newest,
+      tickets,
+      waitFor: Duration.decode(options?.waitFor ?? "150 seconds")
+    })
+
     const refresh = Effect.gen(function*() {
       const since = yield* monotonicMillis
       const startedAt = yield* Clock.currentTimeMillis
       const before = newest.lastSentAt()
-      // While fibers wait, `watch` sees each ticket of the store.
-      const found = waiting.size() > 0 ? Option.none() : Option.map(yield* look, NewestTicket.sentAt)
+      const found = isWatching() ? Option.none() : Option.map(yield* look, NewestTicket.sentAt)
       // A ticket that was sent since the call is newer, though the look has found it.
       const known = Option.filter(found, (sentAt) => sentAt <= startedAt)
       const after = Math.max(before, Option.getOrElse(known, () => before))
@@ -390,8 +419,7 @@ export const make = (
     const getOrWait = Effect.gen(function*() {
       const since = yield* monotonicMillis
       const now = yield* Clock.currentTimeMillis
-      // While fibers wait, `watch` sees each ticket of the store.
-      if (waiting.size() === 0) {
+      if (!isWatching()) {
         // The store may have a newer ticket, and may be slow or out of order.
         yield* newest.valid(now) === undefined ? look : Effect.ignore(
           timeLimit(look, { duration: longestLookWithTicket, onTimeout: constVoid })
