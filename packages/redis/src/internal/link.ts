@@ -110,18 +110,17 @@ export interface Options<C extends Client> {
 /** Connects again after this pause if `ioredis` has given up. */
 const pause = Duration.seconds(1)
 
-export const make = <C extends Client>(options: Options<C>): Effect.Effect<Link<C>, never, Scope.Scope> =>
+/** Keeps the state of a connection, and reports each change in the log and in the metrics. */
+const makeStates = (options: Omit<Options<Client>, "open" | "before">) =>
   Effect.gen(function*() {
     const { place, timeout } = options
     const clock = yield* Effect.clock
     const now = () => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
     // Interruptible, because a layer may be built in an uninterruptible region, and its scope must end all the same.
     const fork = yield* Effect.interruptible(FiberSet.makeRuntime())
-    const runPromise = yield* Effect.interruptible(FiberSet.makeRuntimePromise())
 
     // Both links lead to the same server, so only one of them reports whether the server is there.
-    const isReporter = options.name === "commands"
-    const report = (effect: Effect.Effect<void>) => isReporter ? effect : Effect.void
+    const report = (effect: Effect.Effect<void>) => options.name === "commands" ? effect : Effect.void
     const up = Metric.tagged(RedisMetrics.up, "connection", options.connection)
     const losses = RedisMetrics.losses.pipe(
       Metric.tagged("connection", options.connection),
@@ -141,7 +140,6 @@ export const make = <C extends Client>(options: Options<C>): Effect.Effect<Link<
       Effect.sync(() => {
         if (state === noted && state._tag === "Ready") state = State.Ready({ ...state, problem: undefined })
       })
-    const onError = (error: unknown) => note(Words.problemOf(error))
 
     /** Logs that the connection is away, unless there was a connection meanwhile. */
     const logAway = (ready: Ready) =>
@@ -153,46 +151,85 @@ export const make = <C extends Client>(options: Options<C>): Effect.Effect<Link<
       })
     const logLater = (ready: Ready) => fork(Effect.delay(logAway(ready), timeout))
 
-    const lost = (problem?: Words.Problem) =>
-      Effect.gen(function*() {
-        if (state._tag !== "Ready") return
-        const ready = yield* Deferred.make<void, RedisError>()
-        state = State.Away({
-          since: now(),
-          problem: problem ?? state.problem ?? Words.closed,
-          isLogged: false,
-          ready
-        })
-        options.onLost?.()
-        logLater(ready)
-        yield* Metric.increment(losses)
-        yield* report(Metric.set(up, 0))
+    return {
+      fork,
+      now,
+      current: () => state,
+      note,
+      wait: (what: "handshake" | "answer") => {
+        state = waiting(state, what)
+      },
+      begin: Effect.suspend(() => {
+        if (state._tag === "Connecting") logLater(state.ready)
+        return report(Effect.andThen(Metric.set(up, 0), Effect.logDebug(`${place}: connecting`)))
+      }),
+      lost: (problem?: Words.Problem) =>
+        Effect.gen(function*() {
+          if (state._tag !== "Ready") return
+          const ready = yield* Deferred.make<void, RedisError>()
+          state = State.Away({
+            since: now(),
+            problem: problem ?? state.problem ?? Words.closed,
+            isLogged: false,
+            ready
+          })
+          options.onLost?.()
+          logLater(ready)
+          yield* Metric.increment(losses)
+          yield* report(Metric.set(up, 0))
+        }),
+      found: Effect.suspend(() => {
+        if (state._tag === "Ready" || state._tag === "Closed") return Effect.void
+        const before = state
+        state = State.Ready({ since: now(), problem: undefined })
+        options.onReady?.()
+        const lasted = Duration.format(Duration.seconds(Math.round((now() - before.since) / 1000)))
+        const line = before._tag === "Away" && before.isLogged
+          ? Effect.logInfo(`${place} is back after ${lasted}`)
+          : Effect.logDebug(`${place} is connected`)
+        return Deferred.succeed(before.ready, undefined).pipe(
+          Effect.andThen(report(Effect.andThen(Metric.set(up, 1), line)))
+        )
+      }),
+      close: Effect.suspend(() => {
+        const before = state
+        state = State.Closed()
+        const ended = report(Effect.andThen(Metric.set(up, 0), Effect.logDebug(`${place} is closed`)))
+        return before._tag === "Connecting" || before._tag === "Away"
+          ? Effect.andThen(Deferred.fail(before.ready, errorOf(place, state)), ended)
+          : ended
+      }),
+      ready: Effect.suspend(() => {
+        if (state._tag === "Ready") return Effect.void
+        if (state._tag === "Closed") return errorOf(place, state)
+        const left = state.since + Duration.toMillis(timeout) - now()
+        if (left <= 0) return errorOf(place, state)
+        // Interruptible, so that the time limit holds in an uninterruptible region, too.
+        return Effect.interruptible(Deferred.await(state.ready)).pipe(
+          Effect.timeoutFail({ duration: Duration.millis(left), onTimeout: () => errorOf(place, state) })
+        )
       })
+    }
+  })
 
-    const found = Effect.suspend(() => {
-      if (client.status !== "ready" || state._tag === "Ready" || state._tag === "Closed") return Effect.void
-      const before = state
-      state = State.Ready({ since: now(), problem: undefined })
-      options.onReady?.()
-      const lasted = Duration.format(Duration.seconds(Math.round((now() - before.since) / 1000)))
-      const line = before._tag === "Away" && before.isLogged
-        ? Effect.logInfo(`${place} is back after ${lasted}`)
-        : Effect.logDebug(`${place} is connected`)
-      return Deferred.succeed(before.ready, undefined).pipe(
-        Effect.andThen(report(Effect.andThen(Metric.set(up, 1), line)))
-      )
-    })
+export const make = <C extends Client>(options: Options<C>): Effect.Effect<Link<C>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const states = yield* makeStates(options)
+    const { current, fork, lost, note, now } = states
+    const runPromise = yield* Effect.interruptible(FiberSet.makeRuntimePromise())
+    const onError = (error: unknown) => note(Words.problemOf(error))
 
     const client = options.open({
       before: () => options.before,
       run: (effect) => runPromise(Effect.either(effect)).then(Either.getOrThrowWith(identity)),
-      onWait: (what) => {
-        state = waiting(state, what)
-      },
+      onWait: states.wait,
       onProblem: note
     })
 
-    const connect = Effect.sync(() => void client.connect().catch(() => {}))
+    const connect = Effect.suspend(() => {
+      if (current()._tag !== "Closed") client.connect().catch(() => {})
+      return Effect.void
+    })
     /** Counts the connections of the client. */
     let connections = 0
     const onReady = Effect.suspend(() => {
@@ -202,7 +239,7 @@ export const make = <C extends Client>(options: Options<C>): Effect.Effect<Link<
         if (connection === connections) client.disconnect(true)
       })
       return Effect.matchEffect(select(client), {
-        onSuccess: () => found,
+        onSuccess: () => client.status === "ready" ? states.found : Effect.void,
         onFailure: (error) => {
           onError(error)
           return Effect.delay(disconnect, pause)
@@ -218,13 +255,11 @@ export const make = <C extends Client>(options: Options<C>): Effect.Effect<Link<
         client.on("error", onError)
         client.on("close", () => {
           connections++
-          note(state._tag === "Connecting" ? Words.closed : undefined)
+          note(current()._tag === "Connecting" ? Words.closed : undefined)
           fork(lost())
         })
-        client.on("end", () => {
-          if (state._tag !== "Closed") fork(Effect.delay(connect, pause))
-        })
-        if (!isReporter) return
+        client.on("end", () => fork(Effect.delay(connect, pause)))
+        if (options.name !== "commands") return
         if (client.isCluster) {
           client.on("node error", onError)
           client.on("+node", (node: Redis) => node.on("connect", () => onConnected(node)))
@@ -232,52 +267,33 @@ export const make = <C extends Client>(options: Options<C>): Effect.Effect<Link<
           client.on("connect", () => onConnected(client as Redis))
         }
       }),
-      () =>
-        Effect.suspend(() => {
-          const before = state
-          state = State.Closed()
-          // Not `quit`, which waits for an answer.
-          client.disconnect()
-          const ended = report(Effect.andThen(Metric.set(up, 0), Effect.logDebug(`${place} is closed`)))
-          return before._tag === "Connecting" || before._tag === "Away"
-            ? Effect.andThen(Deferred.fail(before.ready, errorOf(place, state)), ended)
-            : ended
-        })
+      // Not `quit`, which waits for an answer.
+      () => Effect.andThen(states.close, Effect.sync(() => client.disconnect()))
     )
-    yield* report(Metric.set(up, 0))
-    yield* report(Effect.logDebug(`${place}: connecting`))
-    if (state._tag === "Connecting") logLater(state.ready)
+    yield* states.begin
     yield* connect
 
     const renew = (problem: Words.Problem) =>
       Effect.suspend(() =>
         // A Cluster has a connection to each node, and `ioredis` renews those.
-        state._tag !== "Ready" || client.isCluster
+        current()._tag !== "Ready" || client.isCluster
           ? Effect.void
           : Effect.andThen(lost(problem), Effect.sync(() => client.disconnect(true)))
       )
 
     return {
       client,
-      isReady: () => state._tag === "Ready",
-      ready: Effect.suspend(() => {
-        if (state._tag === "Ready") return Effect.void
-        if (state._tag === "Closed") return errorOf(place, state)
-        const left = state.since + Duration.toMillis(timeout) - now()
-        if (left <= 0) return errorOf(place, state)
-        // Interruptible, so that the time limit holds in an uninterruptible region, too.
-        return Effect.interruptible(Deferred.await(state.ready)).pipe(
-          Effect.timeoutFail({ duration: Duration.millis(left), onTimeout: () => errorOf(place, state) })
-        )
-      }),
+      isReady: () => current()._tag === "Ready",
+      ready: states.ready,
       lost: lost(),
       renew: renew(Words.noAnswer),
       renewAfter: (age) =>
-        Effect.suspend(() =>
-          state._tag === "Ready" && now() - state.since >= Duration.toMillis(age)
+        Effect.suspend(() => {
+          const state = current()
+          return state._tag === "Ready" && now() - state.since >= Duration.toMillis(age)
             ? renew(Words.replica)
             : Effect.void
-        ),
-      problem: () => problemOf(state)
+        }),
+      problem: () => problemOf(current())
     }
   })
