@@ -1,7 +1,7 @@
 /**
- * What every `TokenStore` does, wherever it keeps things, as tests to run over one of your own.
+ * Tests that every `TokenStore` passes. Run them over a store of your own.
  *
- * Not part of the package's index, for it needs `vitest` and `@effect/vitest`: import it by its path,
+ * Not part of the package's index, because it needs `vitest` and `@effect/vitest`: import it by its path,
  * `@effect-feishu/emulator/TokenStoreSuite`.
  *
  * @since 0.1.0
@@ -20,7 +20,7 @@ import * as StoreSuite from "./internal/storeSuite.js"
 const epoch = 1_700_000_000_000
 
 /**
- * It ends so many milliseconds after a moment that all tokens here have in common, in November 2023.
+ * Makes a token that ends `after` milliseconds after a moment in November 2023, which all tokens of the suite share.
  *
  * @since 0.1.0
  * @category test data
@@ -31,7 +31,7 @@ export const token = (value: string, after = 0): StoredToken => ({
 })
 
 /**
- * A token in a form that tests compare.
+ * Returns a token in a form that tests compare.
  *
  * @since 0.1.0
  * @category test data
@@ -42,7 +42,7 @@ export const plain = (token: StoredToken): { readonly value: string; readonly af
 })
 
 /**
- * A token in a form that tests compare; undefined where there is none.
+ * Returns a token in a form that tests compare, and `undefined` for `None`.
  *
  * @since 0.1.0
  * @category test data
@@ -51,7 +51,7 @@ export const plainOption = (token: Option.Option<StoredToken>): ReturnType<typeo
   Option.getOrUndefined(Option.map(token, plain))
 
 /**
- * The app's own token.
+ * Returns the key of the app's own token.
  *
  * @since 0.1.0
  * @category test data
@@ -59,7 +59,7 @@ export const plainOption = (token: Option.Option<StoredToken>): ReturnType<typeo
 export const appKey = (appId: string, secretHash = "hash"): Key => ({ appId, secretHash, tenantKey: Option.none() })
 
 /**
- * A tenant's token.
+ * Returns the key of a tenant's token.
  *
  * @since 0.1.0
  * @category test data
@@ -70,7 +70,7 @@ export const tenantKey = (appId: string, tenantKey: string, secretHash = "hash")
   tenantKey: Option.some(tenantKey)
 })
 
-/** Characters that mean something to somebody, halves of a surrogate pair among them. */
+/** Characters with a meaning in URLs, JSON or Redis, and halves of a surrogate pair. */
 const anyUnit = FastCheck.oneof(
   { weight: 3, arbitrary: FastCheck.constantFrom(..."/%.\\\"'\0\n\ud800\udc00ud8aAéé事🎫 :_-{}[]0F2") },
   { weight: 1, arbitrary: FastCheck.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) }
