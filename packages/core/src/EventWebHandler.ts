@@ -15,14 +15,16 @@ import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
 
 type Body = Effect.Effect<Uint8Array, EventRefused>
 
-/** Does not cancel the rest of a body that is too long, because that would break the connection before the answer. */
+/**
+ * Counts the bytes, because the header `content-length` of a `Request` may be wrong. Does not cancel the rest of a body that is
+ * too long, because that would break the connection before the answer.
+ */
 const readChunks = async (body: ReadableStream<Uint8Array>): Promise<Body> => {
   const buffer = BodyBuffer.make()
   const reader = body.getReader()
   try {
     for (;;) {
-      // One chunk comes after the other.
-      // oxlint-disable-next-line no-await-in-loop
+      // oxlint-disable-next-line no-await-in-loop -- chunks arrive one after another
       const { done, value } = await reader.read()
       if (done) return Effect.succeed(buffer.bytes())
       if (!buffer.add(value)) return EventDoor.tooLarge
@@ -34,14 +36,11 @@ const readChunks = async (body: ReadableStream<Uint8Array>): Promise<Body> => {
 
 /** Reads a body. Never rejects. */
 const read = async (request: Request): Promise<Body> => {
-  const { body, bodyUsed, headers } = request
+  const { body, bodyUsed } = request
   if (bodyUsed || body?.locked === true) return EventDoor.bodyRead
   if (body === null) return Effect.succeed(new Uint8Array(0))
   try {
-    // The length of a body that is longer than the header says is checked by the server.
-    return headers.has("content-length")
-      ? Effect.succeed(new Uint8Array(await request.arrayBuffer()))
-      : await readChunks(body)
+    return await readChunks(body)
   } catch {
     return EventDoor.incomplete
   }

@@ -615,6 +615,31 @@ describe("EventWebHandler", () => {
       yield* Effect.promise(dispose)
     }))
 
+  it.live.each(["10", "a number"])(
+    "reads no more than 1 MB, though content-length says %s",
+    (length) =>
+      Effect.gen(function*() {
+        const { dispose, handler } = handlerOf([])
+        let pulled = 0
+        const body = new ReadableStream<Uint8Array>({
+          pull: (controller) => {
+            pulled++
+            controller.enqueue(new Uint8Array(100_000))
+            if (pulled === 100) controller.close()
+          }
+        })
+        const request = new Request("https://example.com/webhook", {
+          method: "POST",
+          headers: { "content-type": "application/json", "content-length": length },
+          body,
+          duplex: "half"
+        } as RequestInit)
+        assert.strictEqual((yield* Effect.promise(() => handler(request))).status, 413)
+        assert.isBelow(pulled, 20)
+        yield* Effect.promise(dispose)
+      })
+  )
+
   it.live("builds the layer again for the next request if the layer could not be built", () =>
     Effect.gen(function*() {
       let builds = 0
