@@ -164,7 +164,7 @@ interface Calls {
   ) => Fetch<AccessTokenError>
 }
 
-/** What the app's own token and the tenants' tokens have in common. */
+/** The parts that the app's own token and the tenants' tokens share. */
 interface Shared {
   readonly appId: string
   readonly fork: Fork<CallContext>

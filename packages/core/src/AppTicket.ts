@@ -287,16 +287,18 @@ const storeApp = Effect.flatMap(FeishuApp, (app) =>
   }))
 
 /** Looks for tickets in the store, asks the platform for a push, and completes the fibers that wait. */
-const makeReceiver = ({ appId, coolDown, fork, newest, tickets, waitFor }: {
+const makeReceiver = ({ appId, coolDown, fork, newest, store, tickets, waitFor }: {
   readonly appId: string
   readonly coolDown: Duration.Duration
   readonly fork: Fork<CallContext>
   readonly newest: NewestTicket.NewestTicket
+  /** Logs its own failures. */
+  readonly store: TicketStore["Type"]
+  /** The same store as the program has it. */
   readonly tickets: TicketStore["Type"]
   readonly waitFor: Duration.Duration
 }) =>
   Effect.gen(function*() {
-    const store = Outage.ofTickets(tickets)
     const ofApp = MetricLabels.make("app_id")(appId)
     const attributes = attributesOf(appId)
 
@@ -396,6 +398,7 @@ export const make = (
       coolDown: Duration.decode(options?.coolDown ?? "60 seconds"),
       fork,
       newest,
+      store,
       tickets,
       waitFor: Duration.decode(options?.waitFor ?? "150 seconds")
     })

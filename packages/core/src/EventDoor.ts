@@ -1,5 +1,5 @@
 /**
- * What the doors of the request URL have in common. Use it for a door of your own, if none of `EventHttpApp`,
+ * Answers requests to the request URL, for every door. Use this module for a door of your own, if none of `EventHttpApp`,
  * `EventNodeListener` and `EventWebHandler` fits.
  *
  * @since 0.1.0

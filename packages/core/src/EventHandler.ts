@@ -53,11 +53,11 @@ const withType = (key: (event: FeishuEvent) => string | undefined) => (event: Fe
 
 type Handle<Event, R> = (event: Event) => Effect.Effect<unknown, unknown, R>
 
-/** Returns the key of a definition. A payload that does not fit has no key, and fails later. */
+/** Returns the key of a definition. A payload that does not fit has no key, and fails later. Decodes only unknown types. */
 const keyOfDefinition = <A, I>({ key, payload }: Definition<A, I>): (event: FeishuEvent) => string | undefined => {
   if (key === undefined) return keyOf
   const decode = Schema.decodeUnknownOption(payload)
-  return (event) => Option.getOrUndefined(Option.map(decode(event.payload), key))
+  return (event) => keyOf(event) ?? Option.getOrUndefined(Option.map(decode(event.payload), key))
 }
 
 /**

@@ -34,7 +34,7 @@ export * as ErrorCode from "./ErrorCode.js"
 export * as EventCrypto from "./EventCrypto.js"
 
 /**
- * What the doors of the request URL have in common, for a door of your own.
+ * Answers requests to the request URL, for a door of your own.
  *
  * @since 0.1.0
  */

@@ -5,7 +5,6 @@ import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
 import {
   Cause,
-  Clock,
   DateTime,
   Deferred,
   Duration,
@@ -36,6 +35,7 @@ import * as FeishuMetrics from "../src/FeishuMetrics.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
 import * as TokenStore from "../src/TokenStore.js"
 import { everything } from "./everything.js"
+import { movableClock } from "./movableClock.js"
 import * as Scripted from "./scripted.js"
 import { recorder } from "./spans.js"
 
@@ -161,33 +161,17 @@ const noToken: TokenStore.Service = {
   drop: () => Effect.void
 }
 
-/** A clock whose times can be moved: the sleeps are those of the `TestClock`. */
-const movable = Effect.map(Effect.clock, (test) => {
-  let system = 0
-  let monotonic = 0
-  const unsafeCurrentTimeMillis = () => test.unsafeCurrentTimeMillis() + system
-  const unsafeCurrentTimeNanos = () => test.unsafeCurrentTimeNanos() + BigInt(monotonic) * 1_000_000n
-  const clock: Clock.Clock = {
-    [Clock.ClockTypeId]: Clock.ClockTypeId,
-    unsafeCurrentTimeMillis,
-    unsafeCurrentTimeNanos,
-    currentTimeMillis: Effect.sync(unsafeCurrentTimeMillis),
-    currentTimeNanos: Effect.sync(unsafeCurrentTimeNanos),
-    sleep: (duration) => test.sleep(duration)
+/** A clock whose times can be moved. Sleeps end when the `TestClock` says so. */
+const movable = Effect.zipWith(Effect.clock, movableClock, (test, { clock, moveMonotonic, moveSystem }) => ({
+  clock,
+  settle: Effect.withClock(settle, test),
+  /** Sets the system's clock, and lets no time pass. */
+  setSystem: moveSystem,
+  pass: (by: number) => {
+    moveSystem(by)
+    moveMonotonic(by)
   }
-  return {
-    clock,
-    settle: Effect.withClock(settle, test),
-    /** The system's time is set by so much, and no time passes. */
-    setSystem: (by: number) => {
-      system += by
-    },
-    pass: (by: number) => {
-      system += by
-      monotonic += by
-    }
-  }
-})
+}))
 
 const yieldOften = Effect.repeatN(Effect.yieldNow(), 30)
 

@@ -49,12 +49,7 @@ const takenFor = (left: Duration.DurationInput, isHeld = false) =>
 /** Claims a name if it is free. */
 const isFree = (store: Claims.Service, name: string) => Effect.map(store.claim(app, name, hour), isClaimed)
 
-const makeKvs = () => {
-  const made = KeyValues.makeKvs()
-  const store = (options?: Claims.KeyValueOptions) =>
-    Effect.provideService(Claims.makeKeyValueStore(options), KeyValueStore.KeyValueStore, made.kvs)
-  return { ...made, store }
-}
+const makeKvs = () => KeyValues.makeKvsFor(Claims.makeKeyValueStore)
 
 const assertNowhere = KeyValues.nowhereIn(Claims.ClaimsError)
 

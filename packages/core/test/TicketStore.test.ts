@@ -39,12 +39,7 @@ const app = "cli_a"
 
 type Operation = (store: TicketStore.Service) => Effect.Effect<unknown, TicketStore.TicketStoreError>
 
-const makeKvs = () => {
-  const made = KeyValues.makeKvs()
-  const store = (options?: TicketStore.KeyValueOptions) =>
-    Effect.provideService(TicketStore.makeKeyValueStore(options), KeyValueStore.KeyValueStore, made.kvs)
-  return { ...made, store }
-}
+const makeKvs = () => KeyValues.makeKvsFor(TicketStore.makeKeyValueStore)
 
 const assertNowhere = KeyValues.nowhereIn(TicketStore.TicketStoreError)
 

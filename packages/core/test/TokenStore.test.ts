@@ -27,12 +27,7 @@ const key = tenantKey("cli_a", "tenant_1")
 
 type Method = "get" | "set" | "remove"
 
-const makeKvs = () => {
-  const made = KeyValues.makeKvs()
-  const store = (options?: TokenStore.KeyValueOptions) =>
-    Effect.provideService(TokenStore.makeKeyValueStore(options), KeyValueStore.KeyValueStore, made.kvs)
-  return { ...made, store }
-}
+const makeKvs = () => KeyValues.makeKvsFor(TokenStore.makeKeyValueStore)
 
 const assertNowhere = KeyValues.nowhereIn(TokenStore.TokenStoreError)
 

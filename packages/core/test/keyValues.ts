@@ -49,6 +49,16 @@ export const makeKvs = () => {
   return { before, entries, kvs, only, written }
 }
 
+/** The same, and a function that makes a store over it. */
+export const makeKvsFor = <O, S>(
+  makeKeyValueStore: (options?: O) => Effect.Effect<S, never, KeyValueStore.KeyValueStore>
+) => {
+  const made = makeKvs()
+  const store = (options?: O) =>
+    Effect.provideService(makeKeyValueStore(options), KeyValueStore.KeyValueStore, made.kvs)
+  return { ...made, store }
+}
+
 export const kvsError = (description: string, cause?: unknown) =>
   new SystemError({
     module: "KeyValueStore",

@@ -40,7 +40,7 @@ export interface Script {
 }
 
 /**
- * What the stores of this package need of Redis.
+ * The operations on Redis that the stores of this package use.
  *
  * @since 0.1.0
  * @category models
@@ -107,10 +107,10 @@ export interface Settings {
   readonly name?: string | undefined
 }
 
-/** A replica refuses to write: the next connection may lead to the new master. Does so at most this often. */
 /** The longest wait of `setTimeout`, about 25 days: `ioredis` uses it for each command. */
 const longestTimeout = 2 ** 31 - 1
 
+/** A replica refuses to write: the next connection may lead to the new master. Does so at most this often. */
 const replicaPause = Duration.seconds(5)
 
 /**

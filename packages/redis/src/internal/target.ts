@@ -104,7 +104,7 @@ const single = (
   return { ...nameOf(options), commands: opened, messages: opened }
 }
 
-/** One Redis, or the master that sentinels know. */
+/** Connects to one Redis, or to the master that sentinels know. */
 export const ofOptions = (options: RedisOptions, settings: Settings): Target =>
   single(options, settings, (ours) => new Redis({ ...options, ...ours }))
 
@@ -186,7 +186,7 @@ const nodeOf = (node: ClusterNode): Address => {
   return URL.canParse(url) ? { host: new URL(url).hostname, port: Number(new URL(url).port || 6379) } : {}
 }
 
-/** A Cluster. */
+/** Connects to a Cluster. */
 export const ofNodes = (nodes: ReadonlyArray<ClusterNode>, options: ClusterOptions, settings: Settings): Target =>
   cluster(
     { nodes: nodes.map(nodeOf), options },
@@ -194,7 +194,7 @@ export const ofNodes = (nodes: ReadonlyArray<ClusterNode>, options: ClusterOptio
     (ours) => new Cluster([...nodes], { ...options, ...ours })
   )
 
-/** What the client of a program connects to. */
+/** Connects to the server of a client that a program has. */
 export const ofClient = (client: Client, settings: Settings): Target => {
   if (!client.isCluster) {
     const redis = client as Redis

@@ -1,12 +1,9 @@
 /** Opens the platform's envelope `{ code, msg, data?, error? }`. */
 import * as Either from "effect/Either"
 import { FeishuApiError, type FeishuError } from "../../FeishuError.js"
+import { isObject, type Json } from "../isObject.js"
 import * as Failure from "./failure.js"
 import { retryAfter } from "./retryAfter.js"
-
-type Json = Readonly<Record<string, unknown>>
-
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 
 // A field of an unexpected type counts as absent, because the `code` beside the field matters more.
 

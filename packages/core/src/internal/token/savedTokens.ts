@@ -18,7 +18,7 @@ export const longestLife = Duration.toMillis("1 day")
 /** Renewals are spread over this time, so that tokens that were fetched together are not renewed together. */
 const renewalSpread = Duration.toMillis("5 minutes")
 
-/** What the platform issued. */
+/** A token as the platform issued it. */
 export interface Issued {
   readonly value: Redacted.Redacted
   /** In seconds from `askedAt` on. */
@@ -38,7 +38,7 @@ export interface SavedTokens {
 }
 
 export const make = (options: {
-  /** Tells of its own failures. */
+  /** Logs its own failures. */
   readonly store: TokenStore
   readonly refused: RefusedValues.RefusedValues
   /** In milliseconds before the end of a token. */

@@ -38,7 +38,7 @@ const bytesOf = (text: string): Uint8Array<ArrayBuffer> =>
 /** Returns the number of bytes of a text in base64. */
 const lengthOf = (text: string): number => text.length / 4 * 3 - (text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0)
 
-/** What is base64 in URLs only, or white space. */
+/** Matches characters that are base64 only in URLs, and white space. */
 const notBase64 = /[-_\s]/
 
 /**

@@ -10,6 +10,7 @@ import type { Answer as ClaimAnswer, ClaimsError, Service as Claims } from "../.
 import type { EventHandler } from "../../EventHandler.js"
 import type { EventRefused } from "../../EventRefused.js"
 import type { FeishuEvent } from "../../FeishuEvent.js"
+import { isObject } from "../isObject.js"
 import * as Callbacks from "./callbacks.js"
 import { refused } from "./refused.js"
 import * as Running from "./running.js"
@@ -31,9 +32,6 @@ type Taken = Extract<ClaimAnswer, { readonly _tag: "Taken" }>
 
 /** The name of an event is held after the event was handled, and claimed while the event is being handled. */
 const wasHandled = ({ isHeld }: Taken): boolean => isHeld
-
-const isObject = (value: unknown): value is Callbacks.Answer =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
   readonly appId: string

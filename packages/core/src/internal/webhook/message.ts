@@ -4,6 +4,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { FeishuEvent } from "../../FeishuEvent.js"
+import { isObject, type Json } from "../isObject.js"
 import { isCallback } from "./callbacks.js"
 
 /** The decrypted body of a delivery. Its verification token has not been checked yet. */
@@ -16,10 +17,6 @@ export type Message =
       & Omit<FeishuEvent, "appId" | "createdAt">
       & { readonly appId: string | undefined; readonly createdAt: DateTime.Utc | undefined }
   }
-
-type Json = Readonly<Record<string, unknown>>
-
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** Returns a non-empty string, or nothing for any other value. */
 const textOf = (value: unknown): string | undefined => typeof value === "string" && value !== "" ? value : undefined
