@@ -331,7 +331,11 @@ export const anyOf = (subscriptions: Effect.Effect<Iterable<Service>>): Service 
       return yield* refusal
     })
   return {
-    prove: (delivery) => Effect.asVoid(find(delivery)),
-    receive: (delivery) => Effect.flatMap(find(delivery), (subscription) => subscription.receive(delivery))
+    prove: (delivery) => Effect.asVoid(Effect.suspend(() => find(Proof.shared(delivery)))),
+    receive: (delivery) =>
+      Effect.suspend(() => {
+        const shared = Proof.shared(delivery)
+        return Effect.flatMap(find(shared), (subscription) => subscription.receive(shared))
+      })
   }
 }

@@ -8,28 +8,28 @@ export interface ExpiringNames {
 }
 
 interface Entry {
-  readonly id: string
-  readonly end: number
+  readonly name: string
+  id: string
+  end: number
 }
 
 export const make = (max: number): ExpiringNames => {
   const entries = new Map<string, Entry>()
   /**
-   * The entries in the order in which they were set, the oldest at `first`. Also has entries that were deleted or replaced.
-   * A queue, because the first key of a `Map` takes long to find after many deletions.
+   * The entries in the order in which their names were set, the oldest at `first`. Also has entries that were deleted or
+   * replaced. A queue, because the first key of a `Map` takes long to find after many deletions.
    */
-  let queue: Array<readonly [name: string, entry: Entry]> = []
+  let queue: Array<Entry> = []
   let first = 0
 
   const forgetOldestWhile = (isForgotten: (entry: Entry) => boolean) => {
     for (let oldest = queue[first]; oldest !== undefined; oldest = queue[++first]) {
-      const [name, entry] = oldest
-      if (entries.get(name) !== entry) continue
-      if (!isForgotten(entry)) break
-      entries.delete(name)
+      if (entries.get(oldest.name) !== oldest) continue
+      if (!isForgotten(oldest)) break
+      entries.delete(oldest.name)
     }
     if (queue.length - entries.size > entries.size + 1000) {
-      queue = queue.slice(first).filter(([name, entry]) => entries.get(name) === entry)
+      queue = queue.slice(first).filter((entry) => entries.get(entry.name) === entry)
       first = 0
     }
   }
@@ -41,10 +41,16 @@ export const make = (max: number): ExpiringNames => {
       return entry === undefined || entry.end <= now ? undefined : { id: entry.id, left: entry.end - now }
     },
     set: (name, id, end) => {
-      const entry = { id, end }
+      const newest = queue.at(-1)
+      if (newest?.name === name && entries.get(name) === newest) {
+        newest.id = id
+        newest.end = end
+        return
+      }
+      const entry = { name, id, end }
       entries.set(name, entry)
-      queue.push([name, entry])
-      forgetOldestWhile(() => entries.size > max)
+      queue.push(entry)
+      if (entries.size > max) forgetOldestWhile(() => entries.size > max)
     },
     delete: (name) => void entries.delete(name)
   }

@@ -35,7 +35,8 @@ const fromSeconds = (time: number) => time * 1000
 /** Events have milliseconds; the example on the page "事件订阅概述" has microseconds. */
 const fromCreateTime = (time: number) => time < 1e14 ? time : time / 1000
 
-const withoutToken = ({ token: _, ...rest }: Json): Json => rest
+const withoutOwnToken = ({ token: _, ...rest }: Json): Json => rest
+const withoutToken = (json: Json): Json => "token" in json ? withoutOwnToken(json) : json
 
 /** Names the field. Leaves out the value, which may be a secret. */
 const wrong = (json: Json, field: string, path = field): Either.Either<never, string> =>

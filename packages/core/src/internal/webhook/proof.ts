@@ -101,27 +101,36 @@ const envelopeOf = (delivery: Delivery): Either.Either<Envelope, EventRefused> =
   } catch {
     return Either.left(malformed)
   }
-  return Either.map(parse(text), (json) => {
-    const encrypted = typeof json === "object" && json !== null && "encrypt" in json ? json.encrypt : undefined
-    return {
-      text,
-      json,
-      encrypted: typeof encrypted === "string"
-        ? { bytes: decode(encrypted), isShort: encrypted.length <= longestHandshake }
-        : undefined,
-      signed: signatureOf(delivery)
-    }
+  const parsed = parse(text)
+  if (Either.isLeft(parsed)) return Either.left(parsed.left)
+  const json = parsed.right
+  const encrypted = typeof json === "object" && json !== null && "encrypt" in json ? json.encrypt : undefined
+  return Either.right({
+    text,
+    json,
+    encrypted: typeof encrypted === "string"
+      ? { bytes: decode(encrypted), isShort: encrypted.length <= longestHandshake }
+      : undefined,
+    signed: signatureOf(delivery)
   })
 }
 
-/** Several apps may look at one delivery, one after another. */
-const envelopes = new WeakMap<Delivery, Either.Either<Envelope, EventRefused>>()
+/** A delivery that several apps look at, one after another. Is read once, and proven once by the app that it is for. */
+class SharedDelivery implements Delivery {
+  readonly headers: Delivery["headers"]
+  readonly body: Uint8Array
+  readonly envelope: Either.Either<Envelope, EventRefused>
+  accepted: { readonly by: Proof; readonly result: Result } | undefined
 
-const cachedEnvelopeOf = (delivery: Delivery) => {
-  const known = envelopes.get(delivery) ?? envelopeOf(delivery)
-  envelopes.set(delivery, known)
-  return known
+  constructor(delivery: Delivery) {
+    this.headers = delivery.headers
+    this.body = delivery.body
+    this.envelope = envelopeOf(delivery)
+  }
 }
+
+export const shared = (delivery: Delivery): Delivery =>
+  delivery instanceof SharedDelivery ? delivery : new SharedDelivery(delivery)
 
 const andThen = <A, B>(a: A | Promise<A>, f: (a: A) => B | Promise<B>): B | Promise<B> =>
   a instanceof Promise ? a.then(f) : f(a)
@@ -173,15 +182,18 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     return flaw === undefined ? Either.right(message.right) : Either.left(flaw)
   }
 
+  const parseAndRead = (text: string): Either.Either<Message.Message, EventRefused> => {
+    const json = parse(text)
+    return Either.isLeft(json) ? Either.left(json.left) : read(json.right, text)
+  }
+
   /** Decides about an encrypted delivery. `flaw`: what is wrong with the signature. `text`: the decrypted body. */
   const judge = (
     signed: Signed | undefined,
     flaw: EventRefused | undefined,
     text: string | undefined
   ): Either.Either<Message.Message, EventRefused> => {
-    const opened = text === undefined
-      ? Either.left(decryption)
-      : Either.flatMap(parse(text), (json) => read(json, text))
+    const opened = text === undefined ? Either.left(decryption) : parseAndRead(text)
     // A handshake need not be signed (page "将事件发送至开发者服务器").
     if (flaw === undefined || (Either.isRight(opened) && opened.right._tag === "Challenge")) return opened
     // The status must not say how far the decryption came, so each of these is a 401. The log says what is wrong.
@@ -213,10 +225,21 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     return Either.right({ _tag: "Event", event, isDated: createdAt !== undefined })
   }
 
-  return (delivery, now) => {
-    const envelope = cachedEnvelopeOf(delivery)
-    return Either.isLeft(envelope)
+  const proveEnvelope = (envelope: Either.Either<Envelope, EventRefused>, now: number): Result | Promise<Result> =>
+    Either.isLeft(envelope)
       ? Either.left(envelope.left)
-      : andThen(open(envelope.right, now), (message) => Either.flatMap(message, (message) => prove(message, now)))
+      : andThen(
+        open(envelope.right, now),
+        (message) => Either.isLeft(message) ? Either.left(message.left) : prove(message.right, now)
+      )
+
+  const proof: Proof = (delivery, now) => {
+    if (!(delivery instanceof SharedDelivery)) return proveEnvelope(envelopeOf(delivery), now)
+    if (delivery.accepted?.by === proof) return delivery.accepted.result
+    return andThen(proveEnvelope(delivery.envelope, now), (result) => {
+      if (Either.isRight(result)) delivery.accepted = { by: proof, result }
+      return result
+    })
   }
+  return proof
 }

@@ -4,23 +4,56 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import type * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as FiberSet from "effect/FiberSet"
 import { constVoid } from "effect/Function"
 import * as HashMap from "effect/HashMap"
 import * as Runtime from "effect/Runtime"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { FeishuEvent } from "../../FeishuEvent.js"
 import { timeLimit } from "../timeLimit.js"
 
+interface Options<A, E, R> {
+  readonly handle: Effect.Effect<A, E, R>
+  readonly settle: (exit: Exit.Exit<A, E>) => Effect.Effect<void>
+}
+
 export interface Running<R> {
-  readonly start: <A, E>(
-    effect: Effect.Effect<A, E, R>,
-    event: FeishuEvent
-  ) => Effect.Effect<Fiber.RuntimeFiber<A, E>>
-  readonly endInTime: <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.Effect<Exit.Exit<A, E> | undefined>
+  /**
+   * Runs `handle`, and then `settle` with the exit of `handle`, and returns the exit. Returns `undefined` and interrupts
+   * `handle` if `handle` takes too long: `settle` then runs when `handle` has ended.
+   *
+   * Must run in an uninterruptible region.
+   */
+  readonly run: <A, E>(event: FeishuEvent, options: Options<A, E, R>) => Effect.Effect<Exit.Exit<A, E> | undefined>
+}
+
+/** The annotations of each log line of a handler. */
+export const annotationsOf = (appId: string, { id, type }: FeishuEvent) => ({
+  app_id: appId,
+  event_id: id,
+  event_type: type
+})
+
+/** Counts the effects that run, and waits until there are none. */
+const makeCounter = () => {
+  const none = Effect.unsafeMakeLatch(true)
+  let count = 0
+  return {
+    none: none.await,
+    /** Counts an effect that neither fails nor is interrupted. */
+    counted: (effect: Effect.Effect<void>): Effect.Effect<void> => {
+      count++
+      none.unsafeClose()
+      return Effect.map(effect, () => {
+        count--
+        if (count === 0) none.unsafeOpen()
+      })
+    }
+  }
 }
 
 export const make = <R>({ appId, handlerTimeout }: {
@@ -38,38 +71,51 @@ export const make = <R>({ appId, handlerTimeout }: {
     >
     // When the scope closes, it waits for the handlers for as long as a handler may take, and then interrupts them.
     const running = yield* FiberSet.make<unknown, unknown>()
-    yield* Effect.addFinalizer(() => Effect.timeoutOption(FiberSet.awaitEmpty(running), handlerTimeout))
-    /** Starts the handler at once and with a scope of its own, because most handlers end without waiting. */
-    const start = <A, E>(effect: Effect.Effect<A, E, R>, event: FeishuEvent) =>
-      Effect.withFiberRuntime<Fiber.RuntimeFiber<A, E>>((parent) => {
-        const fiberRefs = parent.getFiberRefs()
-        const ofDelivery = parent.currentContext as Context.Context<never>
-        const runtime = Runtime.make({ context: Context.merge(ofDelivery, services), runtimeFlags, fiberRefs })
-        const fiber = Runtime.runFork(runtime)(Effect.scoped(effect), {
-          updateRefs: (refs, fiberId) =>
-            FiberRefs.updateAs(refs, {
-              fiberId,
-              fiberRef: FiberRef.currentLogAnnotations,
-              value: FiberRefs.getOrDefault(refs, FiberRef.currentLogAnnotations).pipe(
-                HashMap.set<string, unknown>("app_id", appId),
-                HashMap.set<string, unknown>("event_id", event.id),
-                HashMap.set<string, unknown>("event_type", event.type)
-              )
-            })
-        })
-        if (fiber.unsafePoll() === null) FiberSet.unsafeAdd(running, fiber)
-        return Effect.succeed(fiber)
-      })
+    const settling = makeCounter()
+    yield* Effect.addFinalizer(() =>
+      Effect.timeoutOption(Effect.andThen(FiberSet.awaitEmpty(running), settling.none), handlerTimeout)
+    )
 
-    /** Returns the exit of a handler, or `undefined` and interrupts the handler if it takes too long. */
-    const endInTime = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> => {
-      const exit = fiber.unsafePoll()
-      if (exit !== null) return Effect.succeed(exit)
-      return timeLimit(Fiber.await(fiber), { duration: handlerTimeout, onTimeout: constVoid }).pipe(
+    const annotated = (refs: FiberRefs.FiberRefs, fiberId: FiberId.Single, event: FeishuEvent) => {
+      let value = FiberRefs.getOrDefault(refs, FiberRef.currentLogAnnotations)
+      for (const [name, text] of Object.entries(annotationsOf(appId, event))) value = HashMap.set(value, name, text)
+      return FiberRefs.updateAs(refs, { fiberId, fiberRef: FiberRef.currentLogAnnotations, value })
+    }
+
+    /** Waits for a handler that has not ended at once. */
+    const wait = <A, E>(
+      handler: Fiber.RuntimeFiber<A, E>,
+      end: (exit: Exit.Exit<A, E>) => Effect.Effect<void>
+    ): Effect.Effect<Exit.Exit<A, E> | undefined> => {
+      FiberSet.unsafeAdd(running, handler)
+      const ended = Effect.flatMap(Fiber.await(handler), (exit) => Effect.as(end(exit), exit))
+      return Effect.forkDaemon(ended).pipe(
+        Effect.tap((fiber) => FiberSet.add(running, fiber)),
+        Effect.flatMap((fiber) => timeLimit(Fiber.join(fiber), { duration: handlerTimeout, onTimeout: constVoid })),
         // Does not wait for a handler that cannot be interrupted, because the platform waits for the answer.
-        Effect.catchAll(() => Effect.as(Fiber.interruptFork(fiber), undefined))
+        Effect.catchAll(() => Effect.as(Fiber.interruptFork(handler), undefined))
       )
     }
 
-    return { start, endInTime }
+    // Most handlers end at once. The fiber of the delivery settles these: a region of the handler's fiber that cannot be
+    // interrupted, `Effect.scoped` and `Effect.annotateLogs` each take as long as the rest.
+    const start = <A, E>(
+      scope: Scope.CloseableScope,
+      event: FeishuEvent,
+      { handle, settle }: Options<A, E, R>
+    ): Effect.Effect<Exit.Exit<A, E> | undefined> =>
+      Effect.withFiberRuntime((delivery) => {
+        const ofDelivery = delivery.currentContext as Context.Context<never>
+        const runtime = Runtime.make({
+          context: Context.mergeAll(ofDelivery, services, Context.make(Scope.Scope, scope)) as Context.Context<R>,
+          runtimeFlags,
+          fiberRefs: annotated(delivery.getFiberRefs(), delivery.id(), event)
+        })
+        const handler = Runtime.runFork(runtime)(handle)
+        const end = (exit: Exit.Exit<A, E>) => Effect.zipRight(settle(exit), Scope.close(scope, exit))
+        const exit = handler.unsafePoll()
+        return exit === null ? wait(handler, end) : Effect.as(settling.counted(end(exit)), exit)
+      })
+
+    return { run: (event, options) => Effect.flatMap(Scope.make(), (scope) => start(scope, event, options)) }
   })
