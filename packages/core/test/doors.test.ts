@@ -161,6 +161,7 @@ const open = (serve: Serve) =>
             yield* Deferred.await(goOn)
             handled.push(id)
           })),
+        EventHandler.callback("card.action.trigger", ({ id }) => Effect.succeed({ toast: { content: id } })),
         EventHandler.all(({ id }) => Effect.sync(() => handled.push(id)))
       ]
     }).pipe(Effect.provide([TicketStore.layerMemory, Deliveries.app()]))
@@ -326,6 +327,18 @@ describe.each(doors)("%s", (_, serve) => {
   )
 
   live(
+    "answers a callback with what its handler returns",
+    Effect.gen(function*() {
+      const { handled, outcomes, url } = yield* open(serve)
+      const reply = yield* deliver(url, yield* good("飞书", "card.action.trigger"))
+      assert.strictEqual(reply.status, 200)
+      assert.match(reply.headers["content-type"] ?? "", /^application\/json\b/)
+      assert.deepStrictEqual(JSON.parse(reply.body), { toast: { content: "飞书" } })
+      assert.deepStrictEqual([handled, outcomes], [[], ["answered"]])
+    })
+  )
+
+  live(
     "answers 405 and what is allowed, to every other method",
     Effect.gen(function*() {
       const { url } = yield* open(serve)
@@ -343,6 +356,7 @@ describe.each(doors)("%s", (_, serve) => {
       const bytes = (text: string) => new TextEncoder().encode(text)
       const refusals: ReadonlyArray<readonly [string, number, EventSubscription.Delivery]> = [
         ["text/plain", 415, { ...yield* good("1"), headers: { "content-type": "text/plain" } }],
+        ["gzip", 415, { ...yield* good("1"), headers: { ...json, "content-encoding": "gzip" } }],
         ["no content type", 415, { headers: {}, body: bytes("{}") }],
         ["a form", 415, { headers: { "content-type": "application/x-www-form-urlencoded" }, body: bytes("a=1") }],
         ["no body", 400, { headers: json, body: new Uint8Array() }],
