@@ -1,8 +1,9 @@
 /** The request URL in a Fastify app: in a hook that runs before Fastify parses the body, for the signature is over it. */
-import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
+import { EventNodeListener, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer } from "effect"
 import fastify from "fastify"
+import { Events } from "./handlers.js"
 
 const program = Effect.gen(function*() {
   const port = yield* Config.integer("PORT").pipe(Config.withDefault(3000))
@@ -22,10 +23,6 @@ const program = Effect.gen(function*() {
 
   yield* Console.log(`Listening on ${yield* Effect.tryPromise(() => app.listen({ port }))}/webhook/event`)
   return yield* Effect.never
-})
-
-const Events = EventSubscription.layer({
-  handlers: [EventHandler.on("contact.user.created_v3", ({ id }) => Console.log(`A user was created: event ${id}.`))]
 })
 
 program.pipe(

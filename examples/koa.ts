@@ -1,10 +1,11 @@
 /** The request URL in a Koa app. It comes before every body parser: the signature is over the bytes. */
-import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
+import { EventNodeListener, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer } from "effect"
 import Koa from "koa"
 import { once } from "node:events"
 import type { AddressInfo } from "node:net"
+import { Events } from "./handlers.js"
 
 const program = Effect.gen(function*() {
   const wantedPort = yield* Config.integer("PORT").pipe(Config.withDefault(3000))
@@ -31,10 +32,6 @@ const program = Effect.gen(function*() {
   const { port } = server.address() as AddressInfo
   yield* Console.log(`Listening on http://localhost:${port}/webhook/event`)
   return yield* Effect.never
-})
-
-const Events = EventSubscription.layer({
-  handlers: [EventHandler.on("contact.user.created_v3", ({ id }) => Console.log(`A user was created: event ${id}.`))]
 })
 
 program.pipe(

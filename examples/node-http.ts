@@ -1,10 +1,11 @@
 /** The request URL on a server of `node:http`, with the ticket in a file. Ctrl-C ends it when all answers are given. */
-import { EventHandler, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
+import { EventNodeListener, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { NodeKeyValueStore, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer } from "effect"
 import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { Events } from "./handlers.js"
 
 const program = Effect.gen(function*() {
   const wantedPort = yield* Config.integer("PORT").pipe(Config.withDefault(3000))
@@ -23,10 +24,6 @@ const program = Effect.gen(function*() {
   const { port } = server.address() as AddressInfo
   yield* Console.log(`Listening on http://localhost:${port}/webhook/event`)
   return yield* Effect.never
-})
-
-const Events = EventSubscription.layer({
-  handlers: [EventHandler.on("contact.user.created_v3", ({ id }) => Console.log(`A user was created: event ${id}.`))]
 })
 
 // The ticket is a secret: let nobody else read this directory.

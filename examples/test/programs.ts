@@ -24,14 +24,10 @@ export const app = (appId: string) => ({
   verificationToken: Redacted.make(secrets.FEISHU_VERIFICATION_TOKEN)
 })
 
-/** The program, until the scope ends. */
-export const start = ([program, ...args]: readonly [string, ...Array<string>], variables: Record<string, string>) =>
+/** Runs the command until the scope ends. */
+export const run = (command: Command.Command, variables: Record<string, string>) =>
   Effect.gen(function*() {
-    const started = yield* Command.make("node", yield* bundled(program), ...args).pipe(
-      Command.workingDirectory(root),
-      Command.env(variables),
-      Command.start
-    )
+    const started = yield* Command.start(Command.env(command, variables))
     const output = yield* SubscriptionRef.make("")
     yield* Stream.merge(Stream.decodeText(started.stdout), Stream.decodeText(started.stderr)).pipe(
       Stream.runForEach((text) => SubscriptionRef.update(output, (before) => before + text)),
@@ -48,6 +44,15 @@ export const start = ([program, ...args]: readonly [string, ...Array<string>], v
       )
     return { started, output: output.get, printed }
   })
+
+/** Runs an example until the scope ends. */
+export const start = ([program, ...args]: readonly [string, ...Array<string>], variables: Record<string, string>) =>
+  Effect.flatMap(
+    bundled(program),
+    (path) => run(Command.workingDirectory(Command.make("node", path, ...args), root), variables)
+  )
+
+export type Started = Effect.Effect.Success<ReturnType<typeof run>>
 
 /** Waits for the end of the first push that this is true of. */
 export const pushed = (is: (push: Extract<Journal.Entry, { _tag: "Push" }>) => boolean) =>

@@ -1,17 +1,10 @@
 /** Serves a module's default export with `fetch` on Node, on any free port: `tsx serve.ts ../hono.ts`. */
-import { HttpApp, HttpServer } from "@effect/platform"
-import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Effect, Layer } from "effect"
-import { createServer } from "node:http"
+import { serve } from "@hono/node-server"
+import { argv, stdout } from "node:process"
 
-const [, , path = ""] = process.argv
+const [, , path = ""] = argv
+const module: { default: { fetch: (request: Request) => Response | Promise<Response> } } = await import(path)
 
-Layer.unwrapEffect(Effect.map(
-  Effect.promise((): Promise<{ default: { fetch: (request: Request) => Promise<Response> } }> => import(path)),
-  (module) => HttpServer.serve(HttpApp.fromWebHandler(async (request) => module.default.fetch(request)))
-)).pipe(
-  HttpServer.withLogAddress,
-  Layer.provide(NodeHttpServer.layer(createServer, { port: 0 })),
-  Layer.launch,
-  NodeRuntime.runMain
-)
+serve({ fetch: module.default.fetch, port: 0 }, ({ port }) => {
+  stdout.write(`Listening on http://localhost:${port}\n`)
+})
