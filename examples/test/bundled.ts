@@ -27,7 +27,7 @@ export const bundled = (program: string): Effect.Effect<string> =>
         format: "esm",
         target: "node20",
         packages: "external",
-        tsconfig: fileURLToPath(new URL("../../tsconfig.json", import.meta.url)),
+        tsconfig: `${examples}tsconfig.json`,
         sourcemap: "inline",
         logLevel: "silent"
       })

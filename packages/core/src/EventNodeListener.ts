@@ -1,5 +1,5 @@
 /**
- * The request URL as a listener for `node:http`, and so for Express, Koa and Fastify.
+ * The request URL as a listener for `node:http`, and so for Express, Koa, Fastify and NestJS.
  *
  * @since 0.1.0
  */
