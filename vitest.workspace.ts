@@ -38,7 +38,11 @@ export default defineWorkspace([{
     globalSetup: ["packages/cli/test/bundle.ts"],
     setupFiles: ["packages/core/test/ownIt.ts"],
     include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
-    exclude: hasRedis ? [] : [needsRedis],
+    exclude: [
+      ...(hasRedis ? [] : [needsRedis]),
+      // `npm run test:nextjs` installs what this test needs.
+      ...(process.env["NEXTJS"] === "1" ? [] : ["examples/test/nextjs.test.ts"])
+    ],
     testTimeout: 30_000
   }
 }])
