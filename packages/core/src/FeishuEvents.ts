@@ -985,7 +985,7 @@ const Card = Schema.Union(
       template_variable: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
     })
   })
-)
+).annotations({ identifier: "Card" })
 
 /**
  * Answers with a card that is JSON.
@@ -1145,11 +1145,13 @@ export const CardAction: CallbackDefinition<CardAction, unknown, CardActionAnswe
     )
   })),
   answer: Schema.Struct({
-    toast: Schema.optional(Schema.Struct({
-      type: Schema.optional(Schema.Literal("info", "success", "error", "warning")),
-      content: Schema.optional(Schema.String),
-      i18n: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String }))
-    })),
+    toast: Schema.optional(
+      Schema.Struct({
+        type: Schema.optional(Schema.Literal("info", "success", "error", "warning")),
+        content: Schema.optional(Schema.String),
+        i18n: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String }))
+      }).annotations({ identifier: "Toast" })
+    ),
     card: Schema.optional(Card)
   })
 })
@@ -1215,18 +1217,20 @@ export const LinkPreview: CallbackDefinition<LinkPreview, unknown, LinkPreviewAn
       })
     })),
     answer: Schema.Struct({
-      inline: Schema.optional(Schema.Struct({
-        title: Schema.optional(Schema.String),
-        i18n_title: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
-        image_key: Schema.optional(Schema.String),
-        url: Schema.optional(Schema.Struct({
-          copy_url: Schema.optional(Schema.String),
-          ios: Schema.optional(Schema.String),
-          android: Schema.optional(Schema.String),
-          pc: Schema.optional(Schema.String),
-          web: Schema.optional(Schema.String)
-        }))
-      })),
+      inline: Schema.optional(
+        Schema.Struct({
+          title: Schema.optional(Schema.String),
+          i18n_title: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.String })),
+          image_key: Schema.optional(Schema.String),
+          url: Schema.optional(Schema.Struct({
+            copy_url: Schema.optional(Schema.String),
+            ios: Schema.optional(Schema.String),
+            android: Schema.optional(Schema.String),
+            pc: Schema.optional(Schema.String),
+            web: Schema.optional(Schema.String)
+          }))
+        }).annotations({ identifier: "Inline" })
+      ),
       card: Schema.optional(Card)
     })
   }

@@ -70,7 +70,8 @@ export interface Service {
   /**
    * Sends a callback to the app's request URL once, as a click on a card does (page "回调概述"). Returns the answer, which the
    * platform shows to the user. Fails if the user sees the platform's own error: the answer is late, has a status other than
-   * 200, or is no JSON object. The toast that this library answers after a failure of the handler is an answer.
+   * 200, is no JSON object, or is not of the shape that the type of callback allows. The toast that this library answers after
+   * a failure of the handler is an answer.
    */
   readonly callback: (
     appId: string,

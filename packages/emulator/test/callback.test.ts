@@ -46,9 +46,15 @@ describe("Emulator.callback", () => {
   it.effect("fails and says why if the user sees an error, and sends nothing again", () =>
     Effect.gen(function*() {
       let deliveries = 0
+      const shape = "the answer is not of the shape that card.action.trigger allows"
       const answers = {
         "the answer has the HTTP status 500 instead of 200": { status: 500, body: "" },
-        "the answer is no JSON object": { status: 200, body: "" }
+        "the answer is no JSON object": { status: 200, body: "" },
+        [`${shape}: toast.content: Expected string, actual 1, or Expected undefined, actual 1`]: {
+          status: 200,
+          body: "{\"toast\":{\"content\":1}}"
+        },
+        [`${shape}: card.type: is missing`]: { status: 200, body: "{\"card\":{\"elements\":[]}}" }
       }
       for (const [reason, answer] of Object.entries(answers)) {
         const error = yield* Effect.flip(press("yes")).pipe(Effect.provide(withUrl(() =>
@@ -60,11 +66,23 @@ describe("Emulator.callback", () => {
         assert.deepInclude(error, { _tag: "CallbackError", reason })
         yield* TestClock.adjust("8 hours")
       }
-      assert.strictEqual(deliveries, 2)
+      assert.strictEqual(deliveries, 4)
       const late = yield* Effect.fork(Effect.flip(press("yes")).pipe(Effect.provide(withUrl(() => Effect.never))))
       yield* TestClock.adjust("3 seconds")
       assert.deepInclude(yield* Fiber.join(late), { _tag: "CallbackError", reason: "timed out" })
     }).pipe(silent))
+
+  it.effect("checks the shape of the answer to a callback of a known type only", () =>
+    Effect.gen(function*() {
+      const { callback } = yield* Emulator.Emulator
+      const send = (type: string) => callback("cli_test", { type, payload: {} })
+      assert.deepStrictEqual(yield* send("profile.view.get"), { inline: "a title" })
+      assert.deepInclude(yield* Effect.flip(send("url.preview.get")), {
+        reason:
+          "the answer is not of the shape that url.preview.get allows: inline: Expected Inline, actual \"a title\", "
+          + "or Expected undefined, actual \"a title\""
+      })
+    }).pipe(Effect.provide(withUrl(() => Effect.succeed({ status: 200, body: "{\"inline\":\"a title\"}" })))))
 
   it.effect("fails for an app that there is not", () =>
     Effect.gen(function*() {

@@ -1,6 +1,7 @@
 /**
  * The platform's side of the events: built, encrypted, signed, delivered, and delivered again until acknowledged.
  */
+import { FeishuEvents } from "@effect-feishu/core"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Clock from "effect/Clock"
@@ -9,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FiberSet from "effect/FiberSet"
 import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { Acknowledgement, App, Delivery, Event, RequestUrl } from "../App.js"
@@ -270,7 +272,10 @@ export const make = Effect.fnUntraced(function*(options: {
     if (outcome !== "acknowledged") {
       return Either.left(status === undefined ? outcome : `the answer has the HTTP status ${status} instead of 200`)
     }
-    return Either.fromOption(decodeAnswer(body), () => "the answer is no JSON object")
+    return Either.flatMap(
+      Either.fromOption(decodeAnswer(body), () => "the answer is no JSON object"),
+      (answer) => Either.map(checkAnswer(event.type, answer), () => answer)
+    )
   })
 
   /** Asks the URL for its challenge, as saving it in the developer console does, and gives why it fails. */
@@ -310,5 +315,20 @@ export const make = Effect.fnUntraced(function*(options: {
 })
 
 const decodeAnswer = Schema.decodeOption(Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown })))
+
+/** By type of callback: decodes what the platform can show (pages "卡片回传交互回调" and "拉取链接预览数据"). */
+const answerDecoders = new Map<string, (answer: unknown) => Either.Either<unknown, ParseResult.ParseError>>([
+  [FeishuEvents.CardAction.type, Schema.decodeUnknownEither(FeishuEvents.CardAction.answer)],
+  [FeishuEvents.LinkPreview.type, Schema.decodeUnknownEither(FeishuEvents.LinkPreview.answer)]
+])
+
+/** Fails with the first field that the platform cannot show. */
+const checkAnswer = (type: string, answer: unknown): Either.Either<unknown, string> =>
+  Either.mapLeft(answerDecoders.get(type)?.(answer) ?? Either.right(answer), (error) => {
+    const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+    const field = issues[0]?.path.join(".")
+    const messages = issues.filter(({ path }) => path.join(".") === field).map(({ message }) => message)
+    return `the answer is not of the shape that ${type} allows: ${field}: ${messages.join(", or ")}`
+  })
 
 const decodeChallenge = Schema.decodeOption(Schema.parseJson(Schema.Struct({ challenge: Schema.String })))
