@@ -134,7 +134,7 @@ const serveOptions = {
   ),
   store: storeOf("file:path|redis[://…]|memory", "; memory, only while this runs"),
   events: Options.boolean("events").pipe(Options.withDescription("Show every other event, too, a line each.")),
-  reveal: reveal("each ticket"),
+  reveal: reveal("each ticket, and each token of a card,"),
   json: jsonLines
 }
 
@@ -166,6 +166,21 @@ const doctorOptions = {
     Options.withDescription("The app's request URL, as saved in the developer console, to be checked, too."),
     Options.optional
   ),
+  callback: Options.text("callback").pipe(
+    Options.withPseudoName("type"),
+    Options.withDescription(
+      "Send a callback of this type to the request URL, too, for example card.action.trigger, and check the answer. The "
+        + "service handles it like a user's click: choose a payload that does no harm."
+    ),
+    Options.optional
+  ),
+  payload: file("payload").pipe(
+    Options.withDescription(
+      "A file with the callback's event object as JSON. Default for card.action.trigger: a button with the value {}; for "
+        + "url.preview.get: the link https://example.com/."
+    ),
+    Options.optional
+  ),
   tenant: Options.text("tenant").pipe(
     Options.withPseudoName("key"),
     Options.withDescription("A tenant that has installed the app, to check its token, too."),
@@ -194,7 +209,7 @@ const verifyOptions = {
     Options.withDescription("Its header X-Lark-Signature."),
     Options.optional
   ),
-  reveal: reveal("the ticket that it holds"),
+  reveal: reveal("the ticket, or the token of a card, that it holds"),
   json
 }
 
@@ -263,7 +278,7 @@ const subcommands = [
   ),
   Command.make("verify", verifyOptions, load(() => import("./commands/Verify.js"))).pipe(
     Command.withDescription(
-      "Tell whether a delivery to a request URL is genuine, and what it holds."
+      "Tell whether a delivery to a request URL, an event or a callback, is genuine, and what it holds."
     )
   ),
   Command.make("emulator", emulatorOptions, load(() => import("./commands/Emulator.js"))).pipe(
@@ -279,7 +294,11 @@ const examples: Record<string, ReadonlyArray<string>> = {
   serve: ["serve --port 3000 --path /webhook/event --events", "serve --store redis --env-file .env"],
   ticket: ["ticket", "ticket --wait 150s --reveal"],
   token: ["token", "token --tenant 736588c9260f175d --json"],
-  doctor: ["doctor", "doctor --request-url https://example.com/webhook/event --tenant 736588c9260f175d"],
+  doctor: [
+    "doctor",
+    "doctor --request-url https://example.com/webhook/event --tenant 736588c9260f175d",
+    "doctor --request-url https://example.com/webhook/event --callback card.action.trigger --payload click.json"
+  ],
   verify: [
     "verify --body delivery.json --timestamp 1502199207 --nonce 5f2d1a --signature 8a54…",
     "verify --body - < challenge.json"

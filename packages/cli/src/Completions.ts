@@ -8,7 +8,7 @@ import { UsageError } from "./Failure.js"
 
 const name = "feishu-ticket"
 const shells = ["bash", "zsh", "fish"] as const
-const files = "env-file|app-secret-file|body"
+const files = "env-file|app-secret-file|body|payload"
 
 const bash = (lines: ReadonlyArray<string>): string => {
   const choices = (option: string, words: ReadonlyArray<string>) =>

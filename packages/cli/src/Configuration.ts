@@ -30,7 +30,10 @@ export const whyNot = (error: PlatformError): string => {
   return error.message.includes("EISDIR") ? "it is a folder" : "it is not a file that can be read"
 }
 
-const readFile = (named: string, path: string) =>
+export const readFile = (
+  named: string,
+  path: string
+): Effect.Effect<string, UsageError, FileSystem.FileSystem> =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
     Effect.mapError((error) => new UsageError({ message: `${named} cannot be read: ${whyNot(error)}` }))
   )

@@ -126,6 +126,8 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         complete_line feishu-ticket token --log-level de
         complete_line feishu-ticket token --tenant /
         complete_line feishu-ticket token --env-file "\${bin%s}"
+        complete_line feishu-ticket doctor --call
+        complete_line feishu-ticket doctor --payload "\${bin%s}"
       `)
       assert.strictEqual(stderr, "")
       const [registered, ...replies] = stdout.trimEnd().split("\n")
@@ -139,6 +141,8 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         "bash zsh fish",
         "debug",
         "",
+        fileURLToPath(new URL("../bin/feishu-ticket.js", import.meta.url)),
+        "--callback",
         fileURLToPath(new URL("../bin/feishu-ticket.js", import.meta.url))
       ])
     }))

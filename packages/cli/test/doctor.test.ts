@@ -1,12 +1,13 @@
 /** `doctor`, against the emulator, and against what else may answer in its place. */
-import { TicketStore } from "@effect-feishu/core"
-import { Emulator } from "@effect-feishu/emulator"
+import { EventHandler, FeishuEvents, TicketStore } from "@effect-feishu/core"
+import { Emulator, EventCrypto } from "@effect-feishu/emulator"
 import { Command, FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
-import { Context, DateTime, Duration, Effect, Layer, Redacted, Stream } from "effect"
+import { Context, DateTime, Duration, Effect, Layer, Option, Record, Redacted, Stream } from "effect"
 import * as Http from "node:http"
 import * as Https from "node:https"
+import { text } from "node:stream/consumers"
 import { documentIn, run, secrets, startInTerminal, visible } from "./feishuTicket.js"
 import { runHere } from "./runHere.js"
 import { listen, type Listener, site, storeIn, webhook } from "./servers.js"
@@ -21,6 +22,7 @@ const links = [
   "app type",
   "request URL",
   "encryption key",
+  "callback",
   "ticket",
   "app token",
   "tenant token"
@@ -66,8 +68,37 @@ const strangers: Record<string, Listener> = {
   hang: never
 }
 
+/** Answers a challenge as the service does, refuses what has a wrong signature, and answers the rest otherwise. */
+const toCallbacks = (right: Listener, answer: Listener): Listener => (request, response) => {
+  const { "x-lark-request-nonce": nonce, "x-lark-request-timestamp": timestamp, "x-lark-signature": signature } =
+    request.headers
+  // A challenge is not signed.
+  if (signature === undefined) return right(request, response)
+  return text(request).then((body) => {
+    const encryptKey = secrets.FEISHU_ENCRYPT_KEY
+    const isGenuine = signature
+      === EventCrypto.sign({ timestamp: String(timestamp), nonce: String(nonce), encryptKey, body })
+    return isGenuine ? answer(request, response) : response.writeHead(401).end()
+  })
+}
+
 /** In place of the service. */
 const services = (right: Listener): Record<string, Listener> => ({
+  ...Record.map<string, Listener, Listener>({
+    failing: answer(500, {}, rude),
+    unknown: answer(404, {}, ""),
+    refusing: answer(401, {}, ""),
+    moved: answer(307, { location: "/right" }, ""),
+    silent: never,
+    broken: (request) => request.socket.destroy(),
+    plain: answer(200, { "content-type": "text/plain" }, "{}"),
+    words: answer(200, json, "\"no card.action.trigger event handle\""),
+    misshapen: answer(200, json, "{\"toast\":{\"type\":\"fine\"}}")
+  }, (answer) => toCallbacks(right, answer)),
+  trusting: (request, response) =>
+    request.headers["x-lark-signature"] === undefined
+      ? right(request, response)
+      : answer(200, json, "{}")(request, response),
   slow: (request, response) => Effect.runFork(Effect.delay(Effect.sync(() => right(request, response)), "1100 millis")),
   page: answer(200, { "content-type": "text/html" }, "<h1>welcome</h1>"),
   elsewhere: answer(307, { location: "/right" }, ""),
@@ -81,6 +112,15 @@ const services = (right: Listener): Record<string, Listener> => ({
     write()
   }
 })
+
+/** Answers with the value of the button. Fails for a button without a value. */
+const onClick = EventHandler.callback(
+  FeishuEvents.CardAction,
+  ({ payload: { action: { value } }, tenantKey }) =>
+    typeof value !== "string" ? Effect.fail("no value") : Effect.succeed({
+      toast: FeishuEvents.toast("info", `${value} by ${Option.getOrElse(tenantKey, () => "nobody")}`)
+    })
+)
 
 class World extends Context.Tag("World")<World, {
   /** The app whose service is at `/right`. */
@@ -107,7 +147,7 @@ const Live = Layer.provideMerge(
       const emulator = yield* Emulator.Emulator
       const folder = yield* fs.makeTempDirectoryScoped()
       const ofService = (folderName: string, proofs: object) =>
-        webhook({ appId: "cli_store", appSecret, ...proofs }, `${folder}/${folderName}`)
+        webhook({ appId: "cli_store", appSecret, ...proofs }, `${folder}/${folderName}`, [onClick])
       const right = yield* ofService("store", proofs)
       const service = yield* site({
         ...services(right),
@@ -208,11 +248,12 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
           "✓ app type       it is a store app",
           "✓ request URL    it answered its challenge after 5 ms",
           "✓ encryption key the service opens what is encrypted with FEISHU_ENCRYPT_KEY",
+          "- callback       skipped: no --callback was given",
           "✓ ticket         the one that was asked for has come, after 1s of waiting",
           "✓ app token      it is valid for 2h",
           "✓ tenant token   it is valid for 2h",
           "",
-          "10 hold, 0 broken, 2 skipped",
+          "10 hold, 0 broken, 3 skipped",
           ""
         ]
       )
@@ -235,6 +276,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         "DNS": "127.0.0.1 is an address",
         "request URL": "no --request-url was given",
         "encryption key": "no --request-url was given",
+        "callback": "no --callback was given",
         "app token": "it needs a ticket",
         "tenant token": "no --tenant was given"
       }
@@ -284,13 +326,23 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
     Effect.gen(function*() {
       const { env } = yield* World
       const { FEISHU_APP_SECRET, ...noSecret } = env
+      const url = ["--request-url", "http://127.0.0.1:9"]
       const cases: ReadonlyArray<[ReadonlyArray<string>, Record<string, string>, string]> = [
         [[], noSecret, "FEISHU_APP_SECRET is not set"],
         [[], { ...env, FEISHU_BASE_URL: "open.feishu.cn" }, "FEISHU_BASE_URL"],
         [[], { ...env, FEISHU_APP_KIND: "shop" }, "FEISHU_APP_KIND: must be store or self-built"],
         [["--request-url", "localhost:3000"], env, "--request-url must be an http or https URL"],
         [["--request-url", "http://local host"], env, "--request-url must be an http or https URL"],
-        [["--store", "disk"], env, "--store must be"]
+        [["--store", "disk"], env, "--store must be"],
+        [["--callback", "card.action.trigger"], env, "--callback needs --request-url"],
+        [["--payload", "click.json"], env, "--payload belongs to --callback"],
+        [[...url, "--callback", "a.type"], env, "--callback a.type needs --payload"],
+        [
+          [...url, "--callback", "a.type", "--payload", "/nothing"],
+          env,
+          "/nothing cannot be read: there is no such file"
+        ],
+        [[...url, "--callback", "a.type", "--payload", "/dev/null"], env, "/dev/null must hold a JSON object"]
       ]
       assert.isString(FEISHU_APP_SECRET)
       for (const [args, env, reason] of cases) {
@@ -579,6 +631,109 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         assert.strictEqual(nowhere.code, 0)
         assert.strictEqual(nowhere.of("request URL").status, "ok")
         assert.strictEqual(nowhere.of("encryption key").detail, "FEISHU_ENCRYPT_KEY is not set")
+      }))
+  })
+
+  describe("about a callback", () => {
+    const payloadOf = (value: unknown) => ({
+      operator: { open_id: "ou_1" },
+      token: "c-1",
+      action: { tag: "button", value }
+    })
+
+    const press = (path: string, args: ReadonlyArray<string> = [], more: Record<string, string> = {}) =>
+      Effect.gen(function*() {
+        const { env, service } = yield* World
+        const options = ["--request-url", `${service}/${path}`, "--callback", "card.action.trigger", ...args]
+        return yield* doctorHere(options, { ...env, ...more })
+      })
+
+    const genuine = "it refused a forged card.action.trigger, and answered a genuine one after 5 ms"
+
+    const answered = ({ of }: Effect.Effect.Success<ReturnType<typeof press>>) =>
+      of("callback").detail.replace(/after \d+ ms/, "after 5 ms")
+
+    it.effect("shows the answer to a payload of one's own", () =>
+      Effect.gen(function*() {
+        const fs = yield* FileSystem.FileSystem
+        const file = yield* fs.makeTempFileScoped()
+        yield* fs.writeFileString(file, JSON.stringify(payloadOf("yes")))
+        const checks = yield* press("right", ["--payload", file, "--tenant", "tenant_1"])
+        assert.strictEqual(checks.code, 0)
+        assert.strictEqual(
+          answered(checks),
+          `${genuine} with {"toast":{"type":"info","content":"yes by tenant_1"}}`
+        )
+      }).pipe(Effect.scoped))
+
+    it.effect("sends a payload of the page's shape, and takes the toast of a handler that fails for an answer", () =>
+      Effect.gen(function*() {
+        const click = yield* press("right")
+        assert.strictEqual(click.code, 0)
+        assert.include(answered(click), `${genuine} with {"toast":{"type":"error","content":"Something went wrong.`)
+        const { env, service } = yield* World
+        const link = yield* doctorHere(
+          ["--request-url", `${service}/right`, "--callback", "url.preview.get"],
+          env
+        )
+        assert.strictEqual(link.code, 0)
+        assert.match(link.of("callback").detail, / genuine one after \d+ ms with \{\}$/)
+      }))
+
+    it.effect("sends one with the verification token alone where there is no encrypt key", () =>
+      Effect.gen(function*() {
+        const checks = yield* press("noKey", [], { FEISHU_ENCRYPT_KEY: "" })
+        assert.strictEqual(checks.code, 0)
+        assert.include(answered(checks), genuine)
+        const keyless = yield* press("noKey", [], { FEISHU_ENCRYPT_KEY: "", FEISHU_VERIFICATION_TOKEN: "" })
+        assert.strictEqual(keyless.of("callback").status, "skipped")
+        assert.include(keyless.of("callback").detail, "it needs the request URL")
+      }))
+
+    it.effect("says what the content type is where it is not JSON's, which breaks nothing", () =>
+      Effect.gen(function*() {
+        const checks = yield* press("plain")
+        assert.strictEqual(checks.code, 0)
+        assert.strictEqual(
+          answered(checks),
+          `${genuine} with the content type text/plain instead of application/json: {}`
+        )
+      }))
+
+    it.effect("tells which answers no user sees, and what to do", () =>
+      Effect.gen(function*() {
+        const type = "card.action.trigger"
+        const cases: ReadonlyArray<[path: string, code: number, detail: string, advice: string]> = [
+          ["trusting", 3, `it answered a forged ${type}, made with other keys, with {}`, "check the signature"],
+          ["failing", 3, `it answered ${type} with HTTP 500`, "The handler failed"],
+          ["unknown", 3, `it answered ${type} with HTTP 404`, "has a handler for it"],
+          ["moved", 3, `it answered ${type} with HTTP 307`, "not to be redirected"],
+          ["refusing", 2, `it answered ${type} with HTTP 401`, "that it serves the app cli_store"],
+          ["silent", 3, `it gave no answer to ${type} within 3 s`, "answer at once"],
+          ["broken", 3, "it is reached, and breaks the connection off without an answer", "log of the service"],
+          ["words", 3, `it answered ${type} with HTTP 200, and the answer is no JSON object`, "or with {}"],
+          [
+            "misshapen",
+            3,
+            "toast.type: Expected \"info\", actual \"fine\", or Expected \"success\", actual \"fine\"",
+            "or with {}"
+          ]
+        ]
+        yield* Effect.forEach(cases, ([path, code, detail, advice]) =>
+          Effect.gen(function*() {
+            const checks = yield* press(path)
+            assert.deepStrictEqual(checks.broken, ["callback"])
+            assert.strictEqual(checks.code, code)
+            assert.include(checks.of("callback").detail, detail)
+            assert.include(checks.of("callback").advice, advice)
+          }), { concurrency: "unbounded" })
+      }))
+
+    it.effect("sends none to a service that does not answer its challenge", () =>
+      Effect.gen(function*() {
+        const { broken, of } = yield* press("page")
+        assert.deepStrictEqual(broken, ["request URL"])
+        assert.strictEqual(of("callback").detail, "it needs the request URL")
       }))
   })
 

@@ -1,5 +1,12 @@
 /** What stands at the other end of a URL: a service with its webhook, and whatever else may stand there instead. */
-import { type Claims, EventNodeListener, EventSubscription, FeishuApp, TicketStore } from "@effect-feishu/core"
+import {
+  type Claims,
+  type EventHandler,
+  EventNodeListener,
+  EventSubscription,
+  FeishuApp,
+  TicketStore
+} from "@effect-feishu/core"
 import { NodeKeyValueStore } from "@effect/platform-node"
 import { Effect, Layer, Logger } from "effect"
 import * as Http from "node:http"
@@ -39,8 +46,12 @@ export const storeIn = (folder: string): Layer.Layer<TicketStore.TicketStore | C
   )
 
 /** A service's request URL, with its tickets in the folder. */
-export const webhook = (app: FeishuApp.Options, folder: string) =>
-  EventSubscription.layer().pipe(
+export const webhook = (
+  app: FeishuApp.Options,
+  folder: string,
+  handlers: ReadonlyArray<EventHandler.EventHandler> = []
+) =>
+  EventSubscription.layer({ handlers }).pipe(
     Layer.provide(Layer.merge(FeishuApp.layer(app), storeIn(folder))),
     Layer.orDie,
     Layer.provide(Logger.remove(Logger.defaultLogger)),

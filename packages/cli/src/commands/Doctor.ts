@@ -39,6 +39,21 @@ const policy = RetryPolicy.make({ retries: 3, attemptTimeout: "8 seconds", total
 /** What comes of its attempts is said once, in its link. */
 const quietly = Logger.withMinimumLogLevel(LogLevel.None)
 
+/** Returns the check of the answer to a callback, if one was asked for. */
+const callbackOf = ({ callback, payload, tenant }: Commands.Doctor, url: string | undefined) =>
+  Effect.gen(function*() {
+    if (Option.isNone(callback)) {
+      if (Option.isNone(payload)) return undefined
+      return yield* new Failure.UsageError({ message: "--payload belongs to --callback: give both of them" })
+    }
+    if (url === undefined) {
+      return yield* new Failure.UsageError({ message: "--callback needs --request-url, where the callback is sent" })
+    }
+    // Loads the emulator, which no other link needs.
+    const { make } = yield* Effect.promise(() => import("./doctor/Callback.js"))
+    return yield* make({ type: callback.value, payload, tenantKey: Option.getOrUndefined(tenant), url })
+  })
+
 const configured = (options: Commands.Doctor) =>
   Effect.gen(function*() {
     const variables = yield* Configuration.variables(options)
@@ -48,6 +63,7 @@ const configured = (options: Commands.Doctor) =>
     if (url !== undefined && !(/^https?:\/\/[^/]/i.test(url) && URL.canParse(url))) {
       return yield* new Failure.UsageError({ message: "--request-url must be an http or https URL" })
     }
+    const callback = yield* callbackOf(options, url)
     const isInUse = yield* Store.isInUse(location, app.appId)
     // What nobody has used is left as it is, not even made.
     const store = yield* Layer.build(
@@ -57,7 +73,7 @@ const configured = (options: Commands.Doctor) =>
         TokenStore.layerMemory
       )
     )
-    return { app, location, isInUse, store }
+    return { app, callback, location, isInUse, store }
   })
 
 const describe = ({ appId, baseUrl, encryptKey, kind, verificationToken }: App) => {
@@ -112,6 +128,7 @@ const links = [
   "app type",
   "request URL",
   "encryption key",
+  "callback",
   "ticket",
   "app token",
   "tenant token"
@@ -200,7 +217,7 @@ export const run = (options: Commands.Doctor) =>
       return skip(missing === "DNS" || missing === "TLS" ? "the platform is not reached" : `it needs the ${missing}`)
     }
 
-    const examine = ({ app, isInUse, location }: Setup) =>
+    const examine = ({ app, callback, isInUse, location }: Setup) =>
       Effect.gen(function*() {
         yield* inspect("proxy", Platform.proxy(app))
         yield* inspect("DNS", Platform.dns(app))
@@ -234,6 +251,12 @@ export const run = (options: Commands.Doctor) =>
               // One that comes too late shows the key all the same.
               onSuccess: (answer) => RequestUrl.encryptionKey(app, answer)
             })
+        )
+        yield* inspect(
+          "callback",
+          callback === undefined
+            ? skip("no --callback was given")
+            : given(["request URL", "encryption key"], callback(app))
         )
 
         const ticket: Effect.Effect<string, Broken | Skipped, TicketStore> = isInUse

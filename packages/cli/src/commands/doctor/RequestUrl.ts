@@ -3,6 +3,7 @@
  * platform does.
  */
 import type { Service as App } from "@effect-feishu/core/FeishuApp"
+import type { Delivery } from "@effect-feishu/emulator/App"
 import * as EventCrypto from "@effect-feishu/emulator/EventCrypto"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -38,8 +39,11 @@ const bodyOf = (response: HttpClientResponse.HttpClientResponse) => {
   )
 }
 
-const bytes = (count: number) =>
+const bytes = (count: number): Effect.Effect<Uint8Array> =>
   Effect.map(Effect.replicateEffect(Random.nextIntBetween(0, 256), count), (numbers) => Uint8Array.from(numbers))
+
+/** Random hexadecimal digits, two for each byte. */
+export const hex = (count: number): Effect.Effect<string> => Effect.map(bytes(count), Encoding.encodeHex)
 
 const decodeChallenge = Schema.decodeOption(Schema.parseJson(Schema.Struct({ challenge: Schema.String })))
 
@@ -71,13 +75,44 @@ const noAnswer = (app: App, { code = "", message }: NodeJS.ErrnoException) =>
     })
     : unreachable(`it cannot be reached: ${message}`)
 
+export interface Response {
+  readonly elapsed: Duration.Duration
+  readonly status: number
+  readonly contentType: string | undefined
+  readonly body: string
+}
+
+/** Sends a delivery, and reads the answer. */
+export const send = (
+  app: App,
+  url: string,
+  { body, headers }: Delivery
+): Effect.Effect<Response, Broken, HttpClient.HttpClient> =>
+  HttpClientRequest.post(url).pipe(
+    HttpClientRequest.setHeaders(headers),
+    HttpClientRequest.bodyText(body, headers["content-type"]),
+    HttpClient.execute,
+    Effect.flatMap((response) =>
+      Effect.map(
+        bodyOf(response),
+        (body) => ({ status: response.status, contentType: response.headers["content-type"], body })
+      )
+    ),
+    Effect.timed,
+    Effect.map(([elapsed, response]) => ({ ...response, elapsed })),
+    Effect.mapError(({ cause, message }) =>
+      noAnswer(app, cause instanceof Error && cause.cause instanceof Error ? cause.cause : new Error(message))
+    ),
+    Effect.scoped
+  )
+
 /** Long enough to see how much too late an answer is: the platform waits 1 s. */
 const patience = Duration.seconds(5)
 
 /** Its answer to a challenge with the app's key and token. */
 export const ask = (app: App, url: string): Effect.Effect<Answer, Broken | Skipped, HttpClient.HttpClient> =>
   Effect.gen(function*() {
-    const challenge = Encoding.encodeHex(yield* bytes(16))
+    const challenge = yield* hex(16)
     const token = Option.match(app.verificationToken, { onNone: () => "", onSome: Redacted.value })
     const text = JSON.stringify({ challenge, token, type: "url_verification" })
     const iv = yield* bytes(16)
@@ -85,20 +120,13 @@ export const ask = (app: App, url: string): Effect.Effect<Answer, Broken | Skipp
       onNone: () => text,
       onSome: (key) => JSON.stringify({ encrypt: EventCrypto.encrypt({ encryptKey: Redacted.value(key), iv, text }) })
     })
-    const client = yield* HttpClient.HttpClient
-    const [elapsed, { answer, status }] = yield* client.execute(
-      HttpClientRequest.post(url).pipe(HttpClientRequest.bodyText(body, "application/json; charset=utf-8"))
-    ).pipe(
-      Effect.flatMap((response) => Effect.map(bodyOf(response), (answer) => ({ answer, status: response.status }))),
-      Effect.mapError(({ cause, message }) =>
-        noAnswer(app, cause instanceof Error && cause.cause instanceof Error ? cause.cause : new Error(message))
-      ),
-      Effect.timeoutFail({ duration: patience, onTimeout: () => unreachable("it gave no answer within 5 s") }),
-      Effect.timed
+    const headers = { "content-type": "application/json; charset=utf-8" }
+    const { body: answer, elapsed, status } = yield* send(app, url, { body, headers }).pipe(
+      Effect.timeoutFail({ duration: patience, onTimeout: () => unreachable("it gave no answer within 5 s") })
     )
     const isRight = status === 200 && Option.exists(decodeChallenge(answer), (json) => json.challenge === challenge)
     return { elapsed, status, isRight }
-  }).pipe(Effect.scoped)
+  })
 
 export const reached = (app: App, { elapsed, isRight, status }: Answer): Effect.Effect<string, Broken> =>
   isRight
