@@ -129,6 +129,23 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
       assert.strictEqual(yield* resends(appId), 1)
     }))
 
+  it.scoped("with --events shows a callback, and the token of a card only with --reveal", () =>
+    Effect.gen(function*() {
+      const appId = "cli_click"
+      const emulator = yield* Emulator.Emulator
+      yield* emulator.setApp(app(appId))
+      for (const args of [[], ["--reveal"]]) {
+        const command = yield* serve(appId, ["--json", "--events", ...args])
+        yield* saveUrl(appId, command.url)
+        const payload = { token: "c-295ee57216a5dc9de90fefd0aadb4b1d7d", action: { tag: "button" } }
+        assert.deepStrictEqual(yield* emulator.callback(appId, { type: "card.action.trigger", payload }), {})
+        yield* command.printed(/"eventType":"card.action.trigger"/)
+        yield* command.signal("SIGTERM")
+        const shown = documentsIn((yield* command.ended).stdout).find(({ type }) => type === "event")
+        assert.deepStrictEqual(shown?.["payload"], args.length > 0 ? payload : { ...payload, token: "c-29…" })
+      }
+    }))
+
   it.scoped("with --json prints a document a line and nothing else, the ticket itself with --reveal", () =>
     Effect.gen(function*() {
       const appId = "cli_json"

@@ -38,6 +38,16 @@ const ticketEvent = JSON.stringify({
   event: { app_id: "cli_mine", app_ticket: ticket, type: "app_ticket" }
 })
 
+const cardToken = "c-295ee57216a5dc9de90fefd0aadb4b1d7d"
+
+const click = { operator: { open_id: "ou_1" }, token: cardToken, action: { tag: "button", value: { token: "mine" } } }
+
+const callback = JSON.stringify({
+  schema: "2.0",
+  header: { ...header, event_type: "card.action.trigger" },
+  event: click
+})
+
 const challenge = JSON.stringify({ challenge: "a-challenge", token, type: "url_verification" })
 
 const encrypted = (text: string, encryptKey = key) =>
@@ -66,7 +76,7 @@ const fileOf = (body: string | Uint8Array) =>
   })
 
 const assertNoSecrets = (text: string) => {
-  for (const secret of [...Object.values(secrets), ticket]) assert.notInclude(text, secret)
+  for (const secret of [...Object.values(secrets), ticket, cardToken]) assert.notInclude(text, secret)
 }
 
 const verifyHere = (
@@ -134,13 +144,31 @@ const seenTicket = {
   sentAt: "2017-08-08T13:33:27Z"
 }
 
+const seenCallback = {
+  holds: "callback",
+  event: {
+    type: "card.action.trigger",
+    id: "event-1",
+    appId: "cli_mine",
+    tenantKey: "tenant_1",
+    createdAt: "2025-10-09T08:53:20Z",
+    payload: { ...click, token: "c-29…" }
+  },
+  revealed: false
+}
+
 const seenChallenge = { holds: "challenge", challenge: "a-challenge" }
 
 layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("verify", (it) => {
   describe("what is genuine", () => {
     it.effect("is signed and encrypted, and says when", () =>
       Effect.gen(function*() {
-        for (const [text, seen] of [[event2, seen2], [event1, seen1], [ticketEvent, seenTicket]] as const) {
+        for (
+          const [text, seen] of [[event2, seen2], [event1, seen1], [ticketEvent, seenTicket], [
+            callback,
+            seenCallback
+          ]] as const
+        ) {
           const body = encrypted(text)
           const { ageSeconds, signedAt, ...document } = yield* genuine(body, {
             args: yield* signed(body, { ago: 3600 })
@@ -182,6 +210,17 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("
           })
         }
       }))
+
+    it.effect("is a callback, whose token is a secret", () =>
+      Effect.gen(function*() {
+        const { stdout } = yield* verifyHere(callback, { env: withToken })
+        assert.include(stdout, "\nholds     a callback, card.action.trigger\n")
+        assert.include(stdout, "\"token\": \"c-29…\"")
+        assert.include(stdout, "\"token\": \"mine\"")
+        const body = yield* fileOf(callback)
+        const revealed = yield* runHere(["verify", "--body", body, "--reveal"], { env: withToken })
+        assert.include(revealed.stdout, cardToken)
+      }).pipe(Effect.scoped))
 
     it.effect("stays so, however old, long, or oddly spaced it is, and wherever the clocks are", () =>
       Effect.gen(function*() {

@@ -121,7 +121,13 @@ export const run = (options: Commands.Serve) =>
     const showEvent = ({ createdAt, id, payload, tenantKey, type }: FeishuEvent) =>
       say(
         "event",
-        { eventType: type, id, tenantKey: Option.getOrNull(tenantKey), createdAt: Time.moment(createdAt), payload },
+        {
+          eventType: type,
+          id,
+          tenantKey: Option.getOrNull(tenantKey),
+          createdAt: Time.moment(createdAt),
+          payload: Secrets.showPayload(payload, options.reveal)
+        },
         `${label("event")} ${Output.plain(type)}, ${Output.plain(id)}${
           Option.match(tenantKey, { onNone: () => "", onSome: (key) => `, tenant ${Output.plain(key)}` })
         }, of ${Time.moment(createdAt)}`

@@ -115,28 +115,32 @@ interface Seen {
   readonly lines: ReadonlyArray<readonly [label: string, text: string]>
 }
 
-const ofEvent = (event: FeishuEvent.FeishuEvent): Seen => ({
-  isSigned: true,
-  json: {
-    holds: "event",
-    event: {
-      type: event.type,
-      id: event.id,
-      appId: event.appId,
-      tenantKey: Option.getOrNull(event.tenantKey),
-      createdAt: Time.moment(event.createdAt),
-      payload: event.payload
-    }
-  },
-  lines: [
-    ["holds", `an event, ${event.type}`],
-    ["id", event.id],
-    ["app", event.appId],
-    ["tenant", Option.getOrElse(event.tenantKey, () => "none")],
-    ["created", Time.moment(event.createdAt)],
-    ["payload", JSON.stringify(event.payload, undefined, 2)]
-  ]
-})
+const ofEvent = (event: FeishuEvent.FeishuEvent, isCallback: boolean, reveal: boolean): Seen => {
+  const payload = Secrets.showPayload(event.payload, reveal)
+  return {
+    isSigned: true,
+    json: {
+      holds: isCallback ? "callback" : "event",
+      event: {
+        type: event.type,
+        id: event.id,
+        appId: event.appId,
+        tenantKey: Option.getOrNull(event.tenantKey),
+        createdAt: Time.moment(event.createdAt),
+        payload
+      },
+      ...(isCallback ? { revealed: reveal } : {})
+    },
+    lines: [
+      ["holds", `${isCallback ? "a callback" : "an event"}, ${event.type}`],
+      ["id", event.id],
+      ["app", event.appId],
+      ["tenant", Option.getOrElse(event.tenantKey, () => "none")],
+      ["created", Time.moment(event.createdAt)],
+      ["payload", JSON.stringify(payload, undefined, 2)]
+    ]
+  }
+}
 
 const ofTicket = (ticket: TicketStore.Ticket, appId: string, reveal: boolean): Seen => ({
   isSigned: true,
@@ -190,13 +194,15 @@ export const run = (options: Commands.Verify) =>
         ["FEISHU_APP_SECRET", "not needed"]
       ])
     )
-    let seen: Seen | undefined
+    let event: FeishuEvent.FeishuEvent | undefined
     const verified = yield* Effect.gen(function*() {
       const { receive } = yield* EventSubscription.EventSubscription
       const receipt = yield* receive({ headers, body })
       if (receipt.outcome === "challenge") return ofChallenge(receipt.challenge)
       const ticket = yield* Effect.flatMap(TicketStore.TicketStore, ({ get }) => get(app.appId))
-      return Option.isSome(ticket) ? ofTicket(ticket.value, app.appId, options.reveal) : seen
+      if (Option.isSome(ticket)) return ofTicket(ticket.value, app.appId, options.reveal)
+      // The platform shows the answer to a callback only.
+      return event && ofEvent(event, receipt.outcome === "answered", options.reveal)
     }).pipe(
       Effect.provide(
         EventSubscription.layer({
@@ -204,7 +210,7 @@ export const run = (options: Commands.Verify) =>
           maxAge: "36500 days",
           maxFuture: "36500 days",
           rememberFor: "100000 days",
-          handlers: [EventHandler.all((event) => Effect.sync(() => void (seen = ofEvent(event))))]
+          handlers: [EventHandler.all((received) => Effect.sync(() => void (event = received)))]
         }).pipe(
           Layer.provideMerge(Layer.merge(Layer.succeed(FeishuApp.FeishuApp, app), TicketStore.layerMemory))
         )
