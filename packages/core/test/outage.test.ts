@@ -279,7 +279,7 @@ describe("a store that fails", () => {
         yield* pass("1 second")
         const lines = yield* recorded(ticket())
         assert.strictEqual(lines.length, 1)
-        assert.include(lines[0], `the store's put for ${appId} works again after`)
+        assert.include(lines[0], `TicketStore.put for ${appId} works again after 14s (failures: 10)`)
         assert.deepStrictEqual(yield* during(fiveTimes), [0, 0])
         yield* pass("1 hour")
         assert.deepStrictEqual(yield* during(fiveTimes), [0, 0])
@@ -316,8 +316,8 @@ describe("a store that fails", () => {
         yield* event("another")
       }))
       assert.deepStrictEqual(
-        lines.map((line) => /^(\w+) .*?((?:TicketStore|Claims)\.\w+|store's \w+)/.exec(line)?.slice(1)),
-        [["WARN", "TicketStore.put"], ["WARN", "Claims.claim"], ["INFO", "store's put"]]
+        lines.map((line) => /^(\w+) ((?:TicketStore|Claims)\.\w+)/.exec(line)?.slice(1)),
+        [["WARN", "TicketStore.put"], ["WARN", "Claims.claim"], ["INFO", "TicketStore.put"]]
       )
     }).pipe(test))
 
@@ -494,16 +494,13 @@ describe("an AccessToken over a store that fails", () => {
         yield* pass("1 second")
         yield* askAndInvalidate(service, 10)
       }))
-      assert.deepStrictEqual(
-        new Set(warningsIn(lines).map((line) => /(?:TokenStore|Claims)\.\w+/.exec(line)?.[0])),
-        new Set(["TokenStore.get", "TokenStore.put", "TokenStore.drop", "Claims.claim"])
-      )
-      assert.strictEqual(warningsIn(lines).length, operations.length, inShort(lines))
-      assert.deepStrictEqual(
-        new Set(recoveriesIn(lines).map((line) => /store's (\w+)/.exec(line)?.[1])),
-        new Set<string>(operations)
-      )
-      assert.strictEqual(recoveriesIn(lines).length, operations.length, inShort(lines))
+      for (const told of [warningsIn(lines), recoveriesIn(lines)]) {
+        assert.deepStrictEqual(
+          told.map((line) => /(?:TokenStore|Claims)\.\w+/.exec(line)?.[0]).toSorted(),
+          ["Claims.claim", "TokenStore.drop", "TokenStore.get", "TokenStore.put"],
+          inShort(lines)
+        )
+      }
       for (const [name, operation] of [["TokenStore", "put"], ["Claims", "claim"]] as const) {
         assert.strictEqual(yield* failures(name, appId, operation), 50, operation)
       }

@@ -42,7 +42,8 @@ const neverReady = (
       yield* Systems.until(Effect.sync(() => lines.length), (count) => count > 0)
       yield* stop
       assert.strictEqual(lines.length, 1, lines.join("\n"))
-      assert.match(lines[0] ?? "", /^WARN \[\s+".* is away \(.*\)\. Reconnecting"/)
+      const state = reason === "Misconfigured" ? "cannot be used as configured" : "is away"
+      assert.match(lines[0] ?? "", new RegExp(`^WARN \\[\\s+".* ${state} \\(.*\\)\\. Reconnecting"`))
     })
   )
 

@@ -112,6 +112,9 @@ describe("TLS", () => {
       )
       const error = Either.getOrThrow(Either.flip(yield* Effect.either(connection.ready)))
       assert.strictEqual(error.reason, "Misconfigured")
-      assert.match(error.description, /^Redis at localhost:\d+ is away \(the certificate of the server is not valid/)
+      assert.match(
+        error.description,
+        /^Redis at localhost:\d+ cannot be used as configured \(the certificate of the server is not valid/
+      )
     }))
 })

@@ -56,11 +56,15 @@ const waiting = (state: State, what: "handshake" | "answer"): State => {
     : state
 }
 
+/** A server that refuses the configuration is not away. */
+const describe = (place: string, { isConfiguration, text }: Words.Problem): string =>
+  `${place} ${isConfiguration ? "cannot be used as configured" : "is away"} (${text})`
+
 const errorOf = (place: string, state: State): RedisError => {
-  const { isConfiguration, text } = problemOf(state) ?? Words.closed
+  const problem = problemOf(state) ?? Words.closed
   return new RedisError({
-    reason: isConfiguration ? "Misconfigured" : "Away",
-    description: `${place} is away (${text})`
+    reason: problem.isConfiguration ? "Misconfigured" : "Away",
+    description: describe(place, problem)
   })
 }
 
@@ -141,13 +145,13 @@ const makeStates = (options: Omit<Options<Client>, "open" | "before">) =>
         if (state === noted && state._tag === "Ready") state = State.Ready({ ...state, problem: undefined })
       })
 
-    /** Logs that the connection is away, unless there was a connection meanwhile. */
+    /** Logs the problem of the connection, unless there was a connection meanwhile. */
     const logAway = (ready: Ready) =>
       Effect.suspend(() => {
         note(state._tag === "Connecting" ? Words.notYet : undefined)
         if (state._tag !== "Away" || state.ready !== ready) return Effect.void
         state = State.Away({ ...state, isLogged: true })
-        return report(Effect.logWarning(`${place} is away (${state.problem.text}). Reconnecting`))
+        return report(Effect.logWarning(`${describe(place, state.problem)}. Reconnecting`))
       })
     const logLater = (ready: Ready) => fork(Effect.delay(logAway(ready), timeout))
 

@@ -13,8 +13,6 @@ import { monotonicMillis } from "../monotonicMillis.js"
 
 type StoreError = TicketStore.TicketStoreError | TokenStore.TokenStoreError | Claims.ClaimsError
 
-const nameOf = { TicketStoreError: "TicketStore", TokenStoreError: "TokenStore", ClaimsError: "Claims" } as const
-
 interface Outage {
   readonly since: number
   last: number
@@ -33,21 +31,20 @@ const outages = new WeakMap<object, Map<string, Outage>>()
 
 const labels = new Map<string, ReturnType<typeof MetricLabels.make>>()
 
-const count = ({ _tag, appId, operation }: StoreError) => {
-  const store = nameOf[_tag]
-  const key = `${store} ${appId}`
-  const byOperation = labels.get(key) ?? MetricLabels.make("operation", { app_id: appId, store })
+const count = (storeName: string, { appId, operation }: StoreError) => {
+  const key = `${storeName} ${appId}`
+  const byOperation = labels.get(key) ?? MetricLabels.make("operation", { app_id: appId, store: storeName })
   labels.set(key, byOperation)
   FeishuMetrics.storeFailures.unsafeUpdate(1, byOperation(operation))
 }
 
-const make = (store: object) => {
+const make = (store: object, storeName: "TicketStore" | "TokenStore" | "Claims") => {
   const failing = outages.get(store) ?? new Map<string, Outage>()
   outages.set(store, failing)
 
   const failed = (error: StoreError) =>
     Effect.flatMap(monotonicMillis, (now) => {
-      count(error)
+      count(storeName, error)
       const name = `${error.operation} ${error.appId}`
       const outage = failing.get(name)
       if (outage === undefined || (isStream(error.operation) && now - outage.last > restarted)) {
@@ -66,9 +63,7 @@ const make = (store: object) => {
       const [operation = "", ...appId] = name.split(" ")
       const lasted = Duration.format(Duration.seconds(Math.round((now - outage.since) / 1000)))
       return Effect.logInfo(
-        `the store's ${operation} for ${
-          appId.join(" ")
-        } works again after ${lasted}; failures meanwhile: ${outage.failures}`
+        `${storeName}.${operation} for ${appId.join(" ")} works again after ${lasted} (failures: ${outage.failures})`
       )
     })
 
@@ -91,7 +86,7 @@ const make = (store: object) => {
 }
 
 export const ofTickets = (store: TicketStore.Service): TicketStore.Service => {
-  const logged = make(store)
+  const logged = make(store, "TicketStore")
   return {
     get: (appId) => logged(appId, "get", store.get(appId)),
     put: (appId, ticket) => logged(appId, "put", store.put(appId, ticket)),
@@ -104,7 +99,7 @@ export const ofTickets = (store: TicketStore.Service): TicketStore.Service => {
 }
 
 export const ofTokens = (store: TokenStore.Service): TokenStore.Service => {
-  const logged = make(store)
+  const logged = make(store, "TokenStore")
   return {
     get: (key) => logged(key.appId, "get", store.get(key)),
     put: (key, token) => logged(key.appId, "put", store.put(key, token)),
@@ -113,7 +108,7 @@ export const ofTokens = (store: TokenStore.Service): TokenStore.Service => {
 }
 
 export const ofClaims = (store: Claims.Service): Claims.Service => {
-  const logged = make(store)
+  const logged = make(store, "Claims")
   return {
     claim: (appId, name, duration) => logged(appId, "claim", store.claim(appId, name, duration)),
     renew: (claim, duration) => logged(claim.appId, "renew", store.renew(claim, duration)),
