@@ -53,11 +53,30 @@ const withType = (key: (event: FeishuEvent) => string | undefined) => (event: Fe
 
 type Handle<Event, R> = (event: Event) => Effect.Effect<unknown, unknown, R>
 
-/** Returns the key of a definition. A payload that does not fit has no key, and fails later. Decodes only unknown types. */
-const keyOfDefinition = <A, I>({ key, payload }: Definition<A, I>): (event: FeishuEvent) => string | undefined => {
-  if (key === undefined) return keyOf
+/** Decodes a payload once, for `key` and for `handle`. A payload that does not fit has no key, and fails in `handle`. */
+const ofDefinition = <A, I, R>(
+  { key, payload }: Definition<A, I>,
+  handle: Handle<FeishuEvent<A>, R>
+): Pick<EventHandler<R>, "key" | "handle"> => {
+  const decodeAndHandle = decoded(payload, handle)
+  if (key === undefined) return { key: keyOf, handle: decodeAndHandle }
   const decode = Schema.decodeUnknownOption(payload)
-  return (event) => keyOf(event) ?? Option.getOrUndefined(Option.map(decode(event.payload), key))
+  /** The payloads that `key` has decoded. */
+  const payloads = new WeakMap<FeishuEvent, Option.Option<A>>()
+  return {
+    key: (event) => {
+      const known = keyOf(event)
+      if (known !== undefined) return known
+      const payload = decode(event.payload)
+      payloads.set(event, payload)
+      return Option.getOrUndefined(Option.map(payload, key))
+    },
+    handle: (event) =>
+      Option.match(payloads.get(event) ?? Option.none(), {
+        onNone: () => decodeAndHandle(event),
+        onSome: (payload) => handle({ ...event, payload })
+      })
+  }
 }
 
 /**
@@ -122,12 +141,8 @@ export const on: {
 ): EventHandler<R1 | R2> => {
   if (typeof what !== "string") {
     const options = second as Options | undefined
-    return {
-      type: what.type,
-      isCallback: false,
-      key: withType(options?.key ?? keyOfDefinition(what)),
-      handle: decoded(what.payload, first as Handle<FeishuEvent<A>, R2>)
-    }
+    const { handle, key } = ofDefinition(what, first as Handle<FeishuEvent<A>, R2>)
+    return { type: what.type, isCallback: false, key: withType(options?.key ?? key), handle }
   }
   const [handle, options] = typeof second === "function"
     ? [decoded(first as Schema.Schema<A, I, R1>, second), third]

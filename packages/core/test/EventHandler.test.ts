@@ -2,6 +2,7 @@ import { assert, describe, expectTypeOf, it } from "@effect/vitest"
 import { Context, DateTime, Effect, Exit, Option, ParseResult, Redacted, Schema } from "effect"
 import * as EventHandler from "../src/EventHandler.js"
 import type { FeishuEvent } from "../src/FeishuEvent.js"
+import * as FeishuEvents from "../src/FeishuEvents.js"
 
 const event = (payload: Record<string, unknown>): FeishuEvent => ({
   id: "an id",
@@ -81,6 +82,34 @@ describe("EventHandler", () => {
       assert.isUndefined(handler.type)
       const sent = event({})
       assert.strictEqual(yield* handler.handle(sent), sent)
+    }))
+
+  it.effect("of a definition with a key decodes a payload once, for the key and for the handler", () =>
+    Effect.gen(function*() {
+      let decodings = 0
+      const Counted = Schema.transform(Schema.String, Schema.String, {
+        decode: (id) => {
+          decodings++
+          return id
+        },
+        encode: (id) => id
+      })
+      const OrderPaid = FeishuEvents.make({
+        type: "order_paid",
+        payload: Schema.Struct({ order_id: Counted }),
+        key: ({ order_id }) => order_id
+      })
+      const handler = EventHandler.on(OrderPaid, ({ payload }) => Effect.succeed(payload.order_id))
+      for (const id of ["1", "2"]) {
+        const sent = { ...event({ order_id: id }), type: "order_paid" }
+        assert.strictEqual(handler.key(sent), `order_paid/${id}`)
+        assert.strictEqual(yield* handler.handle(sent), id)
+      }
+      assert.strictEqual(decodings, 2)
+      assert.strictEqual(yield* handler.handle(event({ order_id: "3" })), "3")
+      const misfit = event({ order_id: 4 })
+      assert.isUndefined(handler.key(misfit))
+      assert.isTrue(ParseResult.isParseError(yield* Effect.flip(handler.handle(misfit))))
     }))
 
   it.effect("takes what its schema and its effect need from the context", () =>
