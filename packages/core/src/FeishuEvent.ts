@@ -26,7 +26,7 @@ export interface FeishuEvent<out Payload = Readonly<Record<string, unknown>>> {
   readonly createdAt: DateTime.Utc
   /** The `event` object. That of a 1.0 event also has `type`, `app_id` and `tenant_key`. */
   readonly payload: Payload
-  /** The whole body as JSON, without the verification token, which is a secret. */
+  /** The whole body as JSON, without the verification token, which is a secret. Holds the token of a card, also a secret. */
   readonly raw: Readonly<Record<string, unknown>>
   /**
    * The whole body as text, decrypted. Holds the verification token, and all digits of integers above 2^53, which

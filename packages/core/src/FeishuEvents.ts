@@ -1070,7 +1070,12 @@ export interface CallbackContext {
  */
 export interface CardAction {
   readonly operator: Operator
-  /** Updates the card later. Valid for 30 minutes, twice at most. A credential. */
+  /**
+   * Updates the card later. Valid for 30 minutes, twice at most.
+   *
+   * A credential, and plain in `FeishuEvent.raw` and in the undecoded `FeishuEvent.payload`: log neither of them. In a schema
+   * of your own, read the token with `Schema.Redacted`, because the error of a filter prints the value that the filter refuses.
+   */
   readonly token: Redacted.Redacted
   readonly action: {
     /** The type of component: `button`, `select_static` and others. */

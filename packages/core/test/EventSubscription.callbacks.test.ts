@@ -9,7 +9,9 @@ import * as FeishuEvents from "../src/FeishuEvents.js"
 import * as FeishuMetrics from "../src/FeishuMetrics.js"
 import * as TicketStore from "../src/TicketStore.js"
 import * as Deliveries from "./deliveries.js"
+import { everything } from "./everything.js"
 import { recorded } from "./keyValues.js"
+import { recorder } from "./spans.js"
 
 const click = (id: string, payload: object = { action: { value: { choice: "yes" }, tag: "button" } }) =>
   Deliveries.event2({ id, type: "card.action.trigger", payload })
@@ -213,6 +215,40 @@ describe("a callback", () => {
       assert.deepStrictEqual(json(yield* answer(click("1", payload))), { toast: { type: "success", content: "done" } })
       assert.deepStrictEqual(seen, ["<redacted>", "button"])
     }).pipe(Effect.scoped))
+
+  it.effect("leaves the token of its card in no log line, error or span, however it fails", () =>
+    Effect.gen(function*() {
+      const token = "c-295ee57216a5dc9de90fefd0aadb4b1d7d"
+      const payload = { operator: { open_id: "ou_1" }, token, action: { tag: "button", value: { choice: "no" } } }
+      const Own = Schema.Struct({
+        token: Schema.String,
+        action: Schema.Struct({ value: Schema.Struct({ choice: Schema.Literal("yes") }) })
+      })
+      const { spans, tracer } = yield* recorder
+      const failures: ReadonlyArray<[handler: EventHandler.EventHandler, payload: object]> = [
+        [EventHandler.callback(FeishuEvents.CardAction, ({ payload }) => Effect.fail(payload)), payload],
+        [EventHandler.callback(FeishuEvents.CardAction, ({ payload }) => Effect.die(payload)), payload],
+        [EventHandler.callback(FeishuEvents.CardAction, () => Effect.void), { ...payload, operator: [] }],
+        [EventHandler.callback(FeishuEvents.CardAction, () => Effect.void), { ...payload, token: { token } }],
+        [EventHandler.callback("card.action.trigger", Own, () => Effect.void), payload],
+        [EventHandler.callback("card.action.trigger", () => Effect.fail("no")), payload],
+        [EventHandler.callback("card.action.trigger", () => Effect.never), payload]
+      ]
+      for (const [handler, payload] of failures) {
+        const lines = yield* recorded(Effect.gen(function*() {
+          const answer = yield* door([handler])
+          const fiber = yield* Effect.fork(answer(click("1", payload)))
+          yield* TestClock.adjust("2500 millis")
+          failedToast(yield* Fiber.join(fiber))
+        })).pipe(Logger.withMinimumLogLevel(LogLevel.All), Effect.withTracer(tracer), Effect.scoped)
+        assert.isNotEmpty(lines)
+        for (const line of lines) assert.notInclude(line, token)
+      }
+      assert.isNotEmpty(spans)
+      for (const { attributes, name, status } of spans) {
+        assert.notInclude(everything({ attributes, name, status }), token)
+      }
+    }))
 
   it.effect("of the old kind is refused by its name", () =>
     Effect.gen(function*() {
