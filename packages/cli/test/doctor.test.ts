@@ -87,6 +87,7 @@ const services = (right: Listener): Record<string, Listener> => ({
   ...Record.map<string, Listener, Listener>({
     failing: answer(500, {}, rude),
     unknown: answer(404, {}, ""),
+    empty: answer(204, {}, ""),
     refusing: answer(401, {}, ""),
     moved: answer(307, { location: "/right" }, ""),
     silent: never,
@@ -707,6 +708,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
           ["trusting", 3, `it answered a forged ${type}, made with other keys, with {}`, "check the signature"],
           ["failing", 3, `it answered ${type} with HTTP 500`, "The handler failed"],
           ["unknown", 3, `it answered ${type} with HTTP 404`, "has a handler for it"],
+          ["empty", 3, `it answered ${type} with HTTP 204`, "HTTP 200 only"],
           ["moved", 3, `it answered ${type} with HTTP 307`, "not to be redirected"],
           ["refusing", 2, `it answered ${type} with HTTP 401`, "that it serves the app cli_store"],
           ["silent", 3, `it gave no answer to ${type} within 3 s`, "answer at once"],

@@ -57,22 +57,26 @@ const forgedKeys = ({ encryptKey, verificationToken }: App) => {
   return Effect.all({ encryptKey: forged(encryptKey), verificationToken: forged(verificationToken) })
 }
 
-/** Returns the reason why the service may refuse a genuine callback, and what to do. */
-const adviceFor = (app: App, status: number): string =>
-  status >= 500
-    ? "The handler failed: look into the log of the service. The platform does not send a callback again, so answer with "
-      + "HTTP 200 and a toast of the type error."
-    : status >= 400 && status !== 401 && status !== 403
+/** Says what to check if the service refuses a callback, and has answered a challenge with the same keys. */
+const unauthorized = (app: App): string =>
+  Option.isSome(app.encryptKey)
+    ? "The service opens what is encrypted with FEISHU_ENCRYPT_KEY, so what it refuses is something else: check that it "
+      + `serves the app ${app.appId}, that it computes the signature over the bytes of the body as they arrive, and that its `
+      + "clock is right."
+    : `Check that the service serves the app ${app.appId}, and that it looks for the verification token in header.token, `
+      + "where a callback has it."
+
+/** Says what to do about a status other than 200. */
+const adviceFor = (app: App, status: number): string => {
+  if (status === 401 || status === 403) return unauthorized(app)
+  if (status < 300) return "The platform takes HTTP 200 only: answer with it and with {} to show nothing."
+  if (status < 400) return "A delivery is not to be redirected: save and give the address that this one leads to."
+  return status < 500
     ? "The URL answers a challenge, and not a callback of this type: check that the service has a handler for it, and that "
       + "the path is the one for callbacks."
-    : status >= 300 && status < 400
-    ? "A delivery is not to be redirected: save and give the address that this one leads to."
-    : Option.isSome(app.encryptKey)
-    ? `The service opens what is encrypted with FEISHU_ENCRYPT_KEY, so what it refuses is something else: check that it serves `
-      + `the app ${app.appId}, that it computes the signature over the bytes of the body as they arrive, and that its clock is `
-      + "right."
-    : `Check that the service serves the app ${app.appId}, and that it looks for the verification token in header.token, where a `
-      + "callback has it."
+    : "The handler failed: look into the log of the service. The platform does not send a callback again, so answer with "
+      + "HTTP 200 and a toast of the type error."
+}
 
 /** The official Node SDK sends no content type. */
 const isJson = (contentType: string | undefined) =>
