@@ -31,6 +31,7 @@ import { isSame } from "./internal/isSame.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { monotonicMillis } from "./internal/monotonicMillis.js"
 import { outcomeOf } from "./internal/outcomeOf.js"
+import { isRequestBound } from "./internal/requestBound.js"
 import * as Span from "./internal/span.js"
 import * as Outage from "./internal/store/outage.js"
 import * as Lease from "./internal/token/lease.js"
@@ -130,11 +131,20 @@ const isOfKind = (kind: FeishuApiError["kind"]) => (error: { readonly _tag: stri
 const thenFail = <V>(invalidate: (value: V) => Effect.Effect<void>) => <E>(error: E, other: Option.Option<V>) =>
   Effect.andThen(Option.match(other, { onNone: () => Effect.void, onSome: invalidate }), Effect.fail(error))
 
-/** Returns a hash of the app's secret, so that no token that was issued for another secret is used. */
-const hashOf = (appId: string, appSecret: Redacted.Redacted): Effect.Effect<string> =>
-  Effect.promise(() =>
-    crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${appId}\n${Redacted.value(appSecret)}`))
-  ).pipe(Effect.map((digest) => Encoding.encodeHex(new Uint8Array(digest, 0, 16))))
+/** Returns a hash of the app's secret, so that no token that was issued for another secret is used. Hashes once. */
+const makeHash = (appId: string, appSecret: Redacted.Redacted): Effect.Effect<string> => {
+  let hash: string | undefined
+  const digest = Effect.map(
+    Effect.promise(() =>
+      crypto.subtle.digest("SHA-256", new TextEncoder().encode(`${appId}\n${Redacted.value(appSecret)}`))
+    ),
+    (digest) => {
+      hash = Encoding.encodeHex(new Uint8Array(digest, 0, 16))
+      return hash
+    }
+  )
+  return Effect.suspend(() => hash === undefined ? digest : Effect.succeed(hash))
+}
 
 type CallContext = FeishuApp | HttpClient.HttpClient
 
@@ -176,7 +186,7 @@ interface Shared {
 interface Kind {
   readonly name: "app" | "tenant"
   readonly maxTokens: number
-  readonly storeKeyOf: (cacheKey: string) => Key
+  readonly storeKeyOf: (cacheKey: string) => Effect.Effect<Key>
   readonly tenantKeyOf: (cacheKey: string) => Option.Option<string>
   readonly fetch: (cacheKey: string, once: Once) => Fetch<AccessTokenError>
 }
@@ -222,21 +232,16 @@ const makeCache = (
     fork,
     askedWait: (error) =>
       error._tag === "FeishuApiError" || error._tag === "FeishuNetworkError" ? askedWait(error) : undefined,
-    fetch: (cacheKey, current) => {
-      const key = storeKeyOf(cacheKey)
-      const fromPlatform = Effect.map(
-        Effect.onExit(fetch(cacheKey, fetchOnce(key, current)), count),
-        ({ entry }) => entry
-      )
-      return Effect.flatMap(
-        saved.read(key, current),
-        Option.match({ onNone: () => fromPlatform, onSome: Effect.succeed })
-      )
-        .pipe(
-          Effect.map((entry) => ({ ...entry, value: { ...entry.value, tenantKey: tenantKeyOf(cacheKey) } })),
-          Effect.annotateLogs(annotationsOf(cacheKey))
-        )
-    },
+    fetch: (cacheKey, current) =>
+      Effect.gen(function*() {
+        const key = yield* storeKeyOf(cacheKey)
+        const found = yield* saved.read(key, current)
+        if (Option.isSome(found)) return found.value
+        return (yield* Effect.onExit(fetch(cacheKey, fetchOnce(key, current)), count)).entry
+      }).pipe(
+        Effect.map((entry) => ({ ...entry, value: { ...entry.value, tenantKey: tenantKeyOf(cacheKey) } })),
+        Effect.annotateLogs(annotationsOf(cacheKey))
+      ),
     spanOf: (cacheKey) => Span.makeShared("AccessToken.fetch", () => ({ ...attributesOf(cacheKey), token: name })),
     withWaitSpan: (cacheKey) =>
       Span.withSpan(`AccessToken.${name}`, () => ({ captureStackTrace: false, attributes: attributesOf(cacheKey) })),
@@ -266,7 +271,11 @@ const makeWith = (
   Effect.gen(function*() {
     const { appId, appSecret } = yield* FeishuApp
     const { hasManyTenants } = calls
-    const secretHash = yield* hashOf(appId, appSecret)
+    const hash = makeHash(appId, appSecret)
+    // On Workers, the first fetch hashes, because the layer must be built without waiting.
+    if (!isRequestBound()) yield* hash
+    const keyOf = (tenantKey: Key["tenantKey"]): Effect.Effect<Key> =>
+      Effect.map(hash, (secretHash) => ({ appId, secretHash, tenantKey }))
     const store = Outage.ofTokens(yield* TokenStore)
     const refused = RefusedValues.make(maxRefused)
     const shared: Shared = {
@@ -284,7 +293,7 @@ const makeWith = (
     const appKind: Kind = {
       name: "app",
       maxTokens: 1,
-      storeKeyOf: () => ({ appId, secretHash, tenantKey: Option.none() }),
+      storeKeyOf: () => keyOf(Option.none()),
       tenantKeyOf: Option.none,
       fetch: (_, once) => calls.app(once)
     }
@@ -294,7 +303,7 @@ const makeWith = (
     const tenantKind: Kind = {
       name: "tenant",
       maxTokens: options?.maxTenants ?? 100_000,
-      storeKeyOf: (cacheKey) => ({ appId, secretHash, tenantKey: Option.some(cacheKey) }),
+      storeKeyOf: (cacheKey) => keyOf(Option.some(cacheKey)),
       tenantKeyOf: (cacheKey) => hasManyTenants ? Option.some(cacheKey) : Option.none(),
       fetch: (cacheKey, once) => calls.tenant(cacheKey, once, withAppToken)
     }
@@ -317,7 +326,7 @@ const makeWith = (
           // Removed from memory in any case, because another process may have stored another token.
           tokens.invalidate(cacheKey, (cached) => isSame(cached, token))
           // Once is enough: another process may have stored the same token again because the platform issued the token again.
-          if (refusal === "first") yield* Effect.ignore(store.drop(kind.storeKeyOf(cacheKey), token))
+          if (refusal === "first") yield* Effect.ignore(store.drop(yield* kind.storeKeyOf(cacheKey), token))
         }
       }).pipe(Effect.uninterruptible)
 

@@ -29,11 +29,13 @@ import * as OpenApi from "./internal/call/openApi.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { monotonicMillis, readMonotonicMillis } from "./internal/monotonicMillis.js"
 import { outcomeOf } from "./internal/outcomeOf.js"
+import { isRequestBound } from "./internal/requestBound.js"
 import * as Span from "./internal/span.js"
 import * as Arrivals from "./internal/store/arrivals.js"
 import * as Outage from "./internal/store/outage.js"
 import { timeLimit } from "./internal/timeLimit.js"
 import * as NewestTicket from "./internal/token/newestTicket.js"
+import * as Polling from "./internal/token/polling.js"
 import * as Resending from "./internal/token/resending.js"
 import * as Waiting from "./internal/token/waiting.js"
 import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.js"
@@ -86,7 +88,12 @@ export class TicketTimeout extends Schema.TaggedError<TicketTimeout>("@effect-fe
     /** The time until the next resend may follow, if no resend was sent, because the platform had been asked lately. */
     nextResendIn: Schema.optional(Schema.DurationFromMillis),
     /** `true` if a ticket has arrived in another `TicketStore.layerMemory` of this process. */
-    isElsewhere: Schema.optional(Schema.Boolean)
+    isElsewhere: Schema.optional(Schema.Boolean),
+    /**
+     * `true` on Cloudflare Workers if the tickets are in the memory of an isolate: no request waits there, because the push is
+     * another request, and may reach another isolate.
+     */
+    needsSharedStore: Schema.optional(Schema.Boolean)
   }
 ) {
   /**
@@ -104,6 +111,15 @@ export class TicketTimeout extends Schema.TaggedError<TicketTimeout>("@effect-fe
       ? ""
       : " The platform was not asked, for it had been asked or had refused lately: the next resend can follow in "
         + `${Duration.format(this.nextResendIn)}.`
+    if (this.needsSharedStore === true) {
+      const asked = this.nextResendIn === undefined
+        ? " The platform has been asked for a push: call again soon."
+        : heldBack
+      return `There is no app ticket for ${this.appId} in the memory of this isolate, and a request of a Worker cannot wait `
+        + `for the push, which is another request.${asked} The push may reach another isolate: give all isolates one `
+        + "TicketStore, on KV, D1 or a Durable Object, and a request waits for the ticket there. The page WORKERS.md of "
+        + "@effect-feishu/core says how."
+    }
     return `No app ticket for ${this.appId} came within ${
       Duration.format(this.waited)
     }.${heldBack} Check in the developer `
@@ -157,7 +173,10 @@ export interface Options {
   readonly freshFor?: Duration.DurationInput | undefined
   /** The time before the end of a ticket, which is 3 hours old then, in which the ticket is no longer used. Default: 5 minutes. */
   readonly expiryMargin?: Duration.DurationInput | undefined
-  /** The longest wait for a ticket. The platform may take 2 minutes (page "ISV 相关"). Default: 150 s. */
+  /**
+   * The longest wait for a ticket. The platform may take 2 minutes (page "ISV 相关"). Default: 150 s. On Cloudflare Workers with
+   * a `TicketStore.layerMemory`: none, because no request can wait for the push there.
+   */
   readonly waitFor?: Duration.DurationInput | undefined
   /**
    * The time after a resend in which no other resend follows, or longer if the platform asks for a longer wait. After a
@@ -216,6 +235,7 @@ const resendIf = (
 
 /** The resend of a service, for all fibers that wait. */
 const makeSharedResend = (appId: string, waiting: () => Waiting.Waiting<Ticket, TicketError>) => {
+  const isAlwaysWanted = isRequestBound()
   const byOutcome = MetricLabels.make("outcome", { app_id: appId })
   /** The span of the resend whose push is awaited. */
   let span = Span.none
@@ -226,7 +246,7 @@ const makeSharedResend = (appId: string, waiting: () => Waiting.Waiting<Ticket, 
       const send = Effect.suspend(() => {
         waiting().spans().forEach(spanOfSend.link)
         return resendIf(
-          () => waiting().size() > 0,
+          () => isAlwaysWanted || waiting().size() > 0,
           (exit) => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit)))
         )
       })
@@ -286,6 +306,38 @@ const storeApp = Effect.flatMap(FeishuApp, (app) =>
     problem: "is self-built: such an app needs no app ticket and gets none, so leave AppTicket out"
   }))
 
+type Timeout = (reason: {
+  readonly waited: Duration.Duration
+  readonly needsSharedStore?: true
+}) => Effect.Effect<never, TicketTimeout>
+
+/** Waits within one request, without the fibers of other requests. */
+const waitInRequest = ({ ask, askAgain, isInMemory, look, timeout, waitFor }: {
+  readonly ask: Effect.Effect<unknown, TicketError>
+  readonly askAgain: Effect.Effect<void, TicketError>
+  readonly isInMemory: boolean
+  /** Returns a ticket that was sent after a time, if there is one. */
+  readonly look: (after: number) => Effect.Effect<Option.Option<Ticket>, TicketError>
+  readonly timeout: Timeout
+  readonly waitFor: Duration.Duration
+}) =>
+(time: number, since: number): Effect.Effect<Ticket, TicketError> =>
+  Effect.gen(function*() {
+    const waited = Effect.map(monotonicMillis, (now) => Duration.millis(now - since))
+    if (!isInMemory) {
+      return yield* Polling.wait<Ticket, TicketError, never>({
+        look: look(time),
+        work: Effect.andThen(askAgain, Effect.never),
+        limit: Duration.subtract(waitFor, yield* waited),
+        onTimeout: timeout({ waited: waitFor })
+      })
+    }
+    yield* ask
+    // Some pushes overtake the answer to their resend.
+    const found = yield* look(time)
+    return Option.isSome(found) ? found.value : yield* timeout({ waited: yield* waited, needsSharedStore: true })
+  })
+
 /** Looks for tickets in the store, asks the platform for a push, and completes the fibers that wait. */
 const makeReceiver = ({ appId, coolDown, fork, newest, store, tickets, waitFor }: {
   readonly appId: string
@@ -342,25 +394,36 @@ const makeReceiver = ({ appId, coolDown, fork, newest, store, tickets, waitFor }
       Effect.andThen(Effect.never)
     )
 
-    const waiting: Waiting.Waiting<Ticket, TicketError> = Waiting.make<Ticket, TicketError, CallContext>({
-      fork,
-      work: Effect.andThen(
-        Effect.all([watch, askAgainAndAgain(asking.run, resending), logProgress], together),
-        Effect.never
-      ),
-      limit: waitFor,
-      onTimeout: Effect.flatMap(Effect.clock, (clock) =>
+    const askAgain = Effect.all([askAgainAndAgain(asking.run, resending), logProgress], together)
+
+    const timeout: Timeout = (reason) =>
+      Effect.flatMap(Effect.clock, (clock) =>
         new TicketTimeout({
           appId,
-          waited: waitFor,
+          ...reason,
           nextResendIn: resending.heldBackFor(readMonotonicMillis(clock)),
           isElsewhere: Arrivals.isElsewhere(tickets, appId, clock, Duration.toMillis(waitFor)) || undefined
-        })),
+        }))
+
+    const waiting: Waiting.Waiting<Ticket, TicketError> = Waiting.make<Ticket, TicketError, CallContext>({
+      fork,
+      work: Effect.andThen(Effect.all([watch, askAgain], together), Effect.never),
+      limit: waitFor,
+      onTimeout: timeout({ waited: waitFor }),
       onWait: sharedResend.link,
       onSize: (size) => FeishuMetrics.ticketWaiters.unsafeUpdate(size, ofApp)
     })
     const waitForOneAfter = (time: number, since: number) =>
       waiting.wait((ticket) => NewestTicket.sentAt(ticket) > time, since)
+
+    const lookForOneAfter = (time: number) =>
+      Effect.andThen(
+        lookAtStore,
+        Effect.map(Clock.currentTimeMillis, (now) => {
+          const ticket = newest.valid(now)
+          return ticket !== undefined && NewestTicket.sentAt(ticket) > time ? Option.some(ticket) : Option.none()
+        })
+      )
 
     return {
       /** Returns the ticket of the store, which `newest` has seen then. */
@@ -368,7 +431,18 @@ const makeReceiver = ({ appId, coolDown, fork, newest, store, tickets, waitFor }
       /** Returns `true` while `newest` sees each ticket of the store, because fibers wait. */
       isWatching: () => waiting.size() > 0,
       /** Waits for a ticket that was sent after `time`. `since`: when the wait began, on the monotonic clock. */
-      waitForOneAfter
+      waitForOneAfter: isRequestBound()
+        ? waitInRequest({
+          ask: asking.run,
+          askAgain,
+          isInMemory: Arrivals.isMemoryStore(tickets),
+          look: lookForOneAfter,
+          timeout,
+          waitFor
+        })
+        : waitForOneAfter,
+      /** Asks for a resend, unless one was sent lately. */
+      ask: Effect.asVoid(asking.run)
     }
   })
 
@@ -393,7 +467,7 @@ export const make = (
       expiryMargin: Duration.decode(options?.expiryMargin ?? "5 minutes")
     })
 
-    const { isWatching, look, waitForOneAfter } = yield* makeReceiver({
+    const { ask, isWatching, look, waitForOneAfter } = yield* makeReceiver({
       appId,
       coolDown: Duration.decode(options?.coolDown ?? "60 seconds"),
       fork,
@@ -417,7 +491,11 @@ export const make = (
         : yield* waitForOneAfter(after, since)
     })
 
-    const renewing = makeSingle(fork, Effect.catchAllCause(refresh, logFailedRenewal))
+    // On Workers, a request that has a ticket does not wait for the push, and the resend logs its own failure.
+    const renewing = makeSingle(
+      fork,
+      isRequestBound() ? Effect.ignore(ask) : Effect.catchAllCause(refresh, logFailedRenewal)
+    )
 
     const getOrWait = Effect.gen(function*() {
       const since = yield* monotonicMillis

@@ -11,7 +11,9 @@ import * as Runtime from "effect/Runtime"
 import * as EventDoor from "./EventDoor.js"
 import type { EventRefused } from "./EventRefused.js"
 import { EventSubscription } from "./EventSubscription.js"
+import { isRequestBound } from "./internal/requestBound.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
+import * as SharedRuntime from "./internal/webhook/sharedRuntime.js"
 
 type Body = Effect.Effect<Uint8Array, EventRefused>
 
@@ -88,17 +90,23 @@ export const handle = (request: Request): Effect.Effect<Response, never, EventSu
  * @since 0.1.0
  * @category models
  */
-export interface WebHandler {
+export interface WebHandler<in R = never> {
   /** Answers one request. Never rejects. */
   readonly handler: (request: Request) => Promise<Response>
+  /**
+   * Returns the runtime of the handler, so that other routes have the same stores. On Cloudflare Workers, requests may call this
+   * while a layer that takes time is being built, unlike the methods of a `ManagedRuntime`.
+   */
+  readonly runtime: () => Promise<Runtime.Runtime<EventSubscription | R>>
   /** Closes the layer that `make` has built. Does nothing to a runtime that `make` was given. */
   readonly dispose: () => Promise<void>
 }
 
-const fromRuntime = (
-  runtime: () => Promise<Runtime.Runtime<EventSubscription>>,
+const fromRuntime = <R>(
+  build: () => Promise<Runtime.Runtime<EventSubscription | R>>,
   dispose: WebHandler["dispose"]
-): WebHandler => {
+): WebHandler<R> => {
+  const runtime = SharedRuntime.make(build)
   const answer = async (request: Request): Promise<EventDoor.Answer> => {
     const [built, read] = await Promise.all([runtime(), requestOf(request)])
     const subscription = Context.get(built.context, EventSubscription)
@@ -115,14 +123,17 @@ const fromRuntime = (
           // The platform pushes again.
           new Response(null, { status: 503 })
         ))),
+    runtime,
     dispose
   }
 }
 
 /** Builds the layer for the first request, and builds the layer again for the next request if it could not be built. */
-const fromLayer = <R, E>(layer: Layer.Layer<EventSubscription | R, E>): WebHandler => {
+const fromLayer = <R, E>(layer: Layer.Layer<EventSubscription | R, E>): WebHandler<R> => {
   let current: ManagedRuntime.ManagedRuntime<EventSubscription | R, E> | undefined
   const runtime = async () => {
+    // On Workers, the request that was building the layer has ended before.
+    if (isRequestBound()) current = undefined
     const built = current ??= ManagedRuntime.make(layer)
     try {
       return await built.runtime()
@@ -147,7 +158,7 @@ const fromLayer = <R, E>(layer: Layer.Layer<EventSubscription | R, E>): WebHandl
  */
 export const make = <R, E>(
   source: ManagedRuntime.ManagedRuntime<EventSubscription | R, E> | Layer.Layer<EventSubscription | R, E>
-): WebHandler =>
+): WebHandler<R> =>
   "runtime" in source
     ? fromRuntime(async () => source.runtime(), async () => {})
     : fromLayer(source)

@@ -27,6 +27,8 @@ export const addMemoryStore = (store: TicketStore): TicketStore => {
   return store
 }
 
+export const isMemoryStore = (store: TicketStore): boolean => memoryStores.has(store)
+
 export const add = (store: TicketStore, appId: string, clock: Clock.Clock): void =>
   void last.set(appId, { store: memoryStores.get(store) ?? 0, clock, at: readMonotonicMillis(clock) })
 

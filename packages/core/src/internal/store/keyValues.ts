@@ -13,6 +13,7 @@ import * as Hash from "effect/Hash"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Mask from "../call/mask.js"
+import { isRequestBound, lookUntil } from "../requestBound.js"
 import { timeLimit } from "../timeLimit.js"
 
 /** The longest wait for the operation before on the same key. */
@@ -35,6 +36,14 @@ export const make = (options: {
   /** By key: the hash of the unreadable text that was logged. */
   const logged = new Map<string, number>()
 
+  /** On Workers, the operation before may have ended with its request, and then never completes. */
+  const { awaitEnd, duration } = isRequestBound()
+    ? {
+      awaitEnd: (before: Deferred.Deferred<void>) => lookUntil(Deferred.isDone(before)),
+      duration: Duration.times(timeout, 0.5)
+    }
+    : { awaitEnd: Deferred.await<void, never>, duration: longestTurn }
+
   /** Runs the operations on a key one after another, in the order of their calls. */
   const inTurn = <A, E>(key: string, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.suspend(() => {
@@ -44,7 +53,7 @@ export const make = (options: {
       return Effect.andThen(
         before === undefined
           ? Effect.void
-          : Effect.ignore(timeLimit(Deferred.await(before), { duration: longestTurn, onTimeout: constVoid })),
+          : Effect.ignore(timeLimit(awaitEnd(before), { duration, onTimeout: constVoid })),
         // Leaves out an operation whose caller was interrupted meanwhile.
         Effect.andThen(Effect.interruptible(Effect.void), effect)
       ).pipe(Effect.ensuring(Effect.sync(() => {

@@ -5,11 +5,14 @@ import { constVoid } from "effect/Function"
 import * as Option from "effect/Option"
 import type { Claim, Service as Claims } from "../../Claims.js"
 import { monotonicMillis } from "../monotonicMillis.js"
+import { isRequestBound } from "../requestBound.js"
 import { timeLimit } from "../timeLimit.js"
 
-/** The process that fetches holds the claim for this time, and renews the claim while the fetch takes longer. */
-const leaseFor = Duration.seconds(10)
-const renewEvery = Duration.seconds(3)
+/** The process that fetches holds the claim for `leaseFor`, and renews the claim while the fetch takes longer. */
+const ofProcess = { leaseFor: Duration.seconds(10), renewEvery: Duration.seconds(3) }
+
+/** Shorter, because a request ends when its client disconnects, which happens more often than the end of a process. */
+const ofRequest = { leaseFor: Duration.seconds(2), renewEvery: Duration.millis(500) }
 
 /** The first and the longest pause between two looks for the value that another process fetches. Each is twice the last. */
 const firstPause = Duration.toMillis("50 millis")
@@ -24,7 +27,7 @@ const longestClaim = Duration.seconds(5)
 export interface Lease {
   /**
    * Runs `fetch` in one process at a time. In the others, waits up to 40 s for what `look` returns, and runs `fetch` after
-   * that. Runs `fetch` at once if the claims fail.
+   * that. Runs `fetch` at once if the claims fail. On Workers, each request counts as a process.
    */
   readonly once: <A, E, R>(name: string, options: {
     /** Returns the value that another process has fetched and stored, if there is one. */
@@ -35,6 +38,7 @@ export interface Lease {
 }
 
 export const make = ({ appId, claims }: { readonly appId: string; readonly claims: Claims }): Lease => {
+  const { leaseFor, renewEvery } = isRequestBound() ? ofRequest : ofProcess
   const keep = (claim: Claim) => Effect.forever(Effect.delay(Effect.ignore(claims.renew(claim, leaseFor)), renewEvery))
 
   return {

@@ -1,6 +1,8 @@
 /**
  * Keeps one value for each key. Fetches the value once for all fibers that ask at the same time, and renews the value in
  * the background before it expires. Knows nothing of Feishu.
+ *
+ * On Workers, each request fetches for itself, and one of them renews while the others use the value.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -9,8 +11,9 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
-import { type Fork, join } from "../background.js"
+import { type Fork, inRequest, join } from "../background.js"
 import * as Lru from "../lru.js"
+import { isRequestBound } from "../requestBound.js"
 import * as Span from "../span.js"
 import * as Moment from "./moment.js"
 
@@ -67,6 +70,7 @@ export const make = <K, V, E, R>(options: {
   const { askedWait, capacity, fetch, fork, onRenewalFailed, spanOf, withWaitSpan } = options
   const entries = Lru.make<K, Cached<V>>(capacity)
   const fetches = new Map<K, Fetch<V, E>>()
+  const isAlone = isRequestBound()
 
   /** Keeps the value in use after a failed renewal, and puts off the next renewal. */
   const keepAfter = (key: K, cause: Cause.Cause<E>) =>
@@ -93,7 +97,7 @@ export const make = <K, V, E, R>(options: {
       Effect.tapErrorCause(span.within(fetch(key, entries.get(key))), (cause) => keepAfter(key, cause))
     )
     const begun = { fiber, span }
-    fetches.set(key, begun)
+    if (!isAlone) fetches.set(key, begun)
     fiber.addObserver((exit) => {
       fetches.delete(key)
       if (Exit.isFailure(exit)) return
@@ -104,14 +108,21 @@ export const make = <K, V, E, R>(options: {
     return begun
   }
 
-  const renew = (key: K) => Effect.map(Span.current, (renewing) => fetchOf(key).span.link(renewing))
-
   const wait = (key: K): Effect.Effect<V, E> =>
     Effect.flatMap(Span.current, (waiting) => {
       const { fiber, span } = fetchOf(key)
       span.link(waiting)
       return Effect.map(join(fiber), ({ value }) => value)
     }).pipe(withWaitSpan(key))
+
+  const renewInBackground = (key: K) => Effect.map(Span.current, (renewing) => fetchOf(key).span.link(renewing))
+
+  const renewInRequest = (key: K, cached: Cached<V>) =>
+    Effect.clockWith((clock) => {
+      // Put off before the renewal, because the request may end before the renewal does.
+      cached.renewAt = Moment.earlier(Moment.later(Moment.now(clock), firstPause), cached.expiresAt)
+      return Effect.map(inRequest(wait(key)), () => (entries.get(key) ?? cached).value)
+    })
 
   return {
     get: (key) =>
@@ -120,7 +131,8 @@ export const make = <K, V, E, R>(options: {
         if (cached === undefined) return wait(key)
         const value = Effect.succeed(cached.value)
         if (Moment.isFuture(clock, cached.renewAt)) return value
-        return Moment.isFuture(clock, cached.expiresAt) ? Effect.andThen(renew(key), value) : wait(key)
+        if (!Moment.isFuture(clock, cached.expiresAt)) return wait(key)
+        return isAlone ? renewInRequest(key, cached) : Effect.andThen(renewInBackground(key), value)
       }),
     invalidate: (key, isInvalid) => {
       const cached = entries.get(key)

@@ -61,7 +61,7 @@ export const makeWeb = (encryptKey: Redacted.Redacted): Crypto => {
   const key = encoder.encode(Redacted.value(encryptKey))
   const digest = (bytes: Uint8Array<ArrayBuffer>) => crypto.subtle.digest("SHA-256", bytes)
   const importKey = async () => crypto.subtle.importKey("raw", await digest(key), "AES-CBC", false, ["decrypt"])
-  let aesKey: Promise<CryptoKey> | undefined
+  let aesKey: CryptoKey | undefined
   return {
     isGenuine: async ({ body, nonce, signature, timestamp }) => {
       const head = encoder.encode(timestamp + nonce)
@@ -72,9 +72,11 @@ export const makeWeb = (encryptKey: Redacted.Redacted): Crypto => {
       return constantTimeEquals(Encoding.encodeHex(new Uint8Array(await digest(bytes))), signature)
     },
     decrypt: async (bytes) => {
-      aesKey ??= importKey()
+      // Keeps the key and not its promise: on Workers, a promise never settles if its request has ended.
+      const imported = aesKey ?? await importKey()
+      aesKey = imported
       const [iv, data] = [bytes.subarray(0, 16), bytes.subarray(16)]
-      const text = await crypto.subtle.decrypt({ name: "AES-CBC", iv }, await aesKey, data).catch(() => undefined)
+      const text = await crypto.subtle.decrypt({ name: "AES-CBC", iv }, imported, data).catch(() => undefined)
       return text && decodeUtf8(text)
     }
   }

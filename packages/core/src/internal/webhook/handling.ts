@@ -12,6 +12,7 @@ import type { EventHandler } from "../../EventHandler.js"
 import type { EventRefused } from "../../EventRefused.js"
 import type { FeishuEvent } from "../../FeishuEvent.js"
 import { isObject } from "../isObject.js"
+import { isRequestBound } from "../requestBound.js"
 import * as Callbacks from "./callbacks.js"
 import { refused } from "./refused.js"
 import * as Running from "./running.js"
@@ -139,7 +140,7 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
         // A callback without an id is never the same as another one.
         if (event.id === "") return runCallback(event, answerOf(event, handler))
         const known = answering.get(event.id)
-        if (known !== undefined) return Deferred.await(known)
+        if (known !== undefined && !isRequestBound()) return Deferred.await(known)
         const result = Deferred.unsafeMake<CallbackResult>(FiberId.none)
         answering.set(event.id, result)
         return Effect.tap(runCallback(event, answerOnce(event, handler)), (answer) => Deferred.succeed(result, answer))
