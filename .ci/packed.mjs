@@ -23,11 +23,14 @@ try {
     const own = name === "cli"
       ? ["bin/feishu-ticket.js", "dist/main.js", "dist/THIRD-PARTY-LICENSES.txt"]
       : ["src/index.ts", "dist/index.js", "dist/index.d.ts"]
-    for (const wanted of ["README.md", "LICENSE", ...own]) {
+    const pages = name === "core" ? ["README.md", "WORKERS.md"] : ["README.md"]
+    for (const wanted of [...pages, "LICENSE", ...own]) {
       if (!paths.includes(wanted)) throw new Error(`@effect-feishu/${name} lacks ${wanted}`)
     }
     for (const path of paths) {
-      if (!/^(bin|dist|src)\/|^(README\.md|LICENSE|package\.json)$/.test(path)) throw new Error(`${name} holds ${path}`)
+      if (!/^(bin|dist|src)\/|^(README\.md|WORKERS\.md|LICENSE|package\.json)$/.test(path)) {
+        throw new Error(`${name} holds ${path}`)
+      }
     }
     const target = join(modules, "@effect-feishu", name)
     mkdirSync(target, { recursive: true })
@@ -83,7 +86,8 @@ try {
       "events",
       "many-apps",
       "tenant",
-      "many-machines"
+      "many-machines",
+      "workers"
     ]
   ) {
     cpSync(join(root, "examples", `${example}.ts`), join(project, `${example}.ts`))

@@ -21,13 +21,14 @@ describe.concurrent("servers", () => {
       ["koa.ts", ["koa.ts"]],
       ["fastify.ts", ["fastify.ts"]],
       ["nestjs.ts", ["nestjs.ts"]],
-      ["hono.ts", ["test/serve.ts", "../hono.mjs"]]
+      ["hono.ts", ["test/serve.ts", "../hono.mjs"]],
+      ["workers.ts", ["test/serve.ts", "../workers.mjs"]]
     ])("%s takes what the platform sends, and refuses the rest", ([name, program]) =>
       Effect.gen(function*() {
         const emulator = yield* Emulator.Emulator
         const appId = `cli_${name}`
         yield* emulator.setApp(app(appId))
-        if (name === "hono.ts") yield* bundled(name)
+        if (program.length > 1) yield* bundled(name)
         const { output, printed, started } = yield* start(program, {
           FEISHU_APP_ID: appId,
           FEISHU_BASE_URL: emulator.baseUrl,
@@ -66,14 +67,19 @@ describe.concurrent("servers", () => {
         for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
       }).pipe(Effect.scoped), { timeout: 120_000 })
 
-    it.effect.each<[string]>([["tenant.ts"], ["official-sdk.ts"]])(
+    it.effect.each<[string, [string, ...Array<string>]]>([
+      ["tenant.ts", ["tenant.ts"]],
+      ["official-sdk.ts", ["official-sdk.ts"]],
+      ["workers.ts", ["test/serve.ts", "../workers.mjs"]]
+    ])(
       "%s shows who a tenant is",
-      ([name]) =>
+      ([name, program]) =>
         Effect.gen(function*() {
           const emulator = yield* Emulator.Emulator
-          const appId = `cli_${name}`
+          const appId = `cli_tenant_${name}`
           yield* emulator.setApp(app(appId))
-          const { output, printed } = yield* start([name], {
+          if (program.length > 1) yield* bundled(name)
+          const { output, printed } = yield* start(program, {
             FEISHU_APP_ID: appId,
             FEISHU_BASE_URL: emulator.baseUrl,
             ...secrets,

@@ -6,7 +6,11 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const read = (path: string) => readFileSync(root + path, "utf8")
-const readmes = ["README.md", ...readdirSync(`${root}packages`).map((name) => `packages/${name}/README.md`)]
+const readmes = [
+  "README.md",
+  "packages/core/WORKERS.md",
+  ...readdirSync(`${root}packages`).map((name) => `packages/${name}/README.md`)
+]
 
 describe.each(readmes)("%s", (readme) => {
   const blocks = [...read(readme).matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? "")

@@ -1,10 +1,24 @@
-/** Serves a module's default export with `fetch` on Node, on any free port: `tsx serve.ts ../hono.ts`. */
+/**
+ * Serves a module's default export with `fetch` on Node, on any free port: `tsx serve.ts ../hono.ts`. The bindings are the
+ * variables of the process, and `STORE`, a KV namespace in memory.
+ */
 import { serve } from "@hono/node-server"
-import { argv, stdout } from "node:process"
+import { argv, env, stdout } from "node:process"
+
+interface Module {
+  readonly default: { readonly fetch: (request: Request, env: object) => Response | Promise<Response> }
+}
+
+const entries = new Map<string, string>()
+const STORE = {
+  get: async (key: string) => entries.get(key) ?? null,
+  put: async (key: string, value: string) => void entries.set(key, value),
+  delete: async (key: string) => void entries.delete(key)
+}
 
 const [, , path = ""] = argv
-const module: { default: { fetch: (request: Request) => Response | Promise<Response> } } = await import(path)
+const module: Module = await import(path)
 
-serve({ fetch: module.default.fetch, port: 0 }, ({ port }) => {
+serve({ fetch: (request) => module.default.fetch(request, { ...env, STORE }), port: 0 }, ({ port }) => {
   stdout.write(`Listening on http://localhost:${port}\n`)
 })
