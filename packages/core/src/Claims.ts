@@ -15,7 +15,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Schema from "effect/Schema"
-import { monotonicMillis } from "./internal/monotonicMillis.js"
+import { readMonotonicMillis } from "./internal/monotonicMillis.js"
 import * as ExpiringNames from "./internal/store/expiringNames.js"
 import * as KeyValues from "./internal/store/keyValues.js"
 
@@ -130,22 +130,21 @@ const holdId = ""
 
 /** Makes the operations of a store that can run `use` in one step: no other step on the same name runs meanwhile. */
 const make = (
-  newId: Effect.Effect<string>,
   step: <A>(
     at: { readonly appId: string; readonly name: string; readonly operation: ClaimsError["operation"] },
-    use: (names: Names) => A
+    use: (names: Names, newId: () => string) => A
   ) => Effect.Effect<A, ClaimsError>
 ): Service => ({
   claim: (appId, name, duration) =>
-    Effect.flatMap(newId, (id) =>
-      step({ appId, name, operation: "claim" }, (names) => {
-        const holder = names.get(name)
-        if (holder !== undefined) {
-          return Answer.Taken({ left: Duration.millis(holder.left), isHeld: holder.id === holdId })
-        }
-        names.set(name, id, duration)
-        return Answer.Claimed({ claim: { appId, name, id } })
-      })),
+    step({ appId, name, operation: "claim" }, (names, newId) => {
+      const holder = names.get(name)
+      if (holder !== undefined) {
+        return Answer.Taken({ left: Duration.millis(holder.left), isHeld: holder.id === holdId })
+      }
+      const claim = { appId, name, id: newId() }
+      names.set(name, claim.id, duration)
+      return Answer.Claimed({ claim })
+    }),
   renew: ({ appId, id, name }, duration) =>
     step({ appId, name, operation: "renew" }, (names) => {
       const isOurs = names.get(name)?.id === id
@@ -171,16 +170,25 @@ export const makeMemory = (options?: Options): Effect.Effect<Service> =>
     const max = options?.maxClaims ?? defaultMaxClaims
     const apps = new Map<string, ExpiringNames.ExpiringNames>()
     let claims = 0
-    return make(Effect.sync(() => `${++claims}`), ({ appId }, use) =>
-      Effect.map(monotonicMillis, (now) => {
-        const names = apps.get(appId) ?? ExpiringNames.make(max)
-        apps.set(appId, names)
-        return use({
+    const newId = () => `${++claims}`
+    const namesOf = (appId: string) => {
+      const known = apps.get(appId)
+      if (known !== undefined) return known
+      const names = ExpiringNames.make(max)
+      apps.set(appId, names)
+      return names
+    }
+    return make(({ appId }, use) =>
+      Effect.clockWith((clock) => {
+        const now = readMonotonicMillis(clock)
+        const names = namesOf(appId)
+        return Effect.succeed(use({
           get: (name) => names.get(name, now),
           set: (name, id, duration) => names.set(name, id, now + Duration.toMillis(duration)),
           delete: names.delete
-        })
-      }))
+        }, newId))
+      })
+    )
   })
 
 /**
@@ -272,12 +280,13 @@ export const makeKeyValueStore = (
     const maxInBucket = Math.max(1, Math.ceil((options?.maxClaims ?? defaultMaxClaims) / buckets))
     const part = Random.nextIntBetween(0, 2 ** 32)
     const newId = Effect.zipWith(part, part, (a, b) => `${a.toString(36)}-${b.toString(36)}`)
-    return make(newId, ({ appId, name, operation }, use) => {
+    return make(({ appId, name, operation }, use) => {
       const key = `claims/${appId}/${(Hash.string(name) >>> 0) % buckets}`
       return Effect.gen(function*() {
         const stored = Option.getOrElse(yield* read(key, decodeNames), () => [])
         const { isChanged, names, newest } = namesAt(yield* Clock.currentTimeMillis, stored)
-        const result = use(names)
+        const id = yield* newId
+        const result = use(names, () => id)
         if (isChanged()) yield* write(key, encodeNames(newest(maxInBucket)))
         return result
       }).pipe(locked(key, { secrets: () => [], failure: (seen) => new ClaimsError({ appId, operation, ...seen }) }))

@@ -44,13 +44,14 @@ const makeCounter = () => {
   let count = 0
   return {
     none: none.await,
-    /** Counts an effect that neither fails nor is interrupted. */
-    counted: (effect: Effect.Effect<void>): Effect.Effect<void> => {
+    /** Counts an effect that neither fails nor is interrupted, and then returns `value`. */
+    counted: <A>(effect: Effect.Effect<void>, value: A): Effect.Effect<A> => {
       count++
       none.unsafeClose()
       return Effect.map(effect, () => {
         count--
         if (count === 0) none.unsafeOpen()
+        return value
       })
     }
   }
@@ -76,9 +77,11 @@ export const make = <R>({ appId, handlerTimeout }: {
       Effect.timeoutOption(Effect.andThen(FiberSet.awaitEmpty(running), settling.none), handlerTimeout)
     )
 
-    const annotated = (refs: FiberRefs.FiberRefs, fiberId: FiberId.Single, event: FeishuEvent) => {
-      let value = FiberRefs.getOrDefault(refs, FiberRef.currentLogAnnotations)
-      for (const [name, text] of Object.entries(annotationsOf(appId, event))) value = HashMap.set(value, name, text)
+    const ofApp = HashMap.make<ReadonlyArray<readonly [string, unknown]>>(["app_id", appId])
+    const annotated = (refs: FiberRefs.FiberRefs, fiberId: FiberId.Single, { id, type }: FeishuEvent) => {
+      const known = FiberRefs.getOrDefault(refs, FiberRef.currentLogAnnotations)
+      const withApp = HashMap.isEmpty(known) ? ofApp : HashMap.union(known, ofApp)
+      const value = HashMap.set(HashMap.set(withApp, "event_id", id), "event_type", type)
       return FiberRefs.updateAs(refs, { fiberId, fiberRef: FiberRef.currentLogAnnotations, value })
     }
 
@@ -114,7 +117,7 @@ export const make = <R>({ appId, handlerTimeout }: {
         const handler = Runtime.runFork(runtime)(handle)
         const end = (exit: Exit.Exit<A, E>) => Effect.zipRight(settle(exit), Scope.close(scope, exit))
         const exit = handler.unsafePoll()
-        return exit === null ? wait(handler, end) : Effect.as(settling.counted(end(exit)), exit)
+        return exit === null ? wait(handler, end) : settling.counted(end(exit), exit)
       })
 
     return { run: (event, options) => Effect.flatMap(Scope.make(), (scope) => start(scope, event, options)) }
