@@ -17,6 +17,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as BackgroundTasks from "./BackgroundTasks.js"
 import { Claims } from "./Claims.js"
 import type { EventHandler } from "./EventHandler.js"
 import type { EventRefused } from "./EventRefused.js"
@@ -111,7 +112,17 @@ export interface Options<R = never> {
    * ticket. Default: false.
    */
   readonly acceptUnproven?: boolean | undefined
+  /** The limits of the tasks that handlers add to `BackgroundTasks`, a service that handlers get from this module. */
+  readonly backgroundTasks?: BackgroundTasks.Options | undefined
 }
+
+/**
+ * The services that handlers need from the program: all but a scope of their own and the background tasks.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Needed<R> = Exclude<Exclude<R, Scope.Scope>, BackgroundTasks.BackgroundTasks>
 
 /**
  * An option is wrong.
@@ -216,19 +227,24 @@ export const make = <R = never>(
 ): Effect.Effect<
   Service,
   EventSubscriptionError,
-  FeishuApp | TicketStore | Claims | Scope.Scope | Exclude<R, Scope.Scope>
+  FeishuApp | TicketStore | Claims | Scope.Scope | Needed<R>
 > =>
   Effect.gen(function*() {
     const { appId, encryptKey, verificationToken } = yield* FeishuApp
     yield* check(options ?? {}, Option.isSome(encryptKey) || Option.isSome(verificationToken))
     const { handlerTimeout, maxAge, maxFuture, rememberFor } = yield* settingsOf(options ?? {})
     const storeTicket = makeTicketing({ appId, tickets: yield* TicketStore, maxFuture })
+    // Made before the handling, because the scope closes in reverse: the last handlers may add tasks.
+    const tasks = yield* Effect.mapError(
+      BackgroundTasks.make(options?.backgroundTasks),
+      ({ description }) => wrong("backgroundTasks", `is wrong: ${description}`)
+    )
     const handling = yield* Handling.make<R>({
       appId,
       claims: Outage.ofClaims(yield* Claims),
       handlerTimeout,
       rememberFor
-    })
+    }).pipe(Effect.provideService(BackgroundTasks.BackgroundTasks, tasks))
     const prove = Proof.make({
       appId,
       crypto: Option.getOrUndefined(Option.map(encryptKey, EventCrypto.make)),
@@ -293,7 +309,7 @@ export const make = <R = never>(
  */
 export const layer = <R = never>(
   options?: Options<R>
-): Layer.Layer<EventSubscription, EventSubscriptionError, FeishuApp | TicketStore | Claims | Exclude<R, Scope.Scope>> =>
+): Layer.Layer<EventSubscription, EventSubscriptionError, FeishuApp | TicketStore | Claims | Needed<R>> =>
   Layer.scoped(EventSubscription, make(options))
 
 /** From the least to the most helpful reason, if several apps refuse the same delivery. */

@@ -5,9 +5,11 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import { constVoid } from "effect/Function"
 import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Runtime from "effect/Runtime"
+import { WaitUntil } from "./BackgroundTasks.js"
 import * as EventDoor from "./EventDoor.js"
 import type { EventRefused } from "./EventRefused.js"
 import { EventSubscription } from "./EventSubscription.js"
@@ -90,9 +92,24 @@ export const handle = (request: Request): Effect.Effect<Response, never, EventSu
  * @since 0.1.0
  * @category models
  */
+export interface RequestContext {
+  /**
+   * Keeps the runtime from stopping before the promise ends. Called with the background tasks of the request's handler, and
+   * with the building of the layer.
+   */
+  readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
 export interface WebHandler<in R = never> {
-  /** Answers one request. Never rejects. */
-  readonly handler: (request: Request) => Promise<Response>
+  /**
+   * Answers one request. Never rejects. On a serverless runtime, `context` should have the runtime's `waitUntil`: the third
+   * argument of `fetch` on Workers, or `{ waitUntil: after }` in Next.js.
+   */
+  readonly handler: (request: Request, context?: RequestContext) => Promise<Response>
   /**
    * Returns the runtime of the handler, so that other routes have the same stores. On Cloudflare Workers, requests may call this
    * while a layer that takes time is being built, unlike the methods of a `ManagedRuntime`.
@@ -107,14 +124,21 @@ const fromRuntime = <R>(
   dispose: WebHandler["dispose"]
 ): WebHandler<R> => {
   const runtime = SharedRuntime.make(build)
-  const answer = async (request: Request): Promise<EventDoor.Answer> => {
-    const [built, read] = await Promise.all([runtime(), requestOf(request)])
+  const answer = async (request: Request, context: RequestContext | undefined): Promise<EventDoor.Answer> => {
+    const building = runtime()
+    // Called as a method, because Workers need `this`.
+    const waitUntil = (promise: Promise<unknown>) => context?.waitUntil?.(promise)
+    if (context !== undefined) waitUntil(building.catch(constVoid))
+    const [built, read] = await Promise.all([building, requestOf(request)])
     const subscription = Context.get(built.context, EventSubscription)
-    return Runtime.runPromise(built)(EventDoor.answer(subscription, read))
+    const answered = EventDoor.answer(subscription, read)
+    return Runtime.runPromise(built)(
+      context === undefined ? answered : Effect.provideService(answered, WaitUntil, waitUntil)
+    )
   }
   return {
-    handler: (request) =>
-      answer(request).then(responseOf, (error: unknown) =>
+    handler: (request, context) =>
+      answer(request, context).then(responseOf, (error: unknown) =>
         Effect.runPromise(Effect.as(
           Effect.logError(
             "a delivery to the request URL could not be handled, because its layer could not be built",

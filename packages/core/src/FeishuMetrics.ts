@@ -86,3 +86,25 @@ export const storeFailures: Metric.Metric.Counter<number> = Metric.counter("feis
   description: "Operations of a store that have failed, by store and operation",
   incremental: true
 })
+
+/**
+ * The number of background tasks that run or wait for their turn now.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const backgroundTasks: Metric.Metric.Gauge<number> = Metric.gauge("feishu_background_tasks", {
+  description: "Background tasks that run or wait for their turn"
+})
+
+/**
+ * Counts the background tasks that have ended, by `outcome`: `success`, `failure`, `interrupted`, or `refused` if there were
+ * too many.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const backgroundTasksEnded: Metric.Metric.Counter<number> = Metric.counter("feishu_background_tasks_total", {
+  description: "Background tasks that have ended, by outcome",
+  incremental: true
+})

@@ -13,6 +13,13 @@ export * as AccessToken from "./AccessToken.js"
 export * as AppTicket from "./AppTicket.js"
 
 /**
+ * Work that goes on after the answer to a delivery, in the background of this process.
+ *
+ * @since 0.1.0
+ */
+export * as BackgroundTasks from "./BackgroundTasks.js"
+
+/**
  * Names that one holder has for a time.
  *
  * @since 0.1.0

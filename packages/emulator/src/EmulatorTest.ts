@@ -17,7 +17,6 @@ import type * as HttpClient from "@effect/platform/HttpClient"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
 import type { App, RequestUrl } from "./App.js"
 import * as Emulator from "./Emulator.js"
 
@@ -78,7 +77,7 @@ export interface TicketOptions<R = never> extends Options {
 
 /** The requirements of the handlers, without those that the layer itself provides. */
 type Remaining<R> = Exclude<
-  Exclude<Exclude<NoInfer<R>, Scope.Scope>, TicketStore.TicketStore | Claims.Claims>,
+  Exclude<EventSubscription.Needed<NoInfer<R>>, TicketStore.TicketStore | Claims.Claims>,
   FeishuApp.FeishuApp | HttpClient.HttpClient | Emulator.Emulator
 >
 

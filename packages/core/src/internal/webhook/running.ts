@@ -74,7 +74,10 @@ export const make = <R>({ appId, handlerTimeout }: {
     const running = yield* FiberSet.make<unknown, unknown>()
     const settling = makeCounter()
     yield* Effect.addFinalizer(() =>
-      Effect.timeoutOption(Effect.andThen(FiberSet.awaitEmpty(running), settling.none), handlerTimeout)
+      Effect.timeoutOption(
+        Effect.interruptible(Effect.andThen(FiberSet.awaitEmpty(running), settling.none)),
+        handlerTimeout
+      )
     )
 
     const ofApp = HashMap.make<ReadonlyArray<readonly [string, unknown]>>(["app_id", appId])
