@@ -87,11 +87,11 @@ const start = (env: Env) => {
 let app: ReturnType<typeof start> | undefined
 
 export default {
-  fetch: (request: Request, env: Env): Promise<Response> => {
+  fetch: (request: Request, env: Env, context?: EventWebHandler.RequestContext): Promise<Response> => {
     app ??= start(env)
     const { runtime, webhook } = app
     const { pathname } = new URL(request.url)
-    if (pathname === "/webhook/event") return webhook.handler(request)
+    if (pathname === "/webhook/event") return webhook.handler(request, context)
     const [, tenantKey] = /^\/tenants\/(\w+)$/.exec(pathname) ?? []
     return tenantKey === undefined
       ? Promise.resolve(new Response(null, { status: 404 }))

@@ -2,6 +2,7 @@
 import {
   AccessToken,
   AppTicket,
+  BackgroundTasks,
   EventHandler,
   EventSubscription,
   EventWebHandler,
@@ -23,7 +24,13 @@ interface Context {
   readonly waitUntil: (promise: Promise<unknown>) => void
 }
 
+let tasksEnded = 0
+
 const handlers = [
+  EventHandler.on(
+    "background",
+    () => BackgroundTasks.add(Effect.delay(Effect.sync(() => tasksEnded++), "300 millis"))
+  ),
   EventHandler.callback(FeishuEvents.CardAction, () => Effect.delay(Effect.succeed({}), "300 millis")),
   EventHandler.all(() => Effect.void)
 ]
@@ -50,13 +57,7 @@ const whoIs = (tenantKey: string) =>
     })
   )
 
-const start = (env: Env, { waitUntil }: Context) => {
-  if (env.FORM === "layer") return EventWebHandler.make(live(env))
-  const runtime = ManagedRuntime.make(live(env))
-  // The client of this request may disconnect while the layer is being built.
-  waitUntil(runtime.runtime())
-  return EventWebHandler.make(runtime)
-}
+const start = (env: Env) => EventWebHandler.make(env.FORM === "layer" ? live(env) : ManagedRuntime.make(live(env)))
 
 let webhook: ReturnType<typeof start> | undefined
 
@@ -64,8 +65,11 @@ export default {
   fetch: async (request: Request, env: Env, context: Context): Promise<Response> => {
     const { pathname } = new URL(request.url)
     if (pathname === "/ready") return new Response()
-    webhook ??= start(env, { waitUntil: (promise) => context.waitUntil(promise) })
-    if (pathname === "/webhook/event") return webhook.handler(request)
+    if (pathname === "/tasks-ended") return new Response(String(tasksEnded))
+    webhook ??= start(env)
+    if (pathname === "/webhook/event") return webhook.handler(request, context)
+    // The client of this request may disconnect while the layer is being built.
+    context.waitUntil(webhook.runtime())
     return Runtime.runPromise(await webhook.runtime())(whoIs(pathname.slice("/tenants/".length)))
   }
 }

@@ -237,6 +237,17 @@ const cases = [
       })
   },
   {
+    name: "four background tasks go on after the answers",
+    isolates: [inMemory],
+    run: (isolate) =>
+      Effect.gen(function*() {
+        assert.deepEqual(yield* fourAtOnce(sendEvent, isolate, { type: "background" }), allAnswered)
+        yield* eventually(Effect.tryPromise(async () => {
+          assert.equal((await send(`${isolate.origin}/tasks-ended`)).text, "4")
+        }))
+      })
+  },
+  {
     name: "the example: waits for a push that reaches another isolate",
     isolates: [example, example],
     run: (asked, pushed) =>

@@ -15,7 +15,7 @@ const tooLong = (longestBuild: Duration.DurationInput) =>
     `the layer was not built within ${
       Duration.format(longestBuild)
     }. A ManagedRuntime is never built if the request that began `
-      + "to build it has ended before: keep that request alive with waitUntil(runtime.runtime()), or give EventWebHandler.make "
+      + "to build it has ended before: keep that request alive with waitUntil(handler.runtime()), or give EventWebHandler.make "
       + "the layer, which is built again then"
   )
 

@@ -1,0 +1,63 @@
+/** A process that is stopped while it replies in the background. */
+import { Emulator, Fault, Journal } from "@effect-feishu/emulator"
+import { NodeContext } from "@effect/platform-node"
+import { assert, layer } from "@effect/vitest"
+import { Effect, Layer, Schedule } from "effect"
+import { app, pushed, secrets, start } from "./programs.js"
+
+const appId = "cli_background"
+const path = "/open-apis/im/v1/messages/om_1/reply"
+
+const Live = Layer.merge(
+  NodeContext.layer,
+  Emulator.layerServer({
+    apps: [app(appId)],
+    faults: [Fault.next(1, Fault.Delay({ duration: "2 seconds" }), { only: path })]
+  })
+)
+
+layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("background-tasks.ts", (it) => {
+  it.scoped(
+    "acknowledges a message before it replies, and replies though it is stopped meanwhile",
+    () =>
+      Effect.gen(function*() {
+        const emulator = yield* Emulator.Emulator
+        const { output, printed, started } = yield* start(["background-tasks.ts"], {
+          FEISHU_APP_ID: appId,
+          FEISHU_BASE_URL: emulator.baseUrl,
+          ...secrets,
+          PORT: "0"
+        })
+        const [, port] = yield* printed(/Listening on http:\/\/\S+:(\d+)\b/)
+        yield* Effect.retry(emulator.setRequestUrl(appId, `http://127.0.0.1:${port}/webhook/event`), { times: 5 })
+        yield* emulator.push(appId, {
+          type: "im.message.receive_v1",
+          tenantKey: "tenant_1",
+          payload: {
+            sender: { sender_type: "user" },
+            message: {
+              message_id: "om_1",
+              create_time: "0",
+              chat_id: "oc_1",
+              chat_type: "p2p",
+              message_type: "text",
+              content: "{}"
+            }
+          }
+        })
+        yield* pushed(({ eventType, outcome }) => eventType === "im.message.receive_v1" && outcome === "acknowledged")
+        const calls = Effect.map(
+          emulator.journal,
+          (entries) => entries.filter(Journal.$is("Call")).filter((call) => call.path === path)
+        )
+        yield* Effect.repeat(calls, { until: ({ length }) => length > 0, schedule: Schedule.spaced("20 millis") })
+        assert.notInclude(yield* output, "replied")
+
+        yield* started.kill("SIGTERM")
+        const ended = yield* Effect.merge(Effect.timeout(started.exitCode, "20 seconds"))
+        assert.match(String(ended), /^(0|130|143)$/)
+        assert.include(yield* output, "replied to om_1")
+      }),
+    { timeout: 60_000 }
+  )
+})
