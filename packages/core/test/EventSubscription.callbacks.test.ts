@@ -357,6 +357,49 @@ describe("an event", () => {
       assert.strictEqual(open, 0)
       assert.deepStrictEqual(new Set(most), new Set([1]))
     }).pipe(Effect.scoped, silent))
+
+  it.effect("whose scope closes slowly is answered in time, and is not handled again", () =>
+    Effect.gen(function*() {
+      const answer = yield* door([EventHandler.on("slow", () => Effect.addFinalizer(() => Effect.sleep("1 minute")))])
+      const event = Deliveries.event2({ type: "slow" })
+      const first = yield* Effect.fork(answer(event))
+      yield* TestClock.adjust("2500 millis")
+      assert.strictEqual((yield* Fiber.join(first)).status, 500)
+      assert.strictEqual((yield* answer(event)).status, 200)
+      yield* TestClock.adjust("1 minute")
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("whose claim can be kept only slowly is answered in time", () =>
+    Effect.gen(function*() {
+      const slow = Layer.effect(
+        Claims.Claims,
+        Effect.map(
+          Claims.makeMemory(),
+          (claims) => ({ ...claims, hold: (...args) => Effect.delay(claims.hold(...args), "1 minute") })
+        )
+      )
+      const answer = yield* door([EventHandler.on("ok", () => Effect.void)], slow)
+      const first = yield* Effect.fork(answer(Deliveries.event2({ type: "ok" })))
+      yield* TestClock.adjust("2500 millis")
+      assert.strictEqual((yield* Fiber.join(first)).status, 500)
+      yield* TestClock.adjust("1 minute")
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("whose scope fails to close is acknowledged, and the log has the reason", () =>
+    Effect.gen(function*() {
+      const lines = yield* recorded(
+        Effect.gen(function*() {
+          const answer = yield* door([EventHandler.on("dies", () => Effect.addFinalizer(() => Effect.die("no close")))])
+          const event = Deliveries.event2({ id: "the event", type: "dies" })
+          assert.strictEqual((yield* answer(event)).status, 200)
+          assert.strictEqual((yield* answer(event)).status, 200)
+        }).pipe(Effect.scoped)
+      )
+      const errors = lines.filter((line) => line.startsWith("ERROR the scope of the event's handler"))
+      assert.strictEqual(errors.length, 1, lines.join("\n"))
+      assert.include(errors[0], "no close")
+      assert.include(errors[0], "the event")
+    }))
 })
 
 describe("a flood of forged deliveries", () => {

@@ -53,13 +53,10 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
     const claimFor = Duration.sum(handlerTimeout, Duration.seconds(10))
     const tooLong = `the handler did not end within ${Duration.format(handlerTimeout)}`
 
-    const logFailure = (event: FeishuEvent, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+    const logFailure = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
       Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)
         ? Effect.void
-        : Effect.annotateLogs(
-          Effect.logError("the event's handler failed", exit.cause),
-          Running.annotationsOf(appId, event)
-        )
+        : Effect.logError("the event's handler failed", exit.cause)
 
     const handleClaimed = (
       event: FeishuEvent,
@@ -72,7 +69,7 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
         settle: (exit) =>
           Exit.isSuccess(exit)
             ? Effect.ignore(claims.hold(appId, claim.name, rememberFor))
-            : Effect.andThen(logFailure(event, exit), Effect.ignore(claims.release(claim)))
+            : Effect.andThen(logFailure(exit), Effect.ignore(claims.release(claim)))
       }).pipe(Effect.flatMap((exit) =>
         exit === undefined
           ? refused("HandlerTimeout", `${tooLong}: let it only take note, and do the work afterwards`)
@@ -119,7 +116,7 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
     ): Effect.Effect<CallbackResult> => {
       const settle = (exit: Exit.Exit<unknown, unknown>) => {
         answering.delete(event.id)
-        return logFailure(event, exit)
+        return logFailure(exit)
       }
       return run(event, { handle, settle }).pipe(
         Effect.tap((exit) =>

@@ -4,13 +4,13 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as FiberSet from "effect/FiberSet"
 import { constVoid } from "effect/Function"
 import * as HashMap from "effect/HashMap"
 import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { FeishuEvent } from "../../FeishuEvent.js"
@@ -21,40 +21,20 @@ interface Options<A, E, R> {
   readonly settle: (exit: Exit.Exit<A, E>) => Effect.Effect<void>
 }
 
+interface Started<A, E> {
+  readonly handler: Fiber.RuntimeFiber<A, E>
+  /** Ends after the handler. */
+  readonly settling: Fiber.RuntimeFiber<Exit.Exit<A, E>>
+}
+
 export interface Running<R> {
   /**
    * Runs `handle`, and then `settle` with the exit of `handle`, and returns the exit. Returns `undefined` and interrupts
    * `handle` if `handle` takes too long: `settle` then runs when `handle` has ended.
    *
-   * Must run in an uninterruptible region.
+   * Must run in an uninterruptible region. The log lines of both have the event as annotations.
    */
   readonly run: <A, E>(event: FeishuEvent, options: Options<A, E, R>) => Effect.Effect<Exit.Exit<A, E> | undefined>
-}
-
-/** The annotations of each log line of a handler. */
-export const annotationsOf = (appId: string, { id, type }: FeishuEvent) => ({
-  app_id: appId,
-  event_id: id,
-  event_type: type
-})
-
-/** Counts the effects that run, and waits until there are none. */
-const makeCounter = () => {
-  const none = Effect.unsafeMakeLatch(true)
-  let count = 0
-  return {
-    none: none.await,
-    /** Counts an effect that neither fails nor is interrupted, and then returns `value`. */
-    counted: <A>(effect: Effect.Effect<void>, value: A): Effect.Effect<A> => {
-      count++
-      none.unsafeClose()
-      return Effect.map(effect, () => {
-        count--
-        if (count === 0) none.unsafeOpen()
-        return value
-      })
-    }
-  }
 }
 
 export const make = <R>({ appId, handlerTimeout }: {
@@ -66,62 +46,73 @@ export const make = <R>({ appId, handlerTimeout }: {
     const { context, runtimeFlags } = yield* Effect.interruptible(
       Effect.runtime<Exclude<R, Scope.Scope>>()
     )
+    const uninterruptible = RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
     // The spans of a handler belong to the span of the delivery, not to the span that is open now.
     const services = Context.omit(Tracer.ParentSpan)(context as Context.Context<never>) as Context.Context<
       Exclude<R, Scope.Scope>
     >
     // When the scope closes, it waits for the handlers for as long as a handler may take, and then interrupts them.
     const running = yield* FiberSet.make<unknown, unknown>()
-    const settling = makeCounter()
     yield* Effect.addFinalizer(() =>
-      Effect.timeoutOption(
-        Effect.interruptible(Effect.andThen(FiberSet.awaitEmpty(running), settling.none)),
-        handlerTimeout
-      )
+      Effect.timeoutOption(Effect.interruptible(FiberSet.awaitEmpty(running)), handlerTimeout)
     )
 
-    const ofApp = HashMap.make<ReadonlyArray<readonly [string, unknown]>>(["app_id", appId])
-    const annotated = (refs: FiberRefs.FiberRefs, fiberId: FiberId.Single, { id, type }: FeishuEvent) => {
-      const known = FiberRefs.getOrDefault(refs, FiberRef.currentLogAnnotations)
-      const withApp = HashMap.isEmpty(known) ? ofApp : HashMap.union(known, ofApp)
-      const value = HashMap.set(HashMap.set(withApp, "event_id", id), "event_type", type)
-      return FiberRefs.updateAs(refs, { fiberId, fiberRef: FiberRef.currentLogAnnotations, value })
+    const annotated = (delivery: Fiber.RuntimeFiber<unknown, unknown>, { id, type }: FeishuEvent) => {
+      const refs = delivery.getFiberRefs()
+      const value = FiberRefs.getOrDefault(refs, FiberRef.currentLogAnnotations).pipe(
+        HashMap.set<string, unknown>("app_id", appId),
+        HashMap.set<string, unknown>("event_id", id),
+        HashMap.set<string, unknown>("event_type", type)
+      )
+      return FiberRefs.updateAs(refs, { fiberId: delivery.id(), fiberRef: FiberRef.currentLogAnnotations, value })
     }
 
-    /** Waits for a handler that has not ended at once. */
-    const wait = <A, E>(
-      handler: Fiber.RuntimeFiber<A, E>,
-      end: (exit: Exit.Exit<A, E>) => Effect.Effect<void>
-    ): Effect.Effect<Exit.Exit<A, E> | undefined> => {
+    // Two fibers, because a fiber with a region that cannot be interrupted takes twice as long, as do `Effect.scoped` and
+    // `Effect.annotateLogs`. Both start at once: most handlers end without waiting.
+    const start = <A, E>(
+      scope: Scope.CloseableScope,
+      event: FeishuEvent,
+      { handle, settle }: Options<A, E, R>
+    ): Effect.Effect<Started<A, E>> =>
+      Effect.withFiberRuntime((delivery) => {
+        const ofDelivery = delivery.currentContext as Context.Context<never>
+        const fiberRefs = annotated(delivery, event)
+        const handler = Runtime.runFork(Runtime.make({
+          context: Context.mergeAll(ofDelivery, services, Context.make(Scope.Scope, scope)) as Context.Context<R>,
+          runtimeFlags,
+          fiberRefs
+        }))(handle)
+
+        const settleAndClose = (exit: Exit.Exit<A, E>) =>
+          Effect.zipRight(settle(exit), Scope.close(scope, exit)).pipe(
+            Effect.catchAllCause((cause) =>
+              Effect.logError("the scope of the event's handler could not be closed", cause)
+            ),
+            Effect.as(exit)
+          )
+        const exit = handler.unsafePoll()
+        const settling = Runtime.runFork(
+          Runtime.make({ context: ofDelivery, runtimeFlags: uninterruptible, fiberRefs })
+        )(
+          exit === null ? Effect.flatMap(Fiber.await(handler), settleAndClose) : settleAndClose(exit)
+        )
+        return Effect.succeed({ handler, settling })
+      })
+
+    /** Returns `undefined` and interrupts the handler if it takes too long. */
+    const end = <A, E>({ handler, settling }: Started<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> => {
+      const ended = settling.unsafePoll()
+      if (ended !== null) return ended
       FiberSet.unsafeAdd(running, handler)
-      const ended = Effect.flatMap(Fiber.await(handler), (exit) => Effect.as(end(exit), exit))
-      return Effect.forkDaemon(ended).pipe(
-        Effect.tap((fiber) => FiberSet.add(running, fiber)),
-        Effect.flatMap((fiber) => timeLimit(Fiber.join(fiber), { duration: handlerTimeout, onTimeout: constVoid })),
+      FiberSet.unsafeAdd(running, settling)
+      return timeLimit(Effect.flatten(Fiber.await(settling)), { duration: handlerTimeout, onTimeout: constVoid }).pipe(
         // Does not wait for a handler that cannot be interrupted, because the platform waits for the answer.
         Effect.catchAll(() => Effect.as(Fiber.interruptFork(handler), undefined))
       )
     }
 
-    // Most handlers end at once. The fiber of the delivery settles these: a region of the handler's fiber that cannot be
-    // interrupted, `Effect.scoped` and `Effect.annotateLogs` each take as long as the rest.
-    const start = <A, E>(
-      scope: Scope.CloseableScope,
-      event: FeishuEvent,
-      { handle, settle }: Options<A, E, R>
-    ): Effect.Effect<Exit.Exit<A, E> | undefined> =>
-      Effect.withFiberRuntime((delivery) => {
-        const ofDelivery = delivery.currentContext as Context.Context<never>
-        const runtime = Runtime.make({
-          context: Context.mergeAll(ofDelivery, services, Context.make(Scope.Scope, scope)) as Context.Context<R>,
-          runtimeFlags,
-          fiberRefs: annotated(delivery.getFiberRefs(), delivery.id(), event)
-        })
-        const handler = Runtime.runFork(runtime)(handle)
-        const end = (exit: Exit.Exit<A, E>) => Effect.zipRight(settle(exit), Scope.close(scope, exit))
-        const exit = handler.unsafePoll()
-        return exit === null ? wait(handler, end) : settling.counted(end(exit), exit)
-      })
-
-    return { run: (event, options) => Effect.flatMap(Scope.make(), (scope) => start(scope, event, options)) }
+    return {
+      run: (event, options) =>
+        Effect.flatMap(Effect.flatMap(Scope.make(), (scope) => start(scope, event, options)), end)
+    }
   })
