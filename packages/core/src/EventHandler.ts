@@ -82,7 +82,7 @@ const ofDefinition = <A, I, R>(
 /**
  * Handles one type of event. Success acknowledges the event. After a failure, or after the time limit, the platform pushes
  * the event again. Given a definition of `FeishuEvents`, or a schema, decodes the payload first, and fails if the payload
- * does not fit.
+ * does not fit. `handle` has 2.5 s by default (`handlerTimeout`): for longer work, see `BackgroundTasks`.
  *
  * @since 0.1.0
  * @category constructors
@@ -91,7 +91,7 @@ export const on: {
   /**
    * Handles one type of event. Success acknowledges the event. After a failure, or after the time limit, the platform pushes
    * the event again. Given a definition of `FeishuEvents`, or a schema, decodes the payload first, and fails if the payload
-   * does not fit.
+   * does not fit. `handle` has 2.5 s by default (`handlerTimeout`): for longer work, see `BackgroundTasks`.
    *
    * @since 0.1.0
    * @category constructors
@@ -104,7 +104,7 @@ export const on: {
   /**
    * Handles one type of event. Success acknowledges the event. After a failure, or after the time limit, the platform pushes
    * the event again. Given a definition of `FeishuEvents`, or a schema, decodes the payload first, and fails if the payload
-   * does not fit.
+   * does not fit. `handle` has 2.5 s by default (`handlerTimeout`): for longer work, see `BackgroundTasks`.
    *
    * @since 0.1.0
    * @category constructors
@@ -117,7 +117,7 @@ export const on: {
   /**
    * Handles one type of event. Success acknowledges the event. After a failure, or after the time limit, the platform pushes
    * the event again. Given a definition of `FeishuEvents`, or a schema, decodes the payload first, and fails if the payload
-   * does not fit.
+   * does not fit. `handle` has 2.5 s by default (`handlerTimeout`): for longer work, see `BackgroundTasks`.
    *
    * @since 0.1.0
    * @category constructors

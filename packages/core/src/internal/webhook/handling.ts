@@ -72,7 +72,10 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
             : Effect.andThen(logFailure(exit), Effect.ignore(claims.release(claim)))
       }).pipe(Effect.flatMap((exit) =>
         exit === undefined
-          ? refused("HandlerTimeout", `${tooLong}: let it only take note, and do the work afterwards`)
+          ? refused(
+            "HandlerTimeout",
+            `${tooLong}: add work that takes longer to BackgroundTasks, or put the work into a queue`
+          )
           : Exit.isSuccess(exit)
           ? Effect.succeed("handled")
           : refused("Handler", `the handler of ${event.type} failed`)
