@@ -67,39 +67,7 @@ export const make = <R>({ appId, handlerTimeout }: {
       return FiberRefs.updateAs(refs, { fiberId: delivery.id(), fiberRef: FiberRef.currentLogAnnotations, value })
     }
 
-    // Two fibers, because a fiber with a region that cannot be interrupted takes twice as long, as do `Effect.scoped` and
-    // `Effect.annotateLogs`. Both start at once: most handlers end without waiting.
-    const start = <A, E>(
-      scope: Scope.CloseableScope,
-      event: FeishuEvent,
-      { handle, settle }: Options<A, E, R>
-    ): Effect.Effect<Started<A, E>> =>
-      Effect.withFiberRuntime((delivery) => {
-        const ofDelivery = delivery.currentContext as Context.Context<never>
-        const fiberRefs = annotated(delivery, event)
-        const handler = Runtime.runFork(Runtime.make({
-          context: Context.mergeAll(ofDelivery, services, Context.make(Scope.Scope, scope)) as Context.Context<R>,
-          runtimeFlags,
-          fiberRefs
-        }))(handle)
-
-        const settleAndClose = (exit: Exit.Exit<A, E>) =>
-          Effect.zipRight(settle(exit), Scope.close(scope, exit)).pipe(
-            Effect.catchAllCause((cause) =>
-              Effect.logError("the scope of the event's handler could not be closed", cause)
-            ),
-            Effect.as(exit)
-          )
-        const exit = handler.unsafePoll()
-        const settling = Runtime.runFork(
-          Runtime.make({ context: ofDelivery, runtimeFlags: uninterruptible, fiberRefs })
-        )(
-          exit === null ? Effect.flatMap(Fiber.await(handler), settleAndClose) : settleAndClose(exit)
-        )
-        return Effect.succeed({ handler, settling })
-      })
-
-    /** Returns `undefined` and interrupts the handler if it takes too long. */
+    /** Returns the exit of the handler, or `undefined` and interrupts the handler if it takes too long. */
     const end = <A, E>({ handler, settling }: Started<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> => {
       const ended = settling.unsafePoll()
       if (ended !== null) return ended
@@ -111,8 +79,30 @@ export const make = <R>({ appId, handlerTimeout }: {
       )
     }
 
-    return {
-      run: (event, options) =>
-        Effect.flatMap(Effect.flatMap(Scope.make(), (scope) => start(scope, event, options)), end)
-    }
+    // Two fibers, because a fiber with a region that cannot be interrupted takes twice as long, as do `Effect.scoped` and
+    // `Effect.annotateLogs`. Both start at once: most handlers end without waiting.
+    const start = <A, E>(
+      scope: Scope.CloseableScope,
+      event: FeishuEvent,
+      { handle, settle }: Options<A, E, R>
+    ): Effect.Effect<Exit.Exit<A, E> | undefined> =>
+      Effect.withFiberRuntime((delivery) => {
+        const ofDelivery = delivery.currentContext as Context.Context<never>
+        const ofHandler = Context.mergeAll(ofDelivery, services, Context.make(Scope.Scope, scope)) as Context.Context<R>
+        const fiberRefs = annotated(delivery, event)
+        const handler = Runtime.runFork(Runtime.make({ context: ofHandler, runtimeFlags, fiberRefs }))(handle)
+
+        const settleAndClose = (exit: Exit.Exit<A, E>) =>
+          Effect.matchCauseEffect(Effect.zipRight(settle(exit), Scope.close(scope, exit)), {
+            onSuccess: () => Effect.succeed(exit),
+            onFailure: (cause) =>
+              Effect.as(Effect.logError("the scope of the event's handler could not be closed", cause), exit)
+          })
+        const exit = handler.unsafePoll()
+        const settled = exit === null ? Effect.flatMap(Fiber.await(handler), settleAndClose) : settleAndClose(exit)
+        const toTheEnd = Runtime.make({ context: ofDelivery, runtimeFlags: uninterruptible, fiberRefs })
+        return end({ handler, settling: Runtime.runFork(toTheEnd)(settled) })
+      })
+
+    return { run: (event, options) => Effect.flatMap(Scope.make(), (scope) => start(scope, event, options)) }
   })
