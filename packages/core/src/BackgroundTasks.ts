@@ -11,22 +11,22 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
-import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { FeishuApp } from "./FeishuApp.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { isRequestBound } from "./internal/requestBound.js"
+import * as RunningFibers from "./internal/runningFibers.js"
 
 /**
  * A task was not added, or an option is wrong.
  *
- * - `Full`: as many tasks as `capacity` run or wait. A handler that fails with this error refuses the event, and the platform
- *   pushes the event again later.
- * - `Closing`: the layer is being closed.
+ * - `Full`: as many tasks as `capacity` run or wait. A handler of events that fails with this error refuses the event, and the
+ *   platform pushes the event again later.
+ * - `Closed`: the layer is closed.
+ * - `NoWaitUntil`: on Cloudflare Workers, the request has come without its context, so the task would end with the request.
  * - `Options`: `capacity` or `concurrency` is not a positive integer.
  *
  * @since 0.1.0
@@ -34,7 +34,7 @@ import { isRequestBound } from "./internal/requestBound.js"
  */
 export class BackgroundTasksError
   extends Schema.TaggedError<BackgroundTasksError>("@effect-feishu/core/BackgroundTasksError")("BackgroundTasksError", {
-    reason: Schema.Literal("Full", "Closing", "Options"),
+    reason: Schema.Literal("Full", "Closed", "NoWaitUntil", "Options"),
     description: Schema.String
   })
 {
@@ -54,6 +54,8 @@ export interface Service {
   /**
    * Starts a task in the background, with the services and the log annotations of the caller and with a scope of its own, and
    * does not wait for the task. If `concurrency` tasks are running, the task waits for its turn. Logs a task that fails.
+   *
+   * A handler should add its tasks last: if it fails afterwards, the platform pushes the event again, and the task runs again.
    */
   readonly add: <A, E, R>(
     task: Effect.Effect<A, E, R>
@@ -79,6 +81,8 @@ export const add = <A, E, R>(
 ): Effect.Effect<void, BackgroundTasksError, BackgroundTasks | Exclude<R, Scope.Scope>> =>
   Effect.flatMap(BackgroundTasks, (tasks) => tasks.add(task))
 
+const doesNotWait = (_: Promise<unknown>): void => {}
+
 /**
  * Keeps a serverless runtime from stopping before a promise ends: the `waitUntil` of Workers and Vercel, or `after` of
  * Next.js. `EventWebHandler` provides the function that comes with a request. Default: does nothing.
@@ -87,7 +91,7 @@ export const add = <A, E, R>(
  * @category references
  */
 export class WaitUntil extends Context.Reference<WaitUntil>()("@effect-feishu/core/BackgroundTasks/WaitUntil", {
-  defaultValue: () => (_: Promise<unknown>): void => {}
+  defaultValue: (): (promise: Promise<unknown>) => void => doesNotWait
 }) {}
 
 /**
@@ -95,7 +99,7 @@ export class WaitUntil extends Context.Reference<WaitUntil>()("@effect-feishu/co
  * @category models
  */
 export interface Options {
-  /** The most tasks that run or wait for their turn. Default: 1,000. */
+  /** The most tasks that run or wait for their turn. Default: 1,000. No limit on Cloudflare Workers. */
   readonly capacity?: number | undefined
   /**
    * The most tasks that run at once. Default: 10. On Cloudflare Workers, all run at once, because no request may wait for
@@ -103,8 +107,9 @@ export interface Options {
    */
   readonly concurrency?: number | undefined
   /**
-   * The time for which the layer waits for the tasks when it closes, before it interrupts the tasks. Must be shorter than the
-   * time that the process has to end: Docker gives 10 s, Kubernetes 30 s. Default: 8 s.
+   * The time for which the layer waits for the tasks when it closes, before it interrupts the tasks. Until then, tasks may add
+   * tasks. The layer waits for its handlers before, for `handlerTimeout`. Both together must be shorter than the time that the
+   * process has to end: Docker gives 10 s, Kubernetes 30 s. Default: 5 s.
    */
   readonly drainFor?: Duration.DurationInput | undefined
 }
@@ -126,69 +131,64 @@ export const make = (options?: Options): Effect.Effect<Service, BackgroundTasksE
     const { appId } = yield* FeishuApp
     const capacity = yield* positiveInteger("capacity", options?.capacity ?? 1000)
     const concurrency = yield* positiveInteger("concurrency", options?.concurrency ?? 10)
-    const drainFor = Duration.decode(options?.drainFor ?? "8 seconds")
+    const drainFor = Duration.decode(options?.drainFor ?? "5 seconds")
     const inTurn: <A, E, R>(task: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = isRequestBound()
       ? (task) => task
       : Effect.unsafeMakeSemaphore(concurrency).withPermits(1)
+    const running = yield* RunningFibers.make({ name: "background tasks", waitFor: drainFor })
     const ofApp = MetricLabels.make("app_id")(appId)
     const byOutcome = MetricLabels.make("outcome", { app_id: appId })
     let pending = 0
-    let isClosing = false
 
-    const change = (by: number, outcome?: string) => {
+    const change = (by: number) => {
       pending += by
       FeishuMetrics.backgroundTasks.unsafeUpdate(pending, ofApp)
-      if (outcome !== undefined) FeishuMetrics.backgroundTasksEnded.unsafeUpdate(1, byOutcome(outcome))
     }
-    const refuse = (reason: "Full" | "Closing", description: string) => {
-      change(0, "refused")
-      return failed(reason, description)
-    }
+    const count = (outcome: string) => FeishuMetrics.backgroundTasksEnded.unsafeUpdate(1, byOutcome(outcome))
+    const refuse = (reason: BackgroundTasksError["reason"], description: string) =>
+      Effect.suspend(() => {
+        count("refused")
+        return failed(reason, description)
+      })
     const end = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
-      change(-1, Exit.isSuccess(exit) ? "success" : Exit.isInterrupted(exit) ? "interrupted" : "failure")
+      change(-1)
+      count(Exit.isSuccess(exit) ? "success" : Exit.isInterrupted(exit) ? "interrupted" : "failure")
       return Exit.isFailure(exit) && !Exit.isInterrupted(exit)
         ? Effect.logError("a background task failed", exit.cause)
         : Effect.void
     }
 
-    // Interrupts the tasks that are left after the finalizer below.
-    const running = yield* FiberSet.make<unknown, unknown>()
-    const drain = Effect.suspend(() => {
-      isClosing = true
-      return Effect.timeoutTo(Effect.interruptible(FiberSet.awaitEmpty(running)), {
-        duration: drainFor,
-        onSuccess: () => Effect.void,
-        onTimeout: () =>
-          Effect.logWarning(
-            `interrupts ${pending} background tasks that did not end within ${Duration.format(drainFor)}`
-          )
-      })
-    })
-    yield* Effect.addFinalizer(() => Effect.flatten(drain))
-
-    const start = <A, E, R>(task: Effect.Effect<A, E, R>) =>
+    const start = <A, E, R>(task: Effect.Effect<A, E, R>, waitUntil: (promise: Promise<unknown>) => void) =>
       Effect.gen(function*() {
         change(1)
-        const runtime = yield* Effect.runtime()
         const work = Effect.onExit(Effect.interruptible(inTurn(Effect.scoped(task))), end)
         const fiber = yield* Effect.forkDaemon(work)
-        yield* FiberSet.add(running, fiber)
-        const waitUntil = yield* WaitUntil
-        waitUntil(Runtime.runPromiseExit(runtime)(fiber.await))
+        running.add(fiber)
+        const ended = new Promise<void>((resolve) => fiber.addObserver(() => resolve()))
+        yield* Effect.try(() => waitUntil(ended)).pipe(
+          // The task has started, and the event would be handled again.
+          Effect.catchAll(({ cause }) =>
+            Effect.logError("waitUntil threw, so that a background task may be cut off", cause)
+          )
+        )
       }).pipe(Effect.uninterruptible)
 
     return {
       add: (task) =>
-        Effect.suspend(() =>
-          isClosing
-            ? refuse("Closing", "the layer is being closed, and takes no more tasks")
-            : pending >= capacity
-            ? refuse(
-              "Full",
-              `${pending} tasks run or wait, and capacity is ${capacity}: the platform pushes again later`
-            )
-            : start(task)
-        )
+        Effect.flatMap(WaitUntil, (waitUntil) => {
+          if (running.isClosed()) return refuse("Closed", "the layer is closed, and takes no more tasks")
+          if (isRequestBound()) {
+            return waitUntil === doesNotWait
+              ? refuse(
+                "NoWaitUntil",
+                "the request has no context, so that the task would end with the request: call handler(request, context)"
+              )
+              : start(task, waitUntil)
+          }
+          return pending >= capacity
+            ? refuse("Full", `${pending} tasks run or wait, and capacity is ${capacity}`)
+            : start(task, waitUntil)
+        })
     }
   })
 

@@ -5,11 +5,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { FeishuEvent } from "./FeishuEvent.js"
 import type { CallbackDefinition, Definition } from "./FeishuEvents.js"
 import { keyOf } from "./internal/webhook/eventKeys.js"
+import * as Misfit from "./internal/webhook/misfit.js"
 
 /**
  * @since 0.1.0
@@ -41,14 +41,19 @@ export interface Options {
 const decoded = <A, I, R1, X, E, R2>(
   payload: Schema.Schema<A, I, R1>,
   handle: (event: FeishuEvent<A>) => Effect.Effect<X, E, R2>
-): (event: FeishuEvent) => Effect.Effect<X, E | ParseResult.ParseError, R1 | R2> => {
+): (event: FeishuEvent) => Effect.Effect<X, E | Misfit.Misfit, R1 | R2> => {
   const decode = Schema.decodeUnknown(payload, { errors: "all" })
-  return (event) => Effect.flatMap(decode(event.payload), (payload) => handle({ ...event, payload }))
+  return (event) =>
+    decode(event.payload).pipe(
+      Effect.mapError((error) => Misfit.make("the payload", error)),
+      Effect.flatMap((payload) => handle({ ...event, payload }))
+    )
 }
 
 const withType = (key: (event: FeishuEvent) => string | undefined) => (event: FeishuEvent) => {
   const name = key(event)
-  return name === undefined ? undefined : `${event.type}/${name}`
+  // An empty name would make one event of all.
+  return name === undefined || name === "" ? undefined : `${event.type}/${name}`
 }
 
 type Handle<Event, R> = (event: Event) => Effect.Effect<unknown, unknown, R>
@@ -220,7 +225,7 @@ export const callback: {
       : decoded(first as Schema.Schema<A, I, R1>, second)
     return { ...base, type: what, handle }
   }
-  const encode = Schema.encode(what.answer)
+  const encode = Schema.encode(what.answer, { errors: "all" })
   const handle = decoded(what.payload, first as (event: FeishuEvent<A>) => Effect.Effect<Answer | void, unknown, R2>)
   return {
     ...base,
@@ -228,8 +233,10 @@ export const callback: {
     handle: (event) =>
       Effect.flatMap(
         handle(event),
-        (answer): Effect.Effect<unknown, ParseResult.ParseError> =>
-          answer === undefined ? Effect.void : encode(answer as Answer)
+        (answer): Effect.Effect<unknown, Misfit.Misfit> =>
+          answer === undefined
+            ? Effect.void
+            : Effect.mapError(encode(answer as Answer), (error) => Misfit.make("the answer of the handler", error))
       )
   }
 }

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
@@ -111,7 +112,11 @@ export const make: Effect.Effect<Listener, never, EventSubscription.EventSubscri
       const { headers, method = "" } = request
       const answer = (body: Body) =>
         run(EventDoor.answer(subscription, { method, headers, body })).addObserver((exit) => {
-          write(response, Exit.getOrElse(exit, () => ({ status: 500, headers: {}, body: "" })), run)
+          try {
+            write(response, Exit.getOrElse(exit, () => ({ status: 500, headers: {}, body: "" })), run)
+          } catch (error) {
+            run(Effect.logError("the answer to a delivery could not be written", Cause.die(error)))
+          }
           resolve()
         })
       if (EventDoor.admit({ method, headers }) === undefined) read(request, answer)

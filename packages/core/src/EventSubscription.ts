@@ -96,7 +96,11 @@ export interface Options<R = never> {
   /** The time for a handler. The platform waits 3 s (page "事件概述"). Default: 2.5 s. */
   readonly handlerTimeout?: Duration.DurationInput | undefined
   /**
-   * The greatest age of a signature. The platform may not sign a retry anew, and the last retry comes 7 h 5 min 15 s after
+   * The greatest age of the signature of a callback, which the platform sends once, and which nothing remembers. Default: 5 min.
+   */
+  readonly maxCallbackAge?: Duration.DurationInput | undefined
+  /**
+   * The greatest age of the signature of an event. The platform may not sign a retry anew, and the last retry comes 7 h 5 min 15 s after
    * the first push (page "事件概述": after 15 s, 5 min, 1 h and 6 h). Default: 7 h 10 min.
    */
   readonly maxAge?: Duration.DurationInput | undefined
@@ -168,6 +172,7 @@ const check = (options: Options<unknown>, isProvable: boolean): Effect.Effect<vo
 /** The options in effect. */
 interface Settings {
   readonly maxAge: Duration.Duration
+  readonly maxCallbackAge: Duration.Duration
   readonly maxFuture: Duration.Duration
   readonly rememberFor: Duration.Duration
   readonly handlerTimeout: Duration.Duration
@@ -175,12 +180,17 @@ interface Settings {
 
 const settingsOf = (options: Options<unknown>): Effect.Effect<Settings, EventSubscriptionError> => {
   const maxAge = Duration.decode(options.maxAge ?? "430 minutes")
+  const maxCallbackAge = Duration.decode(options.maxCallbackAge ?? "5 minutes")
   const maxFuture = Duration.decode(options.maxFuture ?? "5 minutes")
   const rememberFor = Duration.decode(options.rememberFor ?? "8 hours")
   const handlerTimeout = Duration.decode(options.handlerTimeout ?? "2500 millis")
   if (Duration.greaterThanOrEqualTo(handlerTimeout, Duration.seconds(3))) {
     return wrong("handlerTimeout", "must be less than the 3 s for which the platform waits")
   }
+  // `Duration` turns a negative number and NaN into 0.
+  if (Duration.equals(handlerTimeout, Duration.zero)) return wrong("handlerTimeout", "must be longer than 0")
+  if (Duration.equals(maxAge, Duration.zero)) return wrong("maxAge", "must be longer than 0")
+  if (Duration.equals(maxCallbackAge, Duration.zero)) return wrong("maxCallbackAge", "must be longer than 0")
   const lifeOfSignature = Duration.sum(maxAge, maxFuture)
   if (Duration.lessThanOrEqualTo(rememberFor, Duration.max(lifeOfSignature, Duration.minutes(1)))) {
     return wrong(
@@ -188,7 +198,20 @@ const settingsOf = (options: Options<unknown>): Effect.Effect<Settings, EventSub
       `must be longer than maxAge and maxFuture together, ${Duration.format(lifeOfSignature)}, and than a minute`
     )
   }
-  return Effect.succeed({ maxAge, maxFuture, rememberFor, handlerTimeout })
+  return Effect.succeed({ maxAge, maxCallbackAge, maxFuture, rememberFor, handlerTimeout })
+}
+
+/** Warns of each type of callback once, because a user sees nothing. */
+const makeWarnOnce = () => {
+  const warned = new Set<string>()
+  return (type: string): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (warned.has(type)) return Effect.void
+      warned.add(type)
+      return Effect.logWarning(
+        `there is no EventHandler.callback for ${type}: the user sees nothing, and this is the only warning`
+      )
+    })
 }
 
 /** Stores the tickets of an app. */
@@ -232,7 +255,8 @@ export const make = <R = never>(
   Effect.gen(function*() {
     const { appId, encryptKey, verificationToken } = yield* FeishuApp
     yield* check(options ?? {}, Option.isSome(encryptKey) || Option.isSome(verificationToken))
-    const { handlerTimeout, maxAge, maxFuture, rememberFor } = yield* settingsOf(options ?? {})
+    const { handlerTimeout, maxAge, maxCallbackAge, maxFuture, rememberFor } = yield* settingsOf(options ?? {})
+    const latestCallback = Duration.toMillis(maxCallbackAge)
     const storeTicket = makeTicketing({ appId, tickets: yield* TicketStore, maxFuture })
     // Made before the handling, because the scope closes in reverse: the last handlers may add tasks.
     const tasks = yield* Effect.mapError(
@@ -256,16 +280,36 @@ export const make = <R = never>(
     const byOutcome = MetricLabels.make("outcome", { app_id: appId })
     const spanOptions = () => ({ captureStackTrace: false, attributes: { "feishu.app_id": appId } })
 
-    const takeEvent = (event: FeishuEvent, isDated: boolean, now: number): Effect.Effect<Receipt, EventRefused> => {
+    const isCallback = (type: string) => handlers.get(type)?.isCallback === true || Callbacks.isCallback(type)
+    const warnOnce = makeWarnOnce()
+
+    const takeCallback = ({ age, event }: Proof.Event): Effect.Effect<Receipt, EventRefused> => {
+      // Nothing remembers a callback, and the platform sends it once.
+      if (age !== undefined && age > latestCallback) {
+        return refused(
+          "Stale",
+          "the callback is too old, and the platform sends a callback once: somebody sends it again, or this machine's clock is "
+            + "wrong"
+        )
+      }
+      const handler = handlers.get(event.type) ?? handlers.get(undefined)
+      const warning = handler?.isCallback === true ? Effect.void : warnOnce(event.type)
+      return Effect.andThen(
+        warning,
+        handler === undefined
+          ? Effect.succeed<Receipt>({ outcome: "answered", answer: Callbacks.nothing })
+          : handling.answer(event, handler)
+      )
+    }
+
+    const takeEvent = (proven: Proof.Event, now: number): Effect.Effect<Receipt, EventRefused> => {
+      const { event, isDated } = proven
       if (event.type === "app_ticket") {
         return Effect.map(storeTicket(event, isDated, now), (outcome) => ({ outcome }))
       }
+      if (isCallback(event.type)) return takeCallback(proven)
+      if (event.id === "") return refused("Malformed", "the event has no header.event_id")
       const handler = handlers.get(event.type) ?? handlers.get(undefined)
-      if (handler?.isCallback === true || Callbacks.isCallback(event.type)) {
-        return handler === undefined
-          ? Effect.succeed({ outcome: "answered", answer: Callbacks.nothing })
-          : handling.answer(event, handler)
-      }
       return handler === undefined
         ? Effect.succeed({ outcome: "unhandled" })
         : Effect.map(handling.handle(event, handler), (outcome) => ({ outcome }))
@@ -276,7 +320,7 @@ export const make = <R = never>(
       const proven = result.right
       const taken: Effect.Effect<Receipt, EventRefused> = proven._tag === "Challenge"
         ? Effect.succeed({ outcome: "challenge", challenge: proven.challenge })
-        : takeEvent(proven.event, proven.isDated, now)
+        : takeEvent(proven, now)
       return Effect.map(taken, (receipt) => {
         FeishuMetrics.pushes.unsafeUpdate(1, byOutcome(receipt.outcome))
         return receipt

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
@@ -119,6 +120,25 @@ export interface WebHandler<in R = never> {
   readonly dispose: () => Promise<void>
 }
 
+/** Passes on a promise. A context that throws must not refuse the delivery. */
+const keepAlive = (waitUntil: (promise: Promise<unknown>) => void, promise: Promise<unknown>): void => {
+  try {
+    waitUntil(promise)
+  } catch (error) {
+    Effect.runFork(Effect.logError("waitUntil threw", Cause.die(error)))
+  }
+}
+
+const causeOf = (error: unknown): Cause.Cause<unknown> =>
+  Runtime.isFiberFailure(error) ? error[Runtime.FiberFailureCauseId] : Cause.fail(error)
+
+/** The platform pushes again. */
+const unavailable = (error: unknown): Promise<Response> =>
+  Effect.runPromise(Effect.as(
+    Effect.logError("a delivery to the request URL was refused, because there is no runtime for it", causeOf(error)),
+    new Response(null, { status: 503 })
+  ))
+
 const fromRuntime = <R>(
   build: () => Promise<Runtime.Runtime<EventSubscription | R>>,
   dispose: WebHandler["dispose"]
@@ -128,25 +148,16 @@ const fromRuntime = <R>(
     const building = runtime()
     // Called as a method, because Workers need `this`.
     const waitUntil = (promise: Promise<unknown>) => context?.waitUntil?.(promise)
-    if (context !== undefined) waitUntil(building.catch(constVoid))
+    if (context?.waitUntil !== undefined) keepAlive(waitUntil, building.catch(constVoid))
     const [built, read] = await Promise.all([building, requestOf(request)])
     const subscription = Context.get(built.context, EventSubscription)
     const answered = EventDoor.answer(subscription, read)
     return Runtime.runPromise(built)(
-      context === undefined ? answered : Effect.provideService(answered, WaitUntil, waitUntil)
+      context?.waitUntil === undefined ? answered : Effect.provideService(answered, WaitUntil, waitUntil)
     )
   }
   return {
-    handler: (request, context) =>
-      answer(request, context).then(responseOf, (error: unknown) =>
-        Effect.runPromise(Effect.as(
-          Effect.logError(
-            "a delivery to the request URL could not be handled, because its layer could not be built",
-            error
-          ),
-          // The platform pushes again.
-          new Response(null, { status: 503 })
-        ))),
+    handler: (request, context) => answer(request, context).then(responseOf, unavailable),
     runtime,
     dispose
   }
@@ -155,7 +166,9 @@ const fromRuntime = <R>(
 /** Builds the layer for the first request, and builds the layer again for the next request if it could not be built. */
 const fromLayer = <R, E>(layer: Layer.Layer<EventSubscription | R, E>): WebHandler<R> => {
   let current: ManagedRuntime.ManagedRuntime<EventSubscription | R, E> | undefined
+  let isDisposed = false
   const runtime = async () => {
+    if (isDisposed) throw new Error("the handler was disposed of")
     // On Workers, the request that was building the layer has ended before.
     if (isRequestBound()) current = undefined
     const built = current ??= ManagedRuntime.make(layer)
@@ -167,7 +180,10 @@ const fromLayer = <R, E>(layer: Layer.Layer<EventSubscription | R, E>): WebHandl
       throw error
     }
   }
-  return fromRuntime(runtime, async () => current?.dispose())
+  return fromRuntime(runtime, async () => {
+    isDisposed = true
+    await current?.dispose()
+  })
 }
 
 /**

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
+  Clock,
   Context,
   Deferred,
   Effect,
@@ -127,7 +128,7 @@ describe("a background task", () => {
         yield* TestClock.adjust("1 second")
         assert.strictEqual(yield* deliver("3"), 200)
       }))
-      assert.include(statuses.join("\n"), "2 tasks run or wait, and capacity is 2: the platform pushes again later")
+      assert.include(statuses.join("\n"), "2 tasks run or wait, and capacity is 2")
     }).pipe(Effect.scoped))
 
   it.effect("waits for its turn: the tasks begin in order, and at most `concurrency` run at once", () =>
@@ -160,7 +161,7 @@ describe("a background task", () => {
   it.effect("is waited for when the layer closes, also if it waits for its turn", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
-      const tasks = yield* Scope.extend(make({ concurrency: 1 }), scope)
+      const tasks = yield* Scope.extend(make({ concurrency: 1, drainFor: "8 seconds" }), scope)
       const ended: Array<string> = []
       for (const name of ["a", "b"]) {
         yield* tasks.add(Effect.delay(Effect.sync(() => ended.push(name)), "3 seconds"))
@@ -168,12 +169,13 @@ describe("a background task", () => {
       const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
       yield* TestClock.adjust("5 seconds")
       assert.deepStrictEqual(ended, ["a"])
-      const error = yield* Effect.flip(tasks.add(Effect.void))
-      assert.strictEqual(error.reason, "Closing")
+      // Tasks may add tasks until all have ended.
+      yield* tasks.add(Effect.sync(() => ended.push("c")))
       assert.isTrue(Option.isNone(yield* Fiber.poll(closing)))
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(closing)
-      assert.deepStrictEqual(ended, ["a", "b"])
+      assert.deepStrictEqual(ended, ["a", "b", "c"])
+      assert.strictEqual((yield* Effect.flip(tasks.add(Effect.void))).reason, "Closed")
     }))
 
   it.effect("is interrupted if it does not end in time when the layer closes, and the log says so", () =>
@@ -223,6 +225,37 @@ describe("a background task", () => {
       assert.strictEqual(yield* pending, 0)
     }).pipe(Effect.scoped))
 
+  it.effect("goes on though waitUntil throws, because the event would be handled again", () =>
+    Effect.gen(function*() {
+      const lines = yield* recorded(
+        Effect.gen(function*() {
+          let runs = 0
+          const throws = () => {
+            throw new Error("outside of a request")
+          }
+          const deliver = yield* door(BackgroundTasks.add(Effect.sync(() => runs++)))
+          const status = yield* Effect.provideService(deliver("1"), BackgroundTasks.WaitUntil, throws)
+          yield* TestClock.adjust("1 second")
+          assert.deepStrictEqual([status, runs], [200, 1])
+        }).pipe(Effect.scoped)
+      )
+      assert.include(lines.join("\n"), "waitUntil threw")
+    }))
+
+  it.effect("that cannot be interrupted does not keep the layer from closing", () =>
+    Effect.gen(function*() {
+      const lines = yield* recorded(Effect.gen(function*() {
+        const scope = yield* Scope.make()
+        const tasks = yield* Scope.extend(make(), scope)
+        yield* tasks.add(Effect.uninterruptible(Effect.sleep("1 hour")))
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust("6 seconds")
+        yield* Fiber.join(closing)
+        yield* TestClock.adjust("1 hour")
+      }))
+      assert.include(lines.join("\n"), "leaves 1 background tasks that cannot be interrupted")
+    }))
+
   it.effect("limits that are no positive integers are refused", () =>
     Effect.gen(function*() {
       for (const options of [{ capacity: 0 }, { concurrency: 1.5 }, { concurrency: NaN }]) {
@@ -245,14 +278,14 @@ describe("EventWebHandler", () => {
       )
       const { handler } = EventWebHandler.make(runtime)
       // A class, because the waitUntil of Workers needs its `this`.
-      class Request1 {
+      class Invocation {
         readonly promises: Array<Promise<unknown>> = []
         waitUntil(promise: Promise<unknown>) {
           this.promises.push(promise)
         }
       }
-      const context = new Request1()
-      const { body, headers } = Deliveries.genuine(Deliveries.event2({ id: "1", type }), Date.now())
+      const context = new Invocation()
+      const { body, headers } = Deliveries.genuine(Deliveries.event2({ id: "1", type }), yield* Clock.currentTimeMillis)
       const request = new Request("http://localhost/", {
         method: "POST",
         headers: headers as Record<string, string>,

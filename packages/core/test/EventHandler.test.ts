@@ -3,6 +3,7 @@ import { Context, DateTime, Effect, Exit, Option, ParseResult, Redacted, Schema 
 import * as EventHandler from "../src/EventHandler.js"
 import type { FeishuEvent } from "../src/FeishuEvent.js"
 import * as FeishuEvents from "../src/FeishuEvents.js"
+import { everything } from "./everything.js"
 
 const event = (payload: Record<string, unknown>): FeishuEvent => ({
   id: "an id",
@@ -56,9 +57,10 @@ describe("EventHandler", () => {
       const handler = EventHandler.on("contact.user.created_v3", User, () => Effect.sync(() => calls++))
       for (const payload of [{ name: "", joined: 1 }, {}, { name: ["Li"] }]) {
         const error = yield* Effect.flip(handler.handle(event(payload)))
-        if (!ParseResult.isParseError(error)) return assert.fail(`not a ParseError: ${error}`)
-        assert.include(error.message, "\"name\"")
-        assert.include(error.message, "\"joined\"")
+        assert.instanceOf(error, Error)
+        assert.include(error.message, "the payload does not fit the schema: name")
+        assert.include(error.message, "joined: ")
+        assert.notInclude(everything(error), "Li", "the values may be private")
       }
       assert.strictEqual(calls, 0)
     }))
@@ -109,7 +111,7 @@ describe("EventHandler", () => {
       assert.strictEqual(yield* handler.handle(event({ order_id: "3" })), "3")
       const misfit = event({ order_id: 4 })
       assert.isUndefined(handler.key(misfit))
-      assert.isTrue(ParseResult.isParseError(yield* Effect.flip(handler.handle(misfit))))
+      assert.include(String(yield* Effect.flip(handler.handle(misfit))), "order_id: Expected string")
     }))
 
   it.effect("takes what its schema and its effect need from the context", () =>

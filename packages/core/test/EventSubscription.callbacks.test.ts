@@ -1,6 +1,20 @@
 /** Callbacks, whose answer the platform shows to a user, and what handlers of events and callbacks have in common. */
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Logger, LogLevel, Metric, Schema, TestClock } from "effect"
+import {
+  Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Logger,
+  LogLevel,
+  Metric,
+  Schema,
+  Scope,
+  TestClock
+} from "effect"
+import { createHash } from "node:crypto"
 import * as Claims from "../src/Claims.js"
 import * as EventDoor from "../src/EventDoor.js"
 import * as EventHandler from "../src/EventHandler.js"
@@ -250,6 +264,76 @@ describe("a callback", () => {
       }
     }))
 
+  it.effect("that is replayed after 5 minutes is refused", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const handle = () => Effect.sync(() => void runs++)
+      const answer = yield* door([EventHandler.callback("card.action.trigger", handle)])
+      assert.strictEqual((yield* answer(click("1"))).status, 200)
+      yield* TestClock.adjust("5 minutes")
+      assert.strictEqual((yield* answer(click("1"))).status, 200)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* answer(click("1"))).status, 401)
+      assert.strictEqual(runs, 2)
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("gets nothing of what a handler of events returns, and the log warns once that the user sees nothing", () =>
+    Effect.gen(function*() {
+      for (
+        const handlers of [
+          [],
+          [EventHandler.all(() => Effect.succeed({ password: "a secret row" }))],
+          [EventHandler.on("card.action.trigger", () => Effect.succeed({ password: "a secret row" }))]
+        ]
+      ) {
+        const lines = yield* recorded(
+          Effect.gen(function*() {
+            const answer = yield* door(handlers)
+            for (const id of ["1", "2"]) assert.deepStrictEqual(json(yield* answer(click(id))), {})
+          }).pipe(Effect.scoped)
+        )
+        const warnings = lines.filter((line) => line.startsWith("WARN there is no EventHandler.callback for card"))
+        assert.strictEqual(warnings.length, 1, lines.join("\n"))
+      }
+    }))
+
+  it.effect("whose handler is interrupted shows the user a failure, which is logged", () =>
+    Effect.gen(function*() {
+      const lines = yield* recorded(
+        Effect.gen(function*() {
+          const answer = yield* door([EventHandler.callback("card.action.trigger", () => Effect.interrupt)])
+          failedToast(yield* answer(click("the click")))
+        }).pipe(Effect.scoped)
+      )
+      assert.include(lines.join("\n"), "card.action.trigger was interrupted for event the click of cli_test")
+    }))
+
+  it.effect("whose scope fails to close shows a failure to each that waits for the click", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const handle = () => Effect.andThen(Effect.addFinalizer(() => Effect.die("no close")), Deferred.await(gate))
+      const answer = yield* door([EventHandler.callback("card.action.trigger", handle)])
+      const fibers = yield* Effect.forEach([1, 2], () => Effect.fork(answer(click("1"))))
+      yield* TestClock.adjust("1 second")
+      yield* Deferred.succeed(gate, undefined)
+      for (const fiber of fibers) failedToast(yield* Fiber.join(fiber))
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("does not wait for claims that are slow or die", () =>
+    Effect.gen(function*() {
+      for (const claim of [Effect.never, Effect.die("no claim"), Effect.delay(Effect.die("late"), "2 seconds")]) {
+        const slow = Layer.effect(
+          Claims.Claims,
+          Effect.map(Claims.makeMemory(), (claims) => ({ ...claims, claim: () => claim }))
+        )
+        const handle = () => Effect.delay(Effect.succeed({ toast: { type: "info", content: "yes" } }), "2 seconds")
+        const answer = yield* door([EventHandler.callback("card.action.trigger", handle)], slow)
+        const fiber = yield* Effect.fork(answer(click("1")))
+        yield* TestClock.adjust("2400 millis")
+        assert.nestedPropertyVal(json(yield* Fiber.join(fiber)), "toast.content", "yes")
+      }
+    }).pipe(Effect.scoped, silent))
+
   it.effect("of the old kind is refused by its name", () =>
     Effect.gen(function*() {
       const lines = yield* recorded(Effect.gen(function*() {
@@ -262,8 +346,27 @@ describe("a callback", () => {
           action: { tag: "button" }
         }
         assert.strictEqual((yield* answer(old)).status, 400)
+        assert.strictEqual((yield* answer(Deliveries.event2({ type: "card.action.trigger_v1" }))).status, 400)
+
+        // The platform signs it by SHA-1 and the verification token (page "消息卡片回传交互（旧）").
+        const context = yield* Layer.build(layer([]))
+        const subscription = Context.get(context, EventSubscription.EventSubscription)
+        for (const body of [JSON.stringify(old), Deliveries.encrypted(old)]) {
+          const signature = createHash("sha1").update(`0nonce${Deliveries.verificationToken}${body}`).digest("hex")
+          const headers = {
+            "content-type": "application/json",
+            "x-lark-request-timestamp": "0",
+            "x-lark-request-nonce": "nonce",
+            "x-lark-signature": signature
+          }
+          const request = { method: "POST", headers, body: Effect.succeed(new TextEncoder().encode(body)) }
+          assert.strictEqual((yield* EventDoor.answer(subscription, request)).status, 401)
+          yield* TestClock.adjust("1 second")
+        }
       }))
-      assert.match(lines.join(), /card\.action\.trigger_v1.*subscribe to card\.action\.trigger/)
+      const named = lines.filter((line) => /card\.action\.trigger_v1.*subscribe to card\.action\.trigger/.test(line))
+      // Two of the same reason within a second are one line.
+      assert.strictEqual(named.length, 3, lines.join("\n"))
     }).pipe(Effect.scoped))
 })
 
@@ -360,13 +463,21 @@ describe("an event", () => {
 
   it.effect("whose scope closes slowly is answered in time, and is not handled again", () =>
     Effect.gen(function*() {
-      const answer = yield* door([EventHandler.on("slow", () => Effect.addFinalizer(() => Effect.sleep("1 minute")))])
+      let runs = 0
+      const answer = yield* door([
+        EventHandler.on("slow", () => {
+          runs++
+          return Effect.addFinalizer(() => Effect.sleep("1 minute"))
+        })
+      ])
       const event = Deliveries.event2({ type: "slow" })
       const first = yield* Effect.fork(answer(event))
       yield* TestClock.adjust("2500 millis")
       assert.strictEqual((yield* Fiber.join(first)).status, 500)
-      assert.strictEqual((yield* answer(event)).status, 200)
+      assert.strictEqual((yield* answer(event)).status, 503)
       yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* answer(event)).status, 200)
+      assert.strictEqual(runs, 1)
     }).pipe(Effect.scoped, silent))
 
   it.effect("whose claim can be kept only slowly is answered in time", () =>
@@ -385,20 +496,93 @@ describe("an event", () => {
       yield* TestClock.adjust("1 minute")
     }).pipe(Effect.scoped, silent))
 
-  it.effect("whose scope fails to close is acknowledged, and the log has the reason", () =>
+  it.effect("whose scope fails to close has failed, and is handled again", () =>
     Effect.gen(function*() {
+      let runs = 0
+      const transaction = Effect.acquireRelease(
+        Effect.sync(() => ++runs),
+        () => runs === 1 ? Effect.die("no commit") : Effect.void
+      )
       const lines = yield* recorded(
         Effect.gen(function*() {
-          const answer = yield* door([EventHandler.on("dies", () => Effect.addFinalizer(() => Effect.die("no close")))])
-          const event = Deliveries.event2({ id: "the event", type: "dies" })
-          assert.strictEqual((yield* answer(event)).status, 200)
-          assert.strictEqual((yield* answer(event)).status, 200)
+          const answer = yield* door([EventHandler.on("transaction", () => transaction)])
+          const event = Deliveries.event2({ id: "the event", type: "transaction" })
+          const statuses = yield* Effect.forEach([1, 2, 3], () => Effect.map(answer(event), ({ status }) => status))
+          assert.deepStrictEqual(statuses, [500, 200, 200])
+          assert.strictEqual(runs, 2)
         }).pipe(Effect.scoped)
       )
-      const errors = lines.filter((line) => line.startsWith("ERROR the scope of the event's handler"))
+      const errors = lines.filter((line) => line.startsWith("ERROR the handler of transaction failed"))
       assert.strictEqual(errors.length, 1, lines.join("\n"))
-      assert.include(errors[0], "no close")
+      assert.include(errors[0], "no commit")
       assert.include(errors[0], "the event")
+    }))
+
+  it.effect("is acknowledged though the claims die when the event was handled", () =>
+    Effect.gen(function*() {
+      const dying = Layer.effect(
+        Claims.Claims,
+        Effect.map(Claims.makeMemory(), (claims) => ({ ...claims, hold: () => Effect.die("no hold") }))
+      )
+      const answer = yield* door([EventHandler.on("ok", () => Effect.void)], dying)
+      assert.strictEqual((yield* answer(Deliveries.event2({ type: "ok" }))).status, 200)
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("with an empty key is known by its id", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const handle = Effect.sync(() => runs++)
+      const answer = yield* door([EventHandler.on("keyed", () => handle, { key: () => "" })])
+      for (const id of ["1", "2", "1"]) yield* answer(Deliveries.event2({ id, type: "keyed" }))
+      assert.strictEqual(runs, 2)
+    }).pipe(Effect.scoped))
+
+  it.effect("without an id is refused, and a callback of any type is not", () =>
+    Effect.gen(function*() {
+      const answer = yield* door([EventHandler.callback("profile.view.get", () => Effect.succeed({ shown: true }))])
+      const withoutId = (type: string) => {
+        const { header, ...event } = Deliveries.event2({ type })
+        return answer({ ...event, header: { ...header, event_id: undefined } })
+      }
+      assert.strictEqual((yield* withoutId("contact.user.created_v3")).status, 400)
+      assert.deepStrictEqual(json(yield* withoutId("profile.view.get")), { shown: true })
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("that arrives while the layer closes is not handled with closed services", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      let runs = 0
+      const slow = Layer.effect(
+        Claims.Claims,
+        Effect.map(
+          Claims.makeMemory(),
+          (claims) => ({ ...claims, claim: (...args) => Effect.delay(claims.claim(...args), "1 second") })
+        )
+      )
+      const answer = yield* Scope.extend(door([EventHandler.on("ok", () => Effect.sync(() => runs++))], slow), scope)
+      const event = Deliveries.event2({ type: "ok" })
+      const delivery = yield* Effect.fork(answer(event))
+      yield* TestClock.adjust("500 millis")
+      yield* Scope.close(scope, Exit.void)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(delivery)).status, 500)
+      assert.strictEqual(runs, 0)
+    }).pipe(silent))
+
+  it.effect("whose handler cannot be interrupted does not keep the layer from closing", () =>
+    Effect.gen(function*() {
+      const lines = yield* recorded(Effect.gen(function*() {
+        const scope = yield* Scope.make()
+        const endless = Effect.uninterruptible(Effect.sleep("1 hour"))
+        const answer = yield* Scope.extend(door([EventHandler.on("endless", () => endless)]), scope)
+        const delivery = yield* Effect.fork(answer(Deliveries.event2({ type: "endless" })))
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust("5 seconds")
+        yield* Fiber.join(closing)
+        assert.strictEqual((yield* Fiber.join(delivery)).status, 500)
+        yield* TestClock.adjust("1 hour")
+      }))
+      assert.include(lines.join("\n"), "handlers that cannot be interrupted")
     }))
 })
 

@@ -208,6 +208,7 @@ export const run = (options: Commands.Verify) =>
         EventSubscription.layer({
           // However long ago it was, and whatever the clocks say: whether it is genuine does not change.
           maxAge: "36500 days",
+          maxCallbackAge: "36500 days",
           maxFuture: "36500 days",
           rememberFor: "100000 days",
           handlers: [EventHandler.all((received) => Effect.sync(() => void (event = received)))]

@@ -5,14 +5,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type { Answer as ClaimAnswer, Claim, Service as Claims } from "../../Claims.js"
+import type { Answer as ClaimAnswer, Claim, ClaimsError, Service as Claims } from "../../Claims.js"
 import type { EventHandler } from "../../EventHandler.js"
 import type { EventRefused } from "../../EventRefused.js"
 import type { FeishuEvent } from "../../FeishuEvent.js"
 import { isObject } from "../isObject.js"
 import { isRequestBound } from "../requestBound.js"
+import { timeLimit } from "../timeLimit.js"
 import * as Callbacks from "./callbacks.js"
 import { refused } from "./refused.js"
 import * as Running from "./running.js"
@@ -37,6 +37,9 @@ interface CallbackResult {
 
 type Taken = Extract<ClaimAnswer, { readonly _tag: "Taken" }>
 
+/** The longest wait for the claims before a callback's handler runs, because a user waits for 3 s at most. */
+const longestClaim = Duration.millis(300)
+
 /** The name of an event is held after the event was handled, and claimed while the event is being handled. */
 const wasHandled = ({ isHeld }: Taken): boolean => isHeld
 
@@ -51,35 +54,50 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
     const { run } = yield* Running.make<R>({ appId, handlerTimeout })
     /** If this process dies, the claim ends before the platform's first retry, 15 s later. */
     const claimFor = Duration.sum(handlerTimeout, Duration.seconds(10))
-    const tooLong = `the handler did not end within ${Duration.format(handlerTimeout)}`
+    const inTime = `within ${Duration.format(handlerTimeout)}`
 
-    const logFailure = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+    const logFailure = (what: string, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
       Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)
         ? Effect.void
-        : Effect.logError("the event's handler failed", exit.cause)
+        : Effect.logError(`${what} failed`, exit.cause)
+
+    /** Ignores a store that fails, which logs its own failures, and logs a store that dies. */
+    const tolerant = (effect: Effect.Effect<unknown, ClaimsError>): Effect.Effect<void> =>
+      Effect.matchCauseEffect(effect, {
+        onSuccess: () => Effect.void,
+        onFailure: (cause) => Cause.isFailType(cause) ? Effect.void : Effect.logError("the claims died", cause)
+      })
 
     const handleClaimed = (
       event: FeishuEvent,
       handler: EventHandler<R>,
       claim: Claim
-    ): Effect.Effect<"handled", EventRefused> =>
-      run(event, {
+    ): Effect.Effect<"handled", EventRefused> => {
+      const what = `the handler of ${event.type}`
+      const which = `event ${event.id} of ${appId}`
+      return run(event, {
         handle: Effect.suspend(() => handler.handle(event)),
+        renew: tolerant(claims.renew(claim, claimFor)),
         // A store that fails now does not refuse the event, because the event would be handled again for certain.
         settle: (exit) =>
           Exit.isSuccess(exit)
-            ? Effect.ignore(claims.hold(appId, claim.name, rememberFor))
-            : Effect.andThen(logFailure(exit), Effect.ignore(claims.release(claim)))
+            ? tolerant(claims.hold(appId, claim.name, rememberFor))
+            : Effect.andThen(logFailure(what, exit), tolerant(claims.release(claim)))
       }).pipe(Effect.flatMap((exit) =>
         exit === undefined
           ? refused(
             "HandlerTimeout",
-            `${tooLong}: add work that takes longer to BackgroundTasks, or put the work into a queue`
+            `${what} did not end ${inTime} for ${which}: add work that takes longer to BackgroundTasks, or put the work into `
+              + "a queue"
           )
           : Exit.isSuccess(exit)
           ? Effect.succeed("handled")
-          : refused("Handler", `the handler of ${event.type} failed`)
+          : refused(
+            "Handler",
+            `${what} ${Cause.isInterruptedOnly(exit.cause) ? "was interrupted" : "failed"} for ${which}`
+          )
       ))
+    }
 
     const handle: Handling<R>["handle"] = (event, handler) =>
       Effect.matchEffect(claims.claim(appId, `event/${handler.key(event) ?? event.id}`, claimFor), {
@@ -96,19 +114,24 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
     const answerOf = (event: FeishuEvent, handler: EventHandler<R>) =>
       Effect.flatMap(Effect.suspend(() => handler.handle(event)), (value) =>
         Effect.try(() => {
-          const answer = isObject(value) ? value : Callbacks.nothing
+          // What a handler of events returns is not meant for the user.
+          const answer = handler.isCallback && isObject(value) ? value : Callbacks.nothing
           JSON.stringify(answer)
           return answer
         }))
 
-    /** Runs the handler unless another process does so. */
-    const answerOnce = (event: FeishuEvent, handler: EventHandler<R>) =>
-      Effect.flatMap(Effect.option(claims.claim(appId, `callback/${event.id}`, claimFor)), (answer) => {
-        // Runs the handler if the claims fail, because a user waits.
-        if (Option.isNone(answer)) return answerOf(event, handler)
-        if (answer.value._tag === "Taken") return Effect.succeed(Callbacks.nothing)
-        return Effect.ensuring(answerOf(event, handler), Effect.ignore(claims.release(answer.value.claim)))
+    /** Runs the handler unless another process does so, and without knowing so if the claims are slow or fail. */
+    const answerOnce = (event: FeishuEvent, handler: EventHandler<R>) => {
+      const claim = claims.claim(appId, `callback/${event.id}`, claimFor)
+      const claimInTime = timeLimit(claim, { duration: longestClaim, onTimeout: () => "slow" as const })
+      return Effect.matchCauseEffect(claimInTime, {
+        onFailure: () => answerOf(event, handler),
+        onSuccess: (answer) =>
+          answer._tag === "Taken"
+            ? Effect.succeed(Callbacks.nothing)
+            : Effect.ensuring(answerOf(event, handler), tolerant(claims.release(answer.claim)))
       })
+    }
 
     /** By event: the callbacks whose handlers run in this process. */
     const answering = new Map<string, Deferred.Deferred<CallbackResult>>()
@@ -117,21 +140,26 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
       event: FeishuEvent,
       handle: Effect.Effect<Callbacks.Answer, unknown, R>
     ): Effect.Effect<CallbackResult> => {
+      const what = `the handler of the callback ${event.type}`
+      const which = `event ${event.id} of ${appId}`
       const settle = (exit: Exit.Exit<unknown, unknown>) => {
         answering.delete(event.id)
-        return logFailure(exit)
+        return logFailure(what, exit)
       }
-      return run(event, { handle, settle }).pipe(
-        Effect.tap((exit) =>
-          exit === undefined
-            ? Effect.logError(`the callback ${event.type} is answered without it: ${tooLong}`)
-            : Effect.void
-        ),
-        Effect.map((exit) =>
-          exit !== undefined && Exit.isSuccess(exit)
-            ? { outcome: "answered", answer: exit.value }
-            : { outcome: "failed", answer: Callbacks.failed(event.type) }
-        )
+      const failed = { outcome: "failed", answer: Callbacks.failed(event.type) } as const
+      return Effect.flatMap(
+        run(event, { handle, settle, renew: Effect.void }),
+        (exit): Effect.Effect<CallbackResult> => {
+          if (exit === undefined) {
+            return Effect.as(Effect.logError(`${what} did not end ${inTime} for ${which}`), failed)
+          }
+          if (Exit.isSuccess(exit)) {
+            return Effect.succeed({ outcome: "answered", answer: exit.value })
+          }
+          return Cause.isInterruptedOnly(exit.cause)
+            ? Effect.as(Effect.logError(`${what} was interrupted for ${which}`), failed)
+            : Effect.succeed(failed)
+        }
       )
     }
 
@@ -139,11 +167,13 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
       Effect.suspend(() => {
         // A callback without an id is never the same as another one.
         if (event.id === "") return runCallback(event, answerOf(event, handler))
+        // On Workers, no request may wait for another one.
+        if (isRequestBound()) return runCallback(event, answerOnce(event, handler))
         const known = answering.get(event.id)
-        if (known !== undefined && !isRequestBound()) return Deferred.await(known)
+        if (known !== undefined) return Deferred.await(known)
         const result = Deferred.unsafeMake<CallbackResult>(FiberId.none)
         answering.set(event.id, result)
-        return Effect.tap(runCallback(event, answerOnce(event, handler)), (answer) => Deferred.succeed(result, answer))
+        return Effect.onExit(runCallback(event, answerOnce(event, handler)), (exit) => Deferred.done(result, exit))
       })
 
     return { handle, answer }

@@ -5,7 +5,6 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { FeishuEvent } from "../../FeishuEvent.js"
 import { isObject, type Json } from "../isObject.js"
-import { isCallback } from "./callbacks.js"
 
 /** The decrypted body of a delivery. Its verification token has not been checked yet. */
 export type Message =
@@ -50,16 +49,15 @@ const challengeOf = (json: Json): Either.Either<Message, string> => {
 }
 
 /** Recognises the callback of cards before 2024 (page "消息卡片回传交互（旧）"). */
-const isOldCardAction = (json: Json): boolean =>
-  isObject(json["action"]) && typeof json["open_message_id"] === "string" && !("type" in json)
+export const isOldCardAction = (json: unknown): boolean =>
+  isObject(json) && isObject(json["action"]) && typeof json["open_message_id"] === "string" && !("type" in json)
+
+export const oldCardAction =
+  "it is the old callback card.action.trigger_v1: subscribe to card.action.trigger in the developer console instead"
 
 const event1 = (json: Json, text: string): Either.Either<Message, string> => {
   const { event, token, ts, type, uuid } = json
-  if (isOldCardAction(json)) {
-    return Either.left(
-      "it is the old callback card.action.trigger_v1: subscribe to card.action.trigger in the developer console instead"
-    )
-  }
+  if (isOldCardAction(json)) return Either.left(oldCardAction)
   if (type !== "event_callback") return wrong(json, "type")
   const id = textOf(uuid)
   if (id === undefined) return wrong(json, "uuid")
@@ -88,8 +86,9 @@ const event2 = (json: Json, text: string): Either.Either<Message, string> => {
   if (!isObject(header)) return wrong(json, "header")
   const type = textOf(header["event_type"])
   if (type === undefined) return wrong(header, "event_type", "header.event_type")
-  // The page "回调概述" shows a callback without an id.
-  const id = textOf(header["event_id"]) ?? (isCallback(type) ? "" : undefined)
+  if (type === "card.action.trigger_v1") return Either.left(oldCardAction)
+  // The page "回调概述" shows a callback without an id. An event without an id is refused when its handler is known.
+  const id = "event_id" in header ? textOf(header["event_id"]) : ""
   if (id === undefined) return wrong(header, "event_id", "header.event_id")
   if (!isObject(event)) return wrong(json, "event")
   const { token } = header

@@ -21,15 +21,18 @@ export interface Delivery {
   readonly body: Uint8Array
 }
 
+/** An event that is proven. */
+export interface Event {
+  readonly _tag: "Event"
+  readonly event: FeishuEvent
+  /** `false` if `createdAt` is the time of arrival, because the platform gave no time. */
+  readonly isDated: boolean
+  /** The age of the signature, in milliseconds. `undefined` if there is no signature. */
+  readonly age: number | undefined
+}
+
 /** A message that is proven. */
-export type Proven =
-  | { readonly _tag: "Challenge"; readonly challenge: string }
-  | {
-    readonly _tag: "Event"
-    readonly event: FeishuEvent
-    /** `false` if `createdAt` is the time of arrival, because the platform gave no time. */
-    readonly isDated: boolean
-  }
+export type Proven = Event | { readonly _tag: "Challenge"; readonly challenge: string }
 
 export type Result = Either.Either<Proven, EventRefused>
 
@@ -62,6 +65,9 @@ const keyMissing = refused("Decryption", "it is encrypted: give FeishuApp the de
 const notEncrypted = refused("Unsigned", "it is not encrypted: check that the app has this Encrypt Key")
 const unsigned = refused("Unsigned", "the signature's headers are missing")
 const wrongSignature = refused("Signature", "the signature is wrong: check encryptKey, if this was the platform")
+/** The old callback is signed in another way, so that no signature of it is right here. */
+const oldCard = ({ reason }: EventRefused) => refused(reason, Message.oldCardAction)
+const isOldCard = (text: string) => Message.isOldCardAction(Either.getOrUndefined(parse(text)))
 const noToken = refused("Token", "it has no verification token")
 const wrongToken = refused(
   "Token",
@@ -197,13 +203,16 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     // A handshake need not be signed (page "将事件发送至开发者服务器").
     if (flaw === undefined || (Either.isRight(opened) && opened.right._tag === "Challenge")) return opened
     // The status must not say how far the decryption came, so each of these is a 401. The log says what is wrong.
+    if (text !== undefined && isOldCard(text)) return Either.left(oldCard(flaw))
     return Either.left(signed === undefined && Either.isLeft(opened) && opened.left.isUnproven ? opened.left : flaw)
   }
 
   const open = (envelope: Envelope, now: number) => {
     const { encrypted, json, signed, text } = envelope
     if (crypto === undefined) return encrypted === undefined ? read(json, text) : Either.left(keyMissing)
-    if (encrypted === undefined) return Either.left(notEncrypted)
+    if (encrypted === undefined) {
+      return Either.left(Message.isOldCardAction(json) ? oldCard(notEncrypted) : notEncrypted)
+    }
     return andThen(signed === undefined ? false : crypto.isGenuine(signed), (isGenuine) => {
       const flaw = signed === undefined ? unsigned : isGenuine ? staleness(signed, now) : wrongSignature
       // Decrypts only what is signed, or short enough for a handshake.
@@ -214,7 +223,7 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     })
   }
 
-  const prove = (message: Message.Message, now: number): Result => {
+  const prove = (message: Message.Message, signed: Signed | undefined, now: number): Result => {
     if (message._tag === "Challenge") return Either.right({ _tag: "Challenge", challenge: message.challenge })
     const { appId: meant, createdAt, type } = message.event
     // Only the ticket's event must name its app: other events of schema 1.0 may not.
@@ -222,7 +231,9 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
       return Either.left(refused("ForeignApp", `it is for ${oneLine(meant ?? "no app")} and not for ${appId}`))
     }
     const event = { ...message.event, appId, createdAt: createdAt ?? DateTime.unsafeMake(now) }
-    return Either.right({ _tag: "Event", event, isDated: createdAt !== undefined })
+    // Without an encrypt key, nothing is signed.
+    const age = crypto === undefined || signed === undefined ? undefined : now - Number(signed.timestamp) * 1000
+    return Either.right({ _tag: "Event", event, isDated: createdAt !== undefined, age })
   }
 
   const proveEnvelope = (envelope: Either.Either<Envelope, EventRefused>, now: number): Result | Promise<Result> =>
@@ -230,7 +241,8 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
       ? Either.left(envelope.left)
       : andThen(
         open(envelope.right, now),
-        (message) => Either.isLeft(message) ? Either.left(message.left) : prove(message.right, now)
+        (message) =>
+          Either.isLeft(message) ? Either.left(message.left) : prove(message.right, envelope.right.signed, now)
       )
 
   const proof: Proof = (delivery, now) => {

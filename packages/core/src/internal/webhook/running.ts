@@ -1,12 +1,12 @@
 /** Runs handlers: each at once, in a scope of its own, and for a limited time. */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
-import * as FiberSet from "effect/FiberSet"
 import { constVoid } from "effect/Function"
 import * as HashMap from "effect/HashMap"
 import * as Runtime from "effect/Runtime"
@@ -14,23 +14,29 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { FeishuEvent } from "../../FeishuEvent.js"
+import * as RunningFibers from "../runningFibers.js"
 import { timeLimit } from "../timeLimit.js"
 
 interface Options<A, E, R> {
   readonly handle: Effect.Effect<A, E, R>
+  /** Runs when the handler and its scope have ended. Never dies. */
   readonly settle: (exit: Exit.Exit<A, E>) => Effect.Effect<void>
+  /** Runs every 5 s while a handler runs whose time is over. */
+  readonly renew: Effect.Effect<void>
 }
+
+const renewEvery = "5 seconds"
 
 interface Started<A, E> {
   readonly handler: Fiber.RuntimeFiber<A, E>
-  /** Ends after the handler. */
+  /** Ends after the handler and its scope. */
   readonly settling: Fiber.RuntimeFiber<Exit.Exit<A, E>>
 }
 
 export interface Running<R> {
   /**
-   * Runs `handle`, and then `settle` with the exit of `handle`, and returns the exit. Returns `undefined` and interrupts
-   * `handle` if `handle` takes too long: `settle` then runs when `handle` has ended.
+   * Runs `handle`, closes its scope, runs `settle`, and returns the exit: a scope that fails to close fails the handler. Returns
+   * `undefined` and interrupts `handle` if all this takes too long: `settle` then runs when `handle` has ended.
    *
    * Must run in an uninterruptible region. The log lines of both have the event as annotations.
    */
@@ -51,11 +57,7 @@ export const make = <R>({ appId, handlerTimeout }: {
     const services = Context.omit(Tracer.ParentSpan)(context as Context.Context<never>) as Context.Context<
       Exclude<R, Scope.Scope>
     >
-    // When the scope closes, it waits for the handlers for as long as a handler may take, and then interrupts them.
-    const running = yield* FiberSet.make<unknown, unknown>()
-    yield* Effect.addFinalizer(() =>
-      Effect.timeoutOption(Effect.interruptible(FiberSet.awaitEmpty(running)), handlerTimeout)
-    )
+    const running = yield* RunningFibers.make({ name: "handlers", waitFor: handlerTimeout })
 
     const annotated = (delivery: Fiber.RuntimeFiber<unknown, unknown>, { id, type }: FeishuEvent) => {
       const refs = delivery.getFiberRefs()
@@ -67,15 +69,28 @@ export const make = <R>({ appId, handlerTimeout }: {
       return FiberRefs.updateAs(refs, { fiberId: delivery.id(), fiberRef: FiberRef.currentLogAnnotations, value })
     }
 
+    /** Keeps the claim of a handler that goes on though its time is over, because the handler cannot be interrupted. */
+    const renewUntilEnd = <A, E>({ settling }: Started<A, E>, renew: Effect.Effect<void>) =>
+      Effect.raceFirst(Fiber.await(settling), Effect.forever(Effect.delay(renew, renewEvery)))
+
     /** Returns the exit of the handler, or `undefined` and interrupts the handler if it takes too long. */
-    const end = <A, E>({ handler, settling }: Started<A, E>): Effect.Effect<Exit.Exit<A, E> | undefined> => {
+    const end = <A, E>(
+      started: Started<A, E>,
+      renew: Effect.Effect<void>
+    ): Effect.Effect<Exit.Exit<A, E> | undefined> => {
+      const { handler, settling } = started
       const ended = settling.unsafePoll()
       if (ended !== null) return ended
-      FiberSet.unsafeAdd(running, handler)
-      FiberSet.unsafeAdd(running, settling)
+      running.add(handler)
+      running.add(settling)
       return timeLimit(Effect.flatten(Fiber.await(settling)), { duration: handlerTimeout, onTimeout: constVoid }).pipe(
-        // Does not wait for a handler that cannot be interrupted, because the platform waits for the answer.
-        Effect.catchAll(() => Effect.as(Fiber.interruptFork(handler), undefined))
+        Effect.catchAll(() =>
+          // Does not wait for a handler that cannot be interrupted, because the platform waits for the answer.
+          Fiber.interruptFork(handler).pipe(
+            Effect.andThen(Effect.forkDaemon(Effect.interruptible(renewUntilEnd(started, renew)))),
+            Effect.as(undefined)
+          )
+        )
       )
     }
 
@@ -84,24 +99,29 @@ export const make = <R>({ appId, handlerTimeout }: {
     const start = <A, E>(
       scope: Scope.CloseableScope,
       event: FeishuEvent,
-      { handle, settle }: Options<A, E, R>
+      { handle, renew, settle }: Options<A, E, R>
     ): Effect.Effect<Exit.Exit<A, E> | undefined> =>
       Effect.withFiberRuntime((delivery) => {
         const ofDelivery = delivery.currentContext as Context.Context<never>
         const ofHandler = Context.mergeAll(ofDelivery, services, Context.make(Scope.Scope, scope)) as Context.Context<R>
         const fiberRefs = annotated(delivery, event)
-        const handler = Runtime.runFork(Runtime.make({ context: ofHandler, runtimeFlags, fiberRefs }))(handle)
-
-        const settleAndClose = (exit: Exit.Exit<A, E>) =>
-          Effect.matchCauseEffect(Effect.zipRight(settle(exit), Scope.close(scope, exit)), {
-            onSuccess: () => Effect.succeed(exit),
-            onFailure: (cause) =>
-              Effect.as(Effect.logError("the scope of the event's handler could not be closed", cause), exit)
+        const handler = Runtime.runFork(Runtime.make({ context: ofHandler, runtimeFlags, fiberRefs }))(
+          // The services of the handler end with the layer.
+          running.isClosing() ? Effect.interrupt : handle
+        )
+        const closeAndSettle = (exit: Exit.Exit<A, E>) =>
+          Effect.matchCauseEffect(Scope.close(scope, exit), {
+            onSuccess: () => Effect.as(settle(exit), exit),
+            // A transaction may commit when its scope closes.
+            onFailure: (cause) => {
+              const failed = Exit.failCause(Exit.isFailure(exit) ? Cause.sequential(exit.cause, cause) : cause)
+              return Effect.as(settle(failed), failed)
+            }
           })
         const exit = handler.unsafePoll()
-        const settled = exit === null ? Effect.flatMap(Fiber.await(handler), settleAndClose) : settleAndClose(exit)
+        const settled = exit === null ? Effect.flatMap(Fiber.await(handler), closeAndSettle) : closeAndSettle(exit)
         const toTheEnd = Runtime.make({ context: ofDelivery, runtimeFlags: uninterruptible, fiberRefs })
-        return end({ handler, settling: Runtime.runFork(toTheEnd)(settled) })
+        return end({ handler, settling: Runtime.runFork(toTheEnd)(settled) }, renew)
       })
 
     return { run: (event, options) => Effect.flatMap(Scope.make(), (scope) => start(scope, event, options)) }
