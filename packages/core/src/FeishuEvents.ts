@@ -12,6 +12,7 @@
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Callbacks from "./internal/webhook/callbacks.js"
 
 /**
  * Describes one type of event.
@@ -1044,6 +1045,15 @@ export const toast = (
   /** The content in several languages, for example `zh_cn`, `en_us` and `ja_jp`. */
   i18n?: { readonly [language: string]: string }
 ): Toast => ({ type, content, ...(i18n !== undefined && { i18n }) })
+
+/**
+ * The toast that `EventSubscription` answers to a card action if the handler fails, takes too long, cannot decode the payload,
+ * or returns an answer of a wrong shape. The log has the reason.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const failureToast: Toast = Callbacks.failureToast
 
 /**
  * Where the card or the link is.

@@ -54,7 +54,8 @@ const json = (answer: EventDoor.Answer) => {
   return JSON.parse(answer.body) as unknown
 }
 
-const failedToast = (answer: EventDoor.Answer) => assert.nestedPropertyVal(json(answer), "toast.type", "error")
+const failedToast = (answer: EventDoor.Answer) =>
+  assert.deepStrictEqual(json(answer), { toast: FeishuEvents.failureToast })
 
 const silent = Effect.provide(Logger.minimumLogLevel(LogLevel.None))
 

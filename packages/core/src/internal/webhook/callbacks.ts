@@ -12,13 +12,14 @@ const types: ReadonlySet<string> = new Set(["card.action.trigger", "url.preview.
 /** Returns `true` if the platform shows the answer to a user who waits. */
 export const isCallback = (type: string): boolean => types.has(type)
 
-const failedToast: Answer = {
-  toast: {
-    type: "error",
-    content: "Something went wrong. Please try again later.",
-    i18n: { zh_cn: "操作失败，请稍后重试。", en_us: "Something went wrong. Please try again later." }
-  }
-}
+/** Tells the user about a failure of the handler. */
+export const failureToast = {
+  type: "error",
+  content: "Something went wrong. Please try again later.",
+  i18n: { zh_cn: "操作失败，请稍后重试。", en_us: "Something went wrong. Please try again later." }
+} as const
+
+const failedCardAction: Answer = { toast: failureToast }
 
 /** Returns the answer that tells the user about a failure: a toast for a card, and nothing for a preview. */
-export const failed = (type: string): Answer => type === "card.action.trigger" ? failedToast : nothing
+export const failed = (type: string): Answer => type === "card.action.trigger" ? failedCardAction : nothing
