@@ -142,7 +142,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
         yield* command.printed(/"eventType":"card.action.trigger"/)
         yield* command.signal("SIGTERM")
         const shown = documentsIn((yield* command.ended).stdout).find(({ type }) => type === "event")
-        assert.deepStrictEqual(shown?.["payload"], args.length > 0 ? payload : { ...payload, token: "c-29…" })
+        assert.deepInclude(shown?.["payload"], args.length > 0 ? payload : { ...payload, token: "c-29…" })
       }
     }))
 

@@ -71,7 +71,12 @@ export interface Service {
    * Sends a callback to the app's request URL once, as a click on a card does (page "回调概述"). Returns the answer, which the
    * platform shows to the user. Fails if the user sees the platform's own error: the answer is late, has a status other than
    * 200, is no JSON object, or is not of the shape that the type of callback allows. The toast that this library answers after
-   * a failure of the handler is an answer.
+   * a failure of the handler, `FeishuEvents.failureToast`, is an answer.
+   *
+   * To `card.action.trigger` and `url.preview.get`, adds what the platform always sends and `event` leaves out: the tenant (the
+   * app's first), and in the payload `operator`, `host` and `context`, also for single fields of them; for a card
+   * `action.tag` (`button`) and a new `token`; for a link `context.url` (`https://example.com/`) and a new
+   * `context.preview_token`. A field that is `undefined` is not sent.
    */
   readonly callback: (
     appId: string,

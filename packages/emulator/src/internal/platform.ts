@@ -103,6 +103,9 @@ const envelope = (
   ...decision
 })
 
+/** Returns the keys of the tenants that have installed the app. */
+export const tenantsOf = (app: App): ReadonlyArray<string> => app.tenants ?? ["tenant_1"]
+
 export const make = (options: {
   readonly apps: ReadonlyArray<App>
   readonly limits: ReadonlyArray<RateLimit>
@@ -138,8 +141,6 @@ export const make = (options: {
   }
 
   const secondsLeft = (token: Token, now: number) => Math.floor((token.expiresAt - now) / 1000)
-
-  const tenantsOf = (app: App): ReadonlyArray<string> => app.tenants ?? ["tenant_1"]
 
   const refuse = (code: number, msg: string, rest?: Partial<Decision>): Decision =>
     envelope({ body: { code, msg }, ...rest })

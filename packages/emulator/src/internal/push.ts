@@ -17,6 +17,7 @@ import type { Acknowledgement, App, Delivery, Event, RequestUrl } from "../App.j
 import * as EventCrypto from "../EventCrypto.js"
 import type { PushFault } from "../Fault.js"
 import * as Journal from "../Journal.js"
+import * as CallbackPayload from "./callbackPayload.js"
 import { hex } from "./platform.js"
 
 /** An answer is waited for so long (page "事件概述"). */
@@ -266,14 +267,18 @@ export const make = Effect.fnUntraced(function*(options: {
   const callback = Effect.fnUntraced(function*(app: App, event: Event) {
     const { appId } = app
     const eventId = yield* hex(32)
-    const delivery = yield* render(app, event, eventId, yield* Clock.currentTimeMillis)
+    const complete = yield* CallbackPayload.complete(app, event)
+    const delivery = yield* render(app, complete, eventId, yield* Clock.currentTimeMillis)
     const entry = { eventType: event.type, eventId, attempt: 1, origin: "platform", fault: undefined } as const
     const { body, outcome, status } = yield* deliver(appId, delivery, entry)
     if (outcome !== "acknowledged") {
       return Either.left(status === undefined ? outcome : `the answer has the HTTP status ${status} instead of 200`)
     }
     return Either.flatMap(
-      Either.fromOption(decodeAnswer(body), () => "the answer is no JSON object"),
+      Either.fromOption(
+        decodeAnswer(body),
+        () => body.trim() === "" ? emptyAnswer(event.type) : "the answer is no JSON object"
+      ),
       (answer) => Either.map(checkAnswer(event.type, answer), () => answer)
     )
   })
@@ -321,6 +326,14 @@ const answerDecoders = new Map<string, (answer: unknown) => Either.Either<unknow
   [FeishuEvents.CardAction.type, Schema.decodeUnknownEither(FeishuEvents.CardAction.answer)],
   [FeishuEvents.LinkPreview.type, Schema.decodeUnknownEither(FeishuEvents.LinkPreview.answer)]
 ])
+
+/** Says why a service acknowledges a callback like an event. */
+const emptyAnswer = (type: string): string => {
+  const known = [...answerDecoders.keys()]
+  return known.includes(type)
+    ? `the answer is empty: is there an EventHandler.callback for ${type}?`
+    : `the answer is empty: ${type} is not a known callback (${known.join(", ")}) and has no EventHandler.callback`
+}
 
 /** Fails with the first field that the platform cannot show. */
 const checkAnswer = (type: string, answer: unknown): Either.Either<unknown, string> =>
