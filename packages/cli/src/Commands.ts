@@ -176,8 +176,8 @@ const doctorOptions = {
   ),
   payload: file("payload").pipe(
     Options.withDescription(
-      "A file with the callback's event object as JSON. Default for card.action.trigger: a button with the value {}; for "
-        + "url.preview.get: the link https://example.com/."
+      "A file with the callback's event object as JSON. Default, also for the fields that the file leaves out, for "
+        + "card.action.trigger: a button with the value {}; for url.preview.get: the link https://example.com/."
     ),
     Options.optional
   ),

@@ -4,7 +4,7 @@ import { Emulator, EventCrypto } from "@effect-feishu/emulator"
 import { Command, FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
-import { Context, DateTime, Duration, Effect, Layer, Option, Record, Redacted, Stream } from "effect"
+import { Context, DateTime, Duration, Effect, Layer, Option, Record, Redacted, Schema, Stream } from "effect"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import { text } from "node:stream/consumers"
@@ -82,6 +82,10 @@ const toCallbacks = (right: Listener, answer: Listener): Listener => (request, r
   })
 }
 
+/** Parses the body before the service gets the request, as `express.json()` does. */
+const parsed = (right: Listener): Listener => (request, response) =>
+  text(request).then((body) => right(Object.assign(request, { body: JSON.parse(body) }), response))
+
 /** In place of the service. */
 const services = (right: Listener): Record<string, Listener> => ({
   ...Record.map<string, Listener, Listener>({
@@ -94,12 +98,16 @@ const services = (right: Listener): Record<string, Listener> => ({
     broken: (request) => request.socket.destroy(),
     plain: answer(200, { "content-type": "text/plain" }, "{}"),
     words: answer(200, json, "\"no card.action.trigger event handle\""),
+    acknowledging: answer(200, {}, ""),
     misshapen: answer(200, json, "{\"toast\":{\"type\":\"fine\"}}")
   }, (answer) => toCallbacks(right, answer)),
   trusting: (request, response) =>
     request.headers["x-lark-signature"] === undefined
       ? right(request, response)
       : answer(200, json, "{}")(request, response),
+  parsed: parsed(right),
+  // The signature is checked here, so the body has been read before.
+  readBefore: toCallbacks(right, right),
   slow: (request, response) => Effect.runFork(Effect.delay(Effect.sync(() => right(request, response)), "1100 millis")),
   page: answer(200, { "content-type": "text/html" }, "<h1>welcome</h1>"),
   elsewhere: answer(307, { location: "/right" }, ""),
@@ -122,6 +130,20 @@ const onClick = EventHandler.callback(
       toast: FeishuEvents.toast("info", `${value} by ${Option.getOrElse(tenantKey, () => "nobody")}`)
     })
 )
+
+/** By path of the service: ends in the library's own failure. */
+const failing: Readonly<Record<string, EventHandler.EventHandler>> = {
+  late: EventHandler.callback(FeishuEvents.CardAction, () => Effect.never),
+  wrongAnswer: EventHandler.callback(
+    FeishuEvents.CardAction,
+    () => Effect.succeed({ toast: { content: 1 as unknown as string } })
+  ),
+  wrongPayload: EventHandler.callback(
+    "card.action.trigger",
+    Schema.Struct({ missing: Schema.String }),
+    () => Effect.void
+  )
+}
 
 class World extends Context.Tag("World")<World, {
   /** The app whose service is at `/right`. */
@@ -147,12 +169,14 @@ const Live = Layer.provideMerge(
       const fs = yield* FileSystem.FileSystem
       const emulator = yield* Emulator.Emulator
       const folder = yield* fs.makeTempDirectoryScoped()
-      const ofService = (folderName: string, proofs: object) =>
-        webhook({ appId: "cli_store", appSecret, ...proofs }, `${folder}/${folderName}`, [onClick])
+      const ofService = (folderName: string, proofs: object, handlers = [onClick]) =>
+        webhook({ appId: "cli_store", appSecret, ...proofs }, `${folder}/${folderName}`, handlers)
       const right = yield* ofService("store", proofs)
       const service = yield* site({
         ...services(right),
         right,
+        noHandler: yield* ofService("none", proofs, []),
+        ...yield* Effect.all(Record.map(failing, (handler, name) => ofService(name, proofs, [handler]))),
         anotherKey: yield* ofService("other", { encryptKey: Redacted.make("another"), verificationToken }),
         noKey: yield* ofService("plain", { verificationToken })
       })
@@ -588,7 +612,12 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
           [`${service}/nothing`, /^it answered with HTTP 404$/, "Check the path"],
           [`${service}/page`, /^it answered with HTTP 200, but not with its challenge$/, "not a proxy or a page"],
           [`${service}/elsewhere`, /^it answered with HTTP 307$/, "not to be redirected"],
-          [`${service}/error`, /^it answered with HTTP 500$/, "encrypt key and verification token"]
+          [`${service}/error`, /^it answered with HTTP 500$/, "encrypt key and verification token"],
+          [
+            `${service}/parsed`,
+            /^it answered with HTTP 500$/,
+            "log has the reason. A body parser, for example express.json()"
+          ]
         ]
         for (const [url, detail, advice] of cases) {
           const { broken, code, of, seen } = yield* doctorHere(["--request-url", url], own)
@@ -636,11 +665,13 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
   })
 
   describe("about a callback", () => {
-    const payloadOf = (value: unknown) => ({
-      operator: { open_id: "ou_1" },
-      token: "c-1",
-      action: { tag: "button", value }
-    })
+    const payloadFile = (payload: unknown) =>
+      Effect.gen(function*() {
+        const fs = yield* FileSystem.FileSystem
+        const file = yield* fs.makeTempFileScoped()
+        yield* fs.writeFileString(file, JSON.stringify(payload))
+        return ["--payload", file]
+      })
 
     const press = (path: string, args: ReadonlyArray<string> = [], more: Record<string, string> = {}) =>
       Effect.gen(function*() {
@@ -654,42 +685,68 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
     const answered = ({ of }: Effect.Effect.Success<ReturnType<typeof press>>) =>
       of("callback").detail.replace(/after \d+ ms/, "after 5 ms")
 
-    it.effect("shows the answer to a payload of one's own", () =>
+    it.effect("shows the answer to a payload of one's own, and sends the fields that the payload leaves out", () =>
       Effect.gen(function*() {
-        const fs = yield* FileSystem.FileSystem
-        const file = yield* fs.makeTempFileScoped()
-        yield* fs.writeFileString(file, JSON.stringify(payloadOf("yes")))
-        const checks = yield* press("right", ["--payload", file, "--tenant", "tenant_1"])
+        const whole = { operator: { open_id: "ou_1" }, token: "c-1", action: { tag: "button", value: "yes" } }
+        const checks = yield* press("right", [...yield* payloadFile(whole), "--tenant", "tenant_1"])
         assert.strictEqual(checks.code, 0)
         assert.strictEqual(
           answered(checks),
           `${genuine} with {"toast":{"type":"info","content":"yes by tenant_1"}}`
         )
+        assert.isUndefined(checks.of("callback").advice)
+        const part = yield* press("right", yield* payloadFile({ action: { value: "yes" } }))
+        assert.strictEqual(part.code, 0)
+        assert.strictEqual(answered(part), `${genuine} with {"toast":{"type":"info","content":"yes by nobody"}}`)
       }).pipe(Effect.scoped))
 
-    it.effect("sends a payload of the page's shape, and takes the toast of a handler that fails for an answer", () =>
+    it.effect("tells that the user sees the library's own failure, however the handler failed", () =>
+      Effect.forEach(["right", ...Object.keys(failing)], (path) =>
+        Effect.gen(function*() {
+          const checks = yield* press(path)
+          assert.strictEqual(checks.code, 3, path)
+          assert.deepStrictEqual(checks.broken, ["callback"])
+          assert.strictEqual(
+            answered(checks),
+            `it answered card.action.trigger after 5 ms with the toast of a failure: ${
+              JSON.stringify({ toast: FeishuEvents.failureToast })
+            }`
+          )
+          assert.include(checks.of("callback").advice, "The handler failed or took too long: see the service's log.")
+          assert.include(checks.of("callback").advice, "--payload")
+        }), { concurrency: "unbounded" }))
+
+    it.effect("says that the user sees nothing of {}, which breaks nothing", () =>
       Effect.gen(function*() {
-        const click = yield* press("right")
+        const nothing = "The user sees nothing: is there an EventHandler.callback for this type?"
+        const click = yield* press("noHandler")
         assert.strictEqual(click.code, 0)
-        assert.include(answered(click), `${genuine} with {"toast":{"type":"error","content":"Something went wrong.`)
+        assert.strictEqual(answered(click), `${genuine} with {}`)
+        assert.strictEqual(click.of("callback").advice, nothing)
         const { env, service } = yield* World
-        const link = yield* doctorHere(
-          ["--request-url", `${service}/right`, "--callback", "url.preview.get"],
-          env
-        )
+        const args = ["--request-url", `${service}/right`, "--callback", "url.preview.get"]
+        const link = yield* doctorHere(args, env)
         assert.strictEqual(link.code, 0)
         assert.match(link.of("callback").detail, / genuine one after \d+ ms with \{\}$/)
+        assert.strictEqual(
+          link.of("callback").advice,
+          `${nothing} If there is one, it may have failed: see the service's log.`
+        )
+        const { stdout } = yield* runHere(["doctor", ...args], { env })
+        assert.match(stdout, /\n✓ callback .* with \{\}\n {17}The user sees nothing: /)
       }))
 
     it.effect("sends one with the verification token alone where there is no encrypt key", () =>
       Effect.gen(function*() {
-        const checks = yield* press("noKey", [], { FEISHU_ENCRYPT_KEY: "" })
+        const checks = yield* press("noKey", yield* payloadFile({ action: { value: "yes" } }), {
+          FEISHU_ENCRYPT_KEY: ""
+        })
         assert.strictEqual(checks.code, 0)
         assert.include(answered(checks), genuine)
         const keyless = yield* press("noKey", [], { FEISHU_ENCRYPT_KEY: "", FEISHU_VERIFICATION_TOKEN: "" })
         assert.strictEqual(keyless.of("callback").status, "skipped")
         assert.include(keyless.of("callback").detail, "it needs the request URL")
-      }))
+      }).pipe(Effect.scoped))
 
     it.effect("says what the content type is where it is not JSON's, which breaks nothing", () =>
       Effect.gen(function*() {
@@ -707,6 +764,13 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         const cases: ReadonlyArray<[path: string, code: number, detail: string, advice: string]> = [
           ["trusting", 3, `it answered a forged ${type}, made with other keys, with {}`, "check the signature"],
           ["failing", 3, `it answered ${type} with HTTP 500`, "The handler failed"],
+          [
+            "readBefore",
+            3,
+            `it answered ${type} with HTTP 500`,
+            "A body parser, for example express.json(), must not"
+          ],
+          ["acknowledging", 3, `is there an EventHandler.callback for ${type}?`, "or with {}"],
           ["unknown", 3, `it answered ${type} with HTTP 404`, "has a handler for it"],
           ["empty", 3, `it answered ${type} with HTTP 204`, "HTTP 200 only"],
           ["moved", 3, `it answered ${type} with HTTP 307`, "not to be redirected"],

@@ -29,7 +29,7 @@ import * as Output from "../Output.js"
 import * as Store from "../Store.js"
 import * as Tickets from "../Tickets.js"
 import * as Time from "../Time.js"
-import { Broken, broken, type Check, check, lineOf, skip, type Skipped } from "./doctor/Link.js"
+import { Broken, broken, type Check, check, type Held, lineOf, skip, type Skipped } from "./doctor/Link.js"
 import * as Platform from "./doctor/Platform.js"
 import * as RequestUrl from "./doctor/RequestUrl.js"
 
@@ -198,7 +198,7 @@ export const run = (options: Commands.Doctor) =>
 
     const inspect = <R>(
       link: LinkName,
-      effect: Effect.Effect<string, Broken | Skipped, R>,
+      effect: Effect.Effect<Held, Broken | Skipped, R>,
       what = `checking the ${link}`
     ) =>
       Effect.gen(function*() {

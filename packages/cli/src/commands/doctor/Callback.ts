@@ -3,6 +3,7 @@
  * first a forged one, then a genuine one.
  */
 import type { Service as App } from "@effect-feishu/core/FeishuApp"
+import * as FeishuEvents from "@effect-feishu/core/FeishuEvents"
 import type { Delivery, Event } from "@effect-feishu/emulator/App"
 import * as Emulator from "@effect-feishu/emulator/Emulator"
 import type * as FileSystem from "@effect/platform/FileSystem"
@@ -11,14 +12,15 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Configuration from "../../Configuration.js"
 import { UsageError } from "../../Failure.js"
-import { Broken, skip, type Skipped } from "./Link.js"
+import { Broken, type Held, skip, type Skipped } from "./Link.js"
 import * as RequestUrl from "./RequestUrl.js"
 
-type Link = Effect.Effect<string, Broken | Skipped, HttpClient.HttpClient>
+type Link = Effect.Effect<Held, Broken | Skipped, HttpClient.HttpClient>
 
 /** Sends the callback with the keys of `sender`. Returns the answer of the service, and how the platform takes the answer. */
 const exchange = (app: App, url: string, callback: Event, sender: Pick<App, "encryptKey" | "verificationToken">) =>
@@ -41,6 +43,8 @@ const exchange = (app: App, url: string, callback: Event, sender: Pick<App, "enc
           appSecret: app.appSecret,
           encryptKey: Option.getOrUndefined(sender.encryptKey),
           verificationToken: Option.getOrUndefined(sender.verificationToken),
+          // Sends no tenant but the one that was given.
+          tenants: [],
           requestUrl
         }]
       })),
@@ -74,29 +78,40 @@ const adviceFor = (app: App, status: number): string => {
   return status < 500
     ? "The URL answers a challenge, and not a callback of this type: check that the service has a handler for it, and that "
       + "the path is the one for callbacks."
-    : "The handler failed: look into the log of the service. The platform does not send a callback again, so answer with "
-      + "HTTP 200 and a toast of the type error."
+    : `The handler failed. ${RequestUrl.adviceFor500} The platform does not send a callback again, so answer a failure with HTTP `
+      + "200 and a toast of the type error."
 }
+
+/** Wherever the service has the library, this is how the library answers a card action after a failure. */
+const isFailure = ({ toast }: Readonly<Record<string, unknown>>): boolean =>
+  Predicate.isRecord(toast) && toast["content"] === FeishuEvents.failureToast.content
+
+const isNothing = (answer: Readonly<Record<string, unknown>>): boolean => Object.keys(answer).length === 0
+
+/** Says why the user may see nothing. The library answers so if there is no handler, and if that of a link fails. */
+const adviceForNothing = (type: string): string =>
+  "The user sees nothing: is there an EventHandler.callback for this type?"
+  + (type === FeishuEvents.LinkPreview.type ? " If there is one, it may have failed: see the service's log." : "")
 
 /** The official Node SDK sends no content type. */
 const isJson = (contentType: string | undefined) =>
   contentType === undefined || /^application\/json\b/i.test(contentType)
 
+const operator = { open_id: "ou_feishu_ticket_doctor" }
+const host = "im_message"
+const context = { open_message_id: "om_feishu_ticket_doctor", open_chat_id: "oc_feishu_ticket_doctor" }
+
 /** Payloads as the pages of the callbacks have them, with ids that do not exist. */
-const payloads: ReadonlyMap<string, Event["payload"]> = new Map(Object.entries({
-  "card.action.trigger": {
-    operator: { open_id: "ou_feishu_ticket_doctor" },
+const payloads: ReadonlyMap<string, Event["payload"]> = new Map<string, Event["payload"]>([
+  [FeishuEvents.CardAction.type, {
+    operator,
     token: "c-feishu-ticket-doctor",
     action: { tag: "button", value: {} },
-    host: "im_message",
-    context: { open_message_id: "om_feishu_ticket_doctor", open_chat_id: "oc_feishu_ticket_doctor" }
-  },
-  "url.preview.get": {
-    operator: { open_id: "ou_feishu_ticket_doctor" },
-    host: "im_message",
-    context: { url: "https://example.com/" }
-  }
-}))
+    host,
+    context
+  }],
+  [FeishuEvents.LinkPreview.type, { operator, host, context: { url: "https://example.com/", ...context } }]
+])
 
 const decodePayload = Schema.decode(Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown })))
 
@@ -157,12 +172,22 @@ const check = (app: App, url: string, callback: Event): Link =>
       })
     }
     const elapsed = Math.round(Duration.toMillis(answer.elapsed))
+    if (isFailure(taken.right)) {
+      return yield* new Broken({
+        detail: `it answered ${type} after ${elapsed} ms with the toast of a failure: ${JSON.stringify(taken.right)}`,
+        advice:
+          "The handler failed or took too long: see the service's log. If the handler cannot decode the payload of this "
+          + "command, give one that the handler knows with --payload, and the tenant with --tenant.",
+        code: 3
+      })
+    }
     const unlikeJson = isJson(answer.contentType)
       ? ""
       : `the content type ${answer.contentType} instead of application/json: `
-    return `it refused a forged ${type}, and answered a genuine one after ${elapsed} ms with ${unlikeJson}${
+    const detail = `it refused a forged ${type}, and answered a genuine one after ${elapsed} ms with ${unlikeJson}${
       JSON.stringify(taken.right)
     }`
+    return isNothing(taken.right) ? { detail, advice: adviceForNothing(type) } : detail
   })
 
 /** Returns the check for a service at `url`. */
@@ -174,7 +199,8 @@ export const make = ({ payload, tenantKey, type, url }: {
   readonly url: string
 }): Effect.Effect<(app: App) => Link, UsageError, FileSystem.FileSystem> =>
   Option.match(payload, {
-    onSome: readPayload,
+    // What the file leaves out is sent as without a file.
+    onSome: (path) => Effect.map(readPayload(path), (payload) => ({ ...payloads.get(type), ...payload })),
     onNone: () =>
       Effect.mapError(
         Effect.fromNullable(payloads.get(type)),

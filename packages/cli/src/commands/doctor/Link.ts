@@ -15,6 +15,9 @@ export class Broken extends Data.TaggedError("Broken")<{
   readonly code: ExitCode
 }> {}
 
+/** What was seen of a link that holds. `advice` says what to do if a user expects more. */
+export type Held = string | { readonly detail: string; readonly advice: string }
+
 /** Why it was not checked. */
 export class Skipped extends Data.TaggedError("Skipped")<{ readonly reason: string }> {}
 
@@ -80,10 +83,14 @@ export const lineOf = ({ advice, detail, link, status }: Check, paint: Output.Se
 /** Checks a link, and says what came of it, with the exit code where it is broken. */
 export const check = <R>(
   link: string,
-  effect: Effect.Effect<string, Broken | Skipped, R>
+  effect: Effect.Effect<Held, Broken | Skipped, R>
 ): Effect.Effect<{ readonly result: Check; readonly code?: ExitCode }, never, R> =>
   Effect.match(effect, {
-    onSuccess: (detail) => ({ result: { link, status: "ok", detail: oneLine(detail) } }),
+    onSuccess: (held) => ({
+      result: typeof held === "string"
+        ? { link, status: "ok", detail: oneLine(held) }
+        : { link, status: "ok", detail: oneLine(held.detail), advice: oneLine(held.advice) }
+    }),
     onFailure: (failure) =>
       failure._tag === "Skipped"
         ? { result: { link, status: "skipped", detail: oneLine(failure.reason) } }

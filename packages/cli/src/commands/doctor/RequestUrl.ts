@@ -128,6 +128,11 @@ export const ask = (app: App, url: string): Effect.Effect<Answer, Broken | Skipp
     return { elapsed, status, isRight }
   })
 
+/** Says what to look for behind HTTP 500, which the library answers if the body was read before. */
+export const adviceFor500 =
+  "The service's log has the reason. A body parser, for example express.json(), must not come before "
+  + "the webhook, which needs the bytes of the body as they arrive."
+
 export const reached = (app: App, { elapsed, isRight, status }: Answer): Effect.Effect<string, Broken> =>
   isRight
     ? Duration.lessThanOrEqualTo(elapsed, "1 second")
@@ -152,7 +157,8 @@ export const reached = (app: App, { elapsed, isRight, status }: Answer): Effect.
       detail: `it answered with HTTP ${status}${status === 200 ? ", but not with its challenge" : ""}`,
       advice: status >= 300 && status < 400
         ? "A delivery is not to be redirected: save and give the address that this one leads to."
-        : "Check the path, and that it is the service's webhook that answers, and not a proxy or a page."
+        : (status === 500 ? `${adviceFor500} ` : "")
+          + "Check the path, and that it is the service's webhook that answers, and not a proxy or a page."
           + (status >= 400 && status !== 404
             ? " If it is the webhook, check that it has this command's encrypt key and verification token: some answer so "
               + "where they cannot open what they get."
