@@ -73,10 +73,9 @@ export interface Service {
    * 200, is no JSON object, or is not of the shape that the type of callback allows. The toast that this library answers after
    * a failure of the handler, `FeishuEvents.failureToast`, is an answer.
    *
-   * To `card.action.trigger` and `url.preview.get`, adds what the platform always sends and `event` leaves out: the tenant (the
-   * app's first), and in the payload `operator`, `host` and `context`, also for single fields of them; for a card
-   * `action.tag` (`button`) and a new `token`; for a link `context.url` (`https://example.com/`) and a new
-   * `context.preview_token`. A field that is `undefined` is not sent.
+   * To `card.action.trigger` and `url.preview.get`, adds what the platform sends and `event` leaves out: the tenant (the app's
+   * first), and in the payload `operator`, `host` and `context`, also single fields of them; for a card `action.tag` (`button`)
+   * and a new `token`; for a link `context.url` (`https://example.com/`). A field that is `undefined` is not sent.
    */
   readonly callback: (
     appId: string,

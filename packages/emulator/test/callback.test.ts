@@ -120,20 +120,20 @@ describe("Emulator.callback", () => {
       assert.deepStrictEqual(clicks.map(({ token: _, ...click }) => click), [
         {
           tenantKey: Option.some("tenant_1"),
-          operator: { open_id: "ou_emulator", union_id: "on_emulator", tenant_key: "tenant_1" },
+          operator: { open_id: "ou_emulator", tenant_key: "tenant_1" },
           action: { tag: "button", value: { choice: "yes" } },
           host: "im_message",
           context: { open_message_id: "om_emulator", open_chat_id: "oc_emulator" }
         },
         {
           tenantKey: Option.some("tenant_2"),
-          operator: { open_id: "ou_1", union_id: "on_emulator", tenant_key: "tenant_2" },
+          operator: { open_id: "ou_1", tenant_key: "tenant_2" },
           action: { tag: "button", value: "no" },
           context: { url: "https://example.com/1", open_message_id: "om_emulator" }
         },
         {
           tenantKey: Option.some("tenant_1"),
-          operator: { open_id: "ou_emulator", union_id: "on_emulator", tenant_key: "tenant_1" },
+          operator: { open_id: "ou_emulator", tenant_key: "tenant_1" },
           action: { tag: "button" },
           host: "im_message",
           context: { open_message_id: "om_emulator", open_chat_id: "oc_emulator" }

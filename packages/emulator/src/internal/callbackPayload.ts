@@ -9,8 +9,9 @@ type Fields = Event["payload"]
 
 /** By type of callback (pages "卡片回传交互回调" and "拉取链接预览数据"). */
 const fieldsOf = Effect.fnUntraced(function*(type: string) {
-  const operator = { open_id: "ou_emulator", union_id: "on_emulator" }
-  const place = { open_message_id: "om_emulator", open_chat_id: "oc_emulator" }
+  const operator = { open_id: "ou_emulator" }
+  const host = "im_message"
+  const context = { open_message_id: "om_emulator", open_chat_id: "oc_emulator" }
   switch (type) {
     case FeishuEvents.CardAction.type:
       return {
@@ -18,15 +19,11 @@ const fieldsOf = Effect.fnUntraced(function*(type: string) {
         // Another one for each click.
         token: `c-${yield* hex(40)}`,
         action: { tag: "button" },
-        host: "im_message",
-        context: place
+        host,
+        context
       }
     case FeishuEvents.LinkPreview.type:
-      return {
-        operator,
-        host: "im_message",
-        context: { ...place, url: "https://example.com/", preview_token: yield* hex(40) }
-      }
+      return { operator, host, context: { url: "https://example.com/", ...context } }
     default:
       return undefined
   }
