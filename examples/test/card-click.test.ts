@@ -1,7 +1,7 @@
 import { EventHandler, FeishuEvents } from "@effect-feishu/core"
 import { Emulator, EmulatorTest } from "@effect-feishu/emulator"
 import { assert, it } from "@effect/vitest"
-import { Effect, Logger, Schema } from "effect"
+import { Effect, Layer, Logger, Schema } from "effect"
 
 /** Your handler: the card's buttons have a value. */
 const Choice = Schema.Struct({ choice: Schema.Literal("approve", "reject") })
@@ -28,9 +28,8 @@ it.effect("shows the user a toast after a click", () =>
       toast: { type: "success", content: "You chose approve." }
     })
   }).pipe(
-    Effect.provide(Live),
-    // After the layer, because the layer runs the handler: the reason of a handler that fails is printed.
-    Effect.provide(Logger.pretty)
+    // The layer runs the handler, so the layer needs the logger: the reason of a handler that fails is printed.
+    Effect.provide(Layer.provide(Live, Logger.pretty))
   ))
 
 it.effect("shows the user a failure after a click on a button of an older card, and logs the reason", () => {
@@ -39,5 +38,5 @@ it.effect("shows the user a failure after a click on a button of an older card, 
   return Effect.gen(function*() {
     assert.deepStrictEqual(yield* click("approve"), { toast: FeishuEvents.failureToast })
     assert.include(logged.join("\n"), "Expected { readonly choice: \\\"approve\\\" | \\\"reject\\\" }")
-  }).pipe(Effect.provide(Live), Effect.provide(Logger.add(logger)))
+  }).pipe(Effect.provide(Layer.provide(Live, Logger.add(logger))))
 })
