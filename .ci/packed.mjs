@@ -87,7 +87,10 @@ try {
       "many-apps",
       "tenant",
       "many-machines",
-      "workers"
+      // The servers among the examples share it.
+      "handlers",
+      "workers",
+      "background-tasks"
     ]
   ) {
     cpSync(join(root, "examples", `${example}.ts`), join(project, `${example}.ts`))
