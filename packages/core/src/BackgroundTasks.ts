@@ -152,10 +152,16 @@ export const make = (options?: Options): Effect.Effect<Service, BackgroundTasksE
       })
     const end = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
       change(-1)
-      count(Exit.isSuccess(exit) ? "success" : Exit.isInterrupted(exit) ? "interrupted" : "failure")
-      return Exit.isFailure(exit) && !Exit.isInterrupted(exit)
-        ? Effect.logError("a background task failed", exit.cause)
-        : Effect.void
+      if (Exit.isSuccess(exit)) {
+        count("success")
+        return Effect.void
+      }
+      if (Exit.isInterrupted(exit)) {
+        count("interrupted")
+        return Effect.logWarning("a background task was interrupted: raise drainFor if tasks take longer")
+      }
+      count("failure")
+      return Effect.logError("a background task failed", exit.cause)
     }
 
     const start = <A, E, R>(task: Effect.Effect<A, E, R>, waitUntil: (promise: Promise<unknown>) => void) =>

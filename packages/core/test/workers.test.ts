@@ -22,6 +22,7 @@ import {
 } from "effect"
 import * as AccessToken from "../src/AccessToken.js"
 import * as AppTicket from "../src/AppTicket.js"
+import * as BackgroundTasks from "../src/BackgroundTasks.js"
 import * as Claims from "../src/Claims.js"
 import * as EventSubscription from "../src/EventSubscription.js"
 import * as EventWebHandler from "../src/EventWebHandler.js"
@@ -367,4 +368,26 @@ describe("EventWebHandler", () => {
       const [tooLate] = results
       assert.match(String(tooLate.status === "rejected" && tooLate.reason), /was not built within 100ms.*waitUntil/)
     }))
+})
+
+describe("a background task", () => {
+  const make = Effect.provide(BackgroundTasks.make({ capacity: 2, concurrency: 1 }), Deliveries.app())
+
+  it.effect("is refused if the request has come without its context, because the task would end with the request", () =>
+    Effect.gen(function*() {
+      const { add } = yield* make
+      const error = yield* Effect.flip(add(Effect.void))
+      assert.strictEqual(error._tag === "BackgroundTasksError" && error.reason, "NoWaitUntil")
+      assert.include(error.message, "handler(request, context)")
+    }).pipe(test))
+
+  it.effect("that was cut off with its request takes no place of another task", () =>
+    Effect.gen(function*() {
+      const { add } = yield* make
+      const cutOff = yield* Effect.exit(Effect.forEach([1, 2, 3], () => add(Effect.never)))
+      let runs = 0
+      const added = yield* Effect.exit(add(Effect.sync(() => runs++)))
+      yield* pass(0)
+      assert.deepStrictEqual([cutOff._tag, added._tag, runs], ["Success", "Success", 1])
+    }).pipe(Effect.provideService(BackgroundTasks.WaitUntil, () => {}), test))
 })

@@ -54,6 +54,7 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
     const { run } = yield* Running.make<R>({ appId, handlerTimeout })
     /** If this process dies, the claim ends before the platform's first retry, 15 s later. */
     const claimFor = Duration.sum(handlerTimeout, Duration.seconds(10))
+    const addLonger = "add work that takes longer to BackgroundTasks, or put the work into a queue"
     const inTime = `within ${Duration.format(handlerTimeout)}`
 
     const logFailure = (what: string, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
@@ -87,8 +88,7 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
         exit === undefined
           ? refused(
             "HandlerTimeout",
-            `${what} did not end ${inTime} for ${which}: add work that takes longer to BackgroundTasks, or put the work into `
-              + "a queue"
+            `${what} did not end ${inTime} for ${which}: ${addLonger}`
           )
           : Exit.isSuccess(exit)
           ? Effect.succeed("handled")
@@ -151,7 +151,7 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
         run(event, { handle, settle, renew: Effect.void }),
         (exit): Effect.Effect<CallbackResult> => {
           if (exit === undefined) {
-            return Effect.as(Effect.logError(`${what} did not end ${inTime} for ${which}`), failed)
+            return Effect.as(Effect.logError(`${what} did not end ${inTime} for ${which}: ${addLonger}`), failed)
           }
           if (Exit.isSuccess(exit)) {
             return Effect.succeed({ outcome: "answered", answer: exit.value })
