@@ -66,7 +66,7 @@ const answer = (request: Partial<EventDoor.Request> & { readonly delivery?: Even
     }))
 
 describe("a ticket", () => {
-  it.effect("is stored when the platform has sent it", () =>
+  it.effect("a ticket that the platform has sent is stored", () =>
     Effect.gen(function*() {
       yield* begin
       const delivery = Deliveries.genuine(Deliveries.ticketEvent({ ticket: "t-1", sentAt: start - 5 }), start)
@@ -85,7 +85,7 @@ describe("a ticket", () => {
       assert.deepStrictEqual(yield* ticket, { value: "new", sentAt: start })
     }).pipe(Effect.provide(subscribed())))
 
-  it.effect("from the future is refused, for it would stand in the way of every other", () =>
+  it.effect("a ticket from the future is refused, because it would hide every other ticket", () =>
     Effect.gen(function*() {
       yield* begin
       const later = (minutes: number) => Deliveries.plain(Deliveries.ticketEvent({ sentAt: start + minutes * 60_000 }))
@@ -239,7 +239,7 @@ describe("what does not prove to be the platform's", () => {
       assert.strictEqual(yield* outcome(Deliveries.signed(body, { at: start - 60_000 })), "stored")
     }).pipe(Effect.provide(subscribed({ maxAge: "1 minute", maxFuture: "10 seconds" }))))
 
-  it.effect("tells nothing by its answer of how far it came", () =>
+  it.effect("a refused delivery is answered with its status only", () =>
     Effect.gen(function*() {
       yield* begin
       const answers = yield* Effect.forEach([
@@ -813,7 +813,15 @@ describe("options", () => {
     }, "handlers has two for all"],
     ["a memory shorter than the window", { rememberFor: "7 hours" }, "rememberFor must be longer than"],
     ["a window longer than the memory", { maxAge: "1 day" }, "rememberFor must be longer than"],
-    ["more time than the platform gives", { handlerTimeout: "3 seconds" }, "handlerTimeout must be less than the 3 s"]
+    ["more time than the platform gives", { handlerTimeout: "3 seconds" }, "handlerTimeout must be less than the 3 s"],
+    ["no time for a handler", { handlerTimeout: -5 }, "handlerTimeout must be longer than 0"],
+    ["no age for a signature", { maxAge: NaN }, "maxAge must be longer than 0"],
+    ["no age for a callback", { maxCallbackAge: 0 }, "maxCallbackAge must be longer than 0"],
+    [
+      "no room for background tasks",
+      { backgroundTasks: { capacity: 0 } },
+      "capacity is 0 and must be a positive integer"
+    ]
   ])("%s is refused", ([_, options, message]) =>
     Effect.gen(function*() {
       assert.include(yield* failure(options), message)
