@@ -90,6 +90,8 @@ try {
       // The servers among the examples share it.
       "handlers",
       "workers",
+      // The next example needs it.
+      "reply",
       "background-tasks"
     ]
   ) {

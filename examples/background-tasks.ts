@@ -11,34 +11,22 @@ import {
   EventSubscription,
   FeishuApp,
   FeishuClient,
-  type FeishuEvent,
   FeishuEvents,
   TicketStore,
   TokenStore
 } from "@effect-feishu/core"
-import { HttpBody, HttpLayerRouter } from "@effect/platform"
+import { HttpLayerRouter } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Config, Effect, Layer } from "effect"
+import { Config, Layer } from "effect"
 import { createServer } from "node:http"
-
-const reply = (
-  { payload: { message }, tenantKey }: FeishuEvent.FeishuEvent<typeof FeishuEvents.MessageReceived.payload.Type>
-) =>
-  Effect.gen(function*() {
-    const client = yield* FeishuClient.forTenant(yield* tenantKey)
-    const response = yield* client.post(`/open-apis/im/v1/messages/${message.message_id}/reply`, {
-      body: HttpBody.unsafeJson({ msg_type: "text", content: JSON.stringify({ text: "We will look into it." }) })
-    })
-    yield* FeishuClient.filterCodeOk(response)
-    yield* Effect.logInfo(`replied to ${message.message_id}`)
-  })
+import { reply } from "./reply.js"
 
 const Subscription = EventSubscription.layer({
   handlers: [
     // Fails if there are too many tasks, and the platform pushes the event again.
     EventHandler.on(FeishuEvents.MessageReceived, (event) => BackgroundTasks.add(reply(event)))
   ],
-  backgroundTasks: { capacity: 1000, concurrency: 10, drainFor: "8 seconds" }
+  backgroundTasks: { capacity: 1000, concurrency: 10, drainFor: "5 seconds" }
 })
 
 HttpLayerRouter.serve(EventHttpApp.layer("/webhook/event")).pipe(

@@ -5,24 +5,25 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
 import { app, pushed, secrets, start } from "./programs.js"
 
-const appId = "cli_background"
 const path = "/open-apis/im/v1/messages/om_1/reply"
+const programs = ["background-tasks.ts", "hono-node.ts"]
 
 const Live = Layer.merge(
   NodeContext.layer,
   Emulator.layerServer({
-    apps: [app(appId)],
-    faults: [Fault.next(1, Fault.Delay({ duration: "2 seconds" }), { only: path })]
+    apps: programs.map(app),
+    faults: [Fault.next(programs.length, Fault.Delay({ duration: "2 seconds" }), { only: path })]
   })
 )
 
-layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("background-tasks.ts", (it) => {
-  it.scoped(
-    "acknowledges a message before it replies, and replies though it is stopped meanwhile",
-    () =>
+layer(Live, { excludeTestServices: true, timeout: "20 seconds" })((it) => {
+  it.scoped.each(programs)(
+    "%s acknowledges a message before it replies, and replies though it is stopped meanwhile",
+    (program) =>
       Effect.gen(function*() {
+        const appId = program
         const emulator = yield* Emulator.Emulator
-        const { output, printed, started } = yield* start(["background-tasks.ts"], {
+        const { output, printed, started } = yield* start([program], {
           FEISHU_APP_ID: appId,
           FEISHU_BASE_URL: emulator.baseUrl,
           ...secrets,
@@ -45,10 +46,12 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("background-ta
             }
           }
         })
-        yield* pushed(({ eventType, outcome }) => eventType === "im.message.receive_v1" && outcome === "acknowledged")
+        yield* pushed((push) =>
+          push.appId === appId && push.eventType === "im.message.receive_v1" && push.outcome === "acknowledged"
+        )
         const calls = Effect.map(
           emulator.journal,
-          (entries) => entries.filter(Journal.$is("Call")).filter((call) => call.path === path)
+          (entries) => entries.filter(Journal.$is("Call")).filter((call) => call.appId === appId && call.path === path)
         )
         yield* Effect.repeat(calls, { until: ({ length }) => length > 0, schedule: Schedule.spaced("20 millis") })
         assert.notInclude(yield* output, "replied")

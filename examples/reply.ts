@@ -1,0 +1,16 @@
+/** What an app does that takes longer than a handler may. The examples beside this file share it. */
+import { FeishuClient, type FeishuEvent, type FeishuEvents } from "@effect-feishu/core"
+import { HttpBody } from "@effect/platform"
+import { Effect } from "effect"
+
+export const reply = (
+  { payload: { message }, tenantKey }: FeishuEvent.FeishuEvent<typeof FeishuEvents.MessageReceived.payload.Type>
+) =>
+  Effect.gen(function*() {
+    const client = yield* FeishuClient.forTenant(yield* tenantKey)
+    const response = yield* client.post(`/open-apis/im/v1/messages/${message.message_id}/reply`, {
+      body: HttpBody.unsafeJson({ msg_type: "text", content: JSON.stringify({ text: "We will look into it." }) })
+    })
+    yield* FeishuClient.filterCodeOk(response)
+    yield* Effect.logInfo(`replied to ${message.message_id}`)
+  })
