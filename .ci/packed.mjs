@@ -92,7 +92,8 @@ try {
       "workers",
       // The next example needs it.
       "reply",
-      "background-tasks"
+      "background-tasks",
+      "cards"
     ]
   ) {
     cpSync(join(root, "examples", `${example}.ts`), join(project, `${example}.ts`))
