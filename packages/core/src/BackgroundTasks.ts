@@ -1,9 +1,11 @@
 /**
  * Runs work that goes on after the answer to a delivery, in the background of this process.
  *
- * A handler has 2.5 s, and what a handler forks is interrupted when the handler ends. A task that a handler adds here goes on,
- * and the layer waits for the task when the layer closes. A task is lost if the process dies: put work that must not be lost
- * into a durable queue instead.
+ * A handler has 2.5 s, and what a handler forks is interrupted when the handler ends. A task that a handler adds here goes on.
+ * When the layer closes, the layer waits for the tasks. `NodeRuntime.runMain` closes the layer when the process is stopped; a
+ * program with a `ManagedRuntime` must call `runtime.dispose()`.
+ *
+ * A task is lost if the process dies: put work that must not be lost into a durable queue instead.
  *
  * @since 0.1.0
  */
@@ -52,10 +54,11 @@ export class BackgroundTasksError
  */
 export interface Service {
   /**
-   * Starts a task in the background, with the services and the log annotations of the caller and with a scope of its own, and
-   * does not wait for the task. If `concurrency` tasks are running, the task waits for its turn. Logs a task that fails.
+   * Starts a task in the background and does not wait for the task. The task has the services and the log annotations of the
+   * caller, and a scope of its own. If `concurrency` tasks are running, the task waits for its turn. Logs a task that fails.
    *
-   * A handler should add its tasks last: if it fails afterwards, the platform pushes the event again, and the task runs again.
+   * The task starts at once, before the platform has the answer. Add tasks last in a handler: if the handler fails afterwards,
+   * the platform pushes the event again, and the task runs again.
    */
   readonly add: <A, E, R>(
     task: Effect.Effect<A, E, R>
@@ -108,8 +111,8 @@ export interface Options {
   readonly concurrency?: number | undefined
   /**
    * The time for which the layer waits for the tasks when it closes, before it interrupts the tasks. Until then, tasks may add
-   * tasks. The layer waits for its handlers before, for `handlerTimeout`. Both together must be shorter than the time that the
-   * process has to end: Docker gives 10 s, Kubernetes 30 s. Default: 5 s.
+   * tasks. Before that, the layer waits for its handlers, for `handlerTimeout`. Both together must be shorter than the time that
+   * the process has to end: by default, Docker gives 10 s, Kubernetes 30 s and PM2 1.6 s. Default: 5 s.
    */
   readonly drainFor?: Duration.DurationInput | undefined
 }

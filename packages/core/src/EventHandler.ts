@@ -18,7 +18,7 @@ import * as Misfit from "./internal/webhook/misfit.js"
 export interface EventHandler<out R = never> {
   /** The type of the events. `undefined` for every type that no other handler has. */
   readonly type: string | undefined
-  /** `true` if the platform shows the result to a user who waits. */
+  /** `true` if `handle` returns an answer for a user who waits. */
   readonly isCallback: boolean
   /** Names what the event is about. Two events with one key are handled once. `undefined`: the id of the event. */
   readonly key: (event: FeishuEvent) => string | undefined
@@ -156,22 +156,26 @@ export const on: {
 }
 
 /**
- * Answers one type of callback: a user waits for the answer (page "回调概述"). `handle` returns the JSON object of the
- * answer, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload first.
+ * Answers one type of callback, for example a click on a card (page "回调概述"). `handle` returns the JSON object that the
+ * platform shows to the user, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload
+ * first.
  *
- * `handle` has 2.5 s by default (`handlerTimeout`). If it fails or takes longer, the failure is logged and the user sees a
- * toast that says so. The platform does not push a callback again.
+ * `handle` has 2.5 s by default (`handlerTimeout`). If `handle` fails or takes longer, the failure is logged, and the user sees
+ * a toast after a click (`card.action.trigger`), and nothing after any other callback. The platform sends a callback once. For
+ * longer work, add a task to `BackgroundTasks`, answer at once, and update the card later with `token` of `CardAction`.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const callback: {
   /**
-   * Answers one type of callback: a user waits for the answer (page "回调概述"). `handle` returns the JSON object of the
-   * answer, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload first.
+   * Answers one type of callback, for example a click on a card (page "回调概述"). `handle` returns the JSON object that the
+   * platform shows to the user, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload
+   * first.
    *
-   * `handle` has 2.5 s by default (`handlerTimeout`). If it fails or takes longer, the failure is logged and the user sees a
-   * toast that says so. The platform does not push a callback again.
+   * `handle` has 2.5 s by default (`handlerTimeout`). If `handle` fails or takes longer, the failure is logged, and the user sees
+   * a toast after a click (`card.action.trigger`), and nothing after any other callback. The platform sends a callback once. For
+   * longer work, add a task to `BackgroundTasks`, answer at once, and update the card later with `token` of `CardAction`.
    *
    * @since 0.1.0
    * @category constructors
@@ -181,11 +185,13 @@ export const callback: {
     handle: (event: FeishuEvent<A>) => Effect.Effect<Answer | void, E, R>
   ): EventHandler<R>
   /**
-   * Answers one type of callback: a user waits for the answer (page "回调概述"). `handle` returns the JSON object of the
-   * answer, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload first.
+   * Answers one type of callback, for example a click on a card (page "回调概述"). `handle` returns the JSON object that the
+   * platform shows to the user, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload
+   * first.
    *
-   * `handle` has 2.5 s by default (`handlerTimeout`). If it fails or takes longer, the failure is logged and the user sees a
-   * toast that says so. The platform does not push a callback again.
+   * `handle` has 2.5 s by default (`handlerTimeout`). If `handle` fails or takes longer, the failure is logged, and the user sees
+   * a toast after a click (`card.action.trigger`), and nothing after any other callback. The platform sends a callback once. For
+   * longer work, add a task to `BackgroundTasks`, answer at once, and update the card later with `token` of `CardAction`.
    *
    * @since 0.1.0
    * @category constructors
@@ -195,11 +201,13 @@ export const callback: {
     handle: (event: FeishuEvent) => Effect.Effect<object | void, E, R>
   ): EventHandler<R>
   /**
-   * Answers one type of callback: a user waits for the answer (page "回调概述"). `handle` returns the JSON object of the
-   * answer, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload first.
+   * Answers one type of callback, for example a click on a card (page "回调概述"). `handle` returns the JSON object that the
+   * platform shows to the user, or nothing to show nothing. Given a definition of `FeishuEvents`, or a schema, decodes the payload
+   * first.
    *
-   * `handle` has 2.5 s by default (`handlerTimeout`). If it fails or takes longer, the failure is logged and the user sees a
-   * toast that says so. The platform does not push a callback again.
+   * `handle` has 2.5 s by default (`handlerTimeout`). If `handle` fails or takes longer, the failure is logged, and the user sees
+   * a toast after a click (`card.action.trigger`), and nothing after any other callback. The platform sends a callback once. For
+   * longer work, add a task to `BackgroundTasks`, answer at once, and update the card later with `token` of `CardAction`.
    *
    * @since 0.1.0
    * @category constructors
@@ -242,7 +250,7 @@ export const callback: {
 }
 
 /**
- * Handles every type of event that no other handler has.
+ * Handles every type of event that no other handler has. Handles such callbacks, too, and then the user sees nothing.
  *
  * @since 0.1.0
  * @category constructors

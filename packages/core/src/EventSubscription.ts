@@ -91,12 +91,19 @@ export class EventSubscription
  * @category models
  */
 export interface Options<R = never> {
-  /** Handle events and callbacks other than the ticket's event. An event without a handler is acknowledged. Default: none. */
+  /**
+   * Handle events and callbacks other than the ticket's event. An event without a handler is acknowledged. A callback without
+   * a handler shows nothing to the user. Default: none.
+   */
   readonly handlers?: ReadonlyArray<EventHandler<R>> | undefined
-  /** The time for a handler. The platform waits 3 s (page "事件概述"). Default: 2.5 s. */
+  /**
+   * The time for a handler. The platform waits 3 s (page "事件概述"). When the layer closes, it waits as long for its handlers.
+   * Default: 2.5 s.
+   */
   readonly handlerTimeout?: Duration.DurationInput | undefined
   /**
-   * The greatest age of the signature of a callback, which the platform sends once, and which nothing remembers. Default: 5 min.
+   * The greatest age of the signature of a callback. Shorter than `maxAge`, because the platform sends a callback once, and
+   * because a callback is not remembered: a copy that somebody sends again runs the handler again. Default: 5 min.
    */
   readonly maxCallbackAge?: Duration.DurationInput | undefined
   /**
@@ -116,7 +123,7 @@ export interface Options<R = never> {
    * ticket. Default: false.
    */
   readonly acceptUnproven?: boolean | undefined
-  /** The limits of the tasks that handlers add to `BackgroundTasks`, a service that handlers get from this module. */
+  /** The limits of the tasks that handlers add by `BackgroundTasks.add`. Default: see `BackgroundTasks.Options`. */
   readonly backgroundTasks?: BackgroundTasks.Options | undefined
 }
 

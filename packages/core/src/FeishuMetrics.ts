@@ -42,7 +42,7 @@ export const ticketWaiters: Metric.Metric.Gauge<number> = Metric.gauge("feishu_t
 
 /**
  * Counts the deliveries that were accepted, by `outcome`: `stored` and `older` for a ticket, `handled`, `unhandled` and
- * `duplicate` for another event, `challenge` for a handshake.
+ * `duplicate` for another event, `answered` and `failed` for a callback, `challenge` for a handshake.
  *
  * @since 0.1.0
  * @category metrics
