@@ -14,6 +14,7 @@ import * as MetricLabels from "./internal/metricLabels.js"
 import { monotonicMillis } from "./internal/monotonicMillis.js"
 import { oneLine } from "./internal/oneLine.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
+import * as Refusals from "./internal/webhook/refusals.js"
 import { refused } from "./internal/webhook/refused.js"
 
 /**
@@ -56,7 +57,7 @@ export interface Answer {
  * @since 0.1.0
  * @category errors
  */
-export const tooLarge: EventRefused = refused("TooLarge", `the body is longer than ${maxBodyBytes} bytes`)
+export const tooLarge: EventRefused = Refusals.tooLarge
 
 /**
  * The failure of a body that broke off.
@@ -64,7 +65,7 @@ export const tooLarge: EventRefused = refused("TooLarge", `the body is longer th
  * @since 0.1.0
  * @category errors
  */
-export const incomplete: EventRefused = refused("Incomplete", "the body broke off")
+export const incomplete: EventRefused = Refusals.incomplete
 
 /**
  * The failure of a body that the web framework has read before, without keeping its bytes.
@@ -72,11 +73,7 @@ export const incomplete: EventRefused = refused("Incomplete", "the body broke of
  * @since 0.1.0
  * @category errors
  */
-export const bodyRead: EventRefused = refused(
-  "BodyRead",
-  "the web framework has read the body before and has kept only what it parsed, which has no signature: put this door before "
-    + "every body parser (for example before express.json()), or let the parser keep the bytes as `rawBody`"
-)
+export const bodyRead: EventRefused = Refusals.bodyRead
 
 /**
  * Checks the method and the headers of a request. Returns the refusal, or `undefined` if the body may be read.

@@ -13,13 +13,19 @@ import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as Http from "node:http"
 import * as EventDoor from "./EventDoor.js"
+import type { EventRefused } from "./EventRefused.js"
 import * as EventSubscription from "./EventSubscription.js"
+import { isObject } from "./internal/isObject.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
+import * as NodeBody from "./internal/webhook/nodeBody.js"
 
 /** Reads in the scope of the request, because a stream that ends early breaks the connection before the answer. */
-const read = (request: HttpServerRequest.HttpServerRequest) =>
-  Effect.flatMap(Stream.toPull(request.stream), (pull) => {
+const readStream = (
+  { stream }: HttpServerRequest.HttpServerRequest
+): Effect.Effect<Uint8Array, EventRefused, Scope.Scope> =>
+  Effect.flatMap(Stream.toPull(stream), (pull) => {
     const buffer = BodyBuffer.make()
     return pull.pipe(
       Effect.mapError(Option.map(() => EventDoor.incomplete)),
@@ -29,27 +35,60 @@ const read = (request: HttpServerRequest.HttpServerRequest) =>
     )
   })
 
+/** Returns `true` for the request of a server on `node:http`. */
+const isNode = (source: unknown): source is Http.IncomingMessage =>
+  isObject(source) && "readableDidRead" in source && typeof source["on"] === "function"
+
+/** Reads the body. On Node, without a `Stream`, because a `Stream` takes longer than the rest of a delivery. */
+const read = (request: HttpServerRequest.HttpServerRequest) => {
+  const { source } = request
+  return isNode(source)
+    ? NodeBody.bytes(source)
+    : readStream(request)
+}
+
+/** The responses without a body, by status and made once. */
+const empties = new Map<number, HttpServerResponse.HttpServerResponse>()
+
+const emptyResponse = ({ headers, status }: EventDoor.Answer): HttpServerResponse.HttpServerResponse => {
+  const known = empties.get(status)
+  if (known !== undefined) return known
+  const response = HttpServerResponse.empty({
+    status,
+    headers: {
+      ...headers,
+      "content-length": "0",
+      // The rest of a body that is too long must not be taken for the next request.
+      ...(status === 413 && { connection: "close" })
+    }
+  })
+  empties.set(status, response)
+  return response
+}
+
+const responseOf = (answer: EventDoor.Answer): HttpServerResponse.HttpServerResponse =>
+  answer.body === ""
+    ? emptyResponse(answer)
+    : HttpServerResponse.text(answer.body, { status: answer.status, headers: answer.headers })
+
+const answerWith = <R>(
+  answer: (request: EventDoor.Request<Scope.Scope>) => Effect.Effect<EventDoor.Answer, never, R>
+): HttpApp.Default<never, R> =>
+  Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
+    Effect.map(
+      answer({ method: request.method, headers: request.headers, body: read(request) }),
+      responseOf
+    ))
+
 /**
  * Answers a request, whatever the path: for `HttpRouter.all("/webhook", …)`.
  *
  * @since 0.1.0
  * @category apps
  */
-export const httpApp: HttpApp.Default<never, EventSubscription.EventSubscription | Scope.Scope> = Effect.gen(
-  function*() {
-    const subscription = yield* EventSubscription.EventSubscription
-    const request = yield* HttpServerRequest.HttpServerRequest
-    const { body, headers, status } = yield* EventDoor.answer(subscription, {
-      method: request.method,
-      headers: request.headers,
-      body: read(request)
-    })
-    return HttpServerResponse.text(body, {
-      status,
-      // The rest of the body must not be taken for the next request.
-      headers: status === 413 ? { ...headers, connection: "close" } : headers
-    })
-  }
+export const httpApp: HttpApp.Default<never, EventSubscription.EventSubscription | Scope.Scope> = Effect.flatMap(
+  EventSubscription.EventSubscription,
+  (subscription) => answerWith((request) => EventDoor.answer(subscription, request))
 )
 
 /**
@@ -65,7 +104,6 @@ export const layer = (
     Effect.flatMap(
       EventSubscription.EventSubscription,
       // Every method, because the subscription answers 405.
-      (subscription) =>
-        router.add("*", path, Effect.provideService(httpApp, EventSubscription.EventSubscription, subscription))
+      (subscription) => router.add("*", path, answerWith((request) => EventDoor.answer(subscription, request)))
     )
   )

@@ -249,6 +249,13 @@ const makeTicketing = ({ appId, maxFuture, tickets }: {
 }
 
 /**
+ * Makes an effect uninterruptible. Adds no region in a fiber that is uninterruptible before, because a region takes as long as
+ * to check the signature.
+ */
+const uninterruptible = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.checkInterruptible((isInterruptible) => isInterruptible ? Effect.uninterruptible(self) : self)
+
+/**
  * @since 0.1.0
  * @category constructors
  */
@@ -348,7 +355,7 @@ export const make = <R = never>(
       receive: (delivery) =>
         proven(delivery, take).pipe(
           // A client that disconnects leaves no ticket half stored and no event half handled.
-          Effect.uninterruptible,
+          uninterruptible,
           Span.withSpan("EventSubscription.receive", spanOptions)
         )
     }

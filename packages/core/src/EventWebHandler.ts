@@ -10,6 +10,7 @@ import { constVoid } from "effect/Function"
 import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import { WaitUntil } from "./BackgroundTasks.js"
 import * as EventDoor from "./EventDoor.js"
 import type { EventRefused } from "./EventRefused.js"
@@ -152,7 +153,8 @@ const fromRuntime = <R>(
     const [built, read] = await Promise.all([building, requestOf(request)])
     const subscription = Context.get(built.context, EventSubscription)
     const answered = EventDoor.answer(subscription, read)
-    return Runtime.runPromise(built)(
+    // Nobody interrupts the answer to a delivery, and a region that cannot be interrupted takes longer than such a fiber.
+    return Runtime.runPromise(Runtime.disableRuntimeFlag(built, RuntimeFlags.Interruption))(
       context?.waitUntil === undefined ? answered : Effect.provideService(answered, WaitUntil, waitUntil)
     )
   }
