@@ -64,8 +64,6 @@ export const counts = [1, 10, 100, 1000] as const
 /** In microseconds, of each round: one delivery of each kind, for the last of so many apps. */
 export interface ManyApps {
   readonly anyOf: ReadonlyArray<Readonly<Record<Kind, ReadonlyArray<number>>>>
-  /** By a route for each app. */
-  readonly route: Readonly<Record<Kind, ReadonlyArray<number>>>
 }
 
 const requestOf = ({ body, headers }: Delivery): EventDoor.Request => ({
@@ -118,7 +116,7 @@ const manyApps = (isQuick: boolean): Effect.Effect<ManyApps> =>
       forged: valuesOf(i, "forged"),
       unsigned: valuesOf(i, "unsigned")
     })
-    return { anyOf: counts.map((_, i) => ofContestant(i)), route: ofContestant(0) }
+    return { anyOf: counts.map((_, i) => ofContestant(i)) }
   }).pipe(
     Effect.scoped,
     Effect.orDie,
