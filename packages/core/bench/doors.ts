@@ -167,10 +167,9 @@ const printManyApps = Effect.gen(function*() {
   yield* printTable(
     "Many apps: µs for a delivery for the last of them",
     [...kinds],
-    counts.map((count, i) => [
-      `anyOf ${count}`,
-      ...kinds.map((kind) => median(anyOf[i]?.[kind] ?? []).toFixed(1))
-    ])
+    counts.map((count, i) =>
+      Arr.prepend(kinds.map((kind) => median(anyOf[i]?.[kind] ?? []).toFixed(1)), `anyOf ${count}`)
+    )
   )
   yield* printFigures(kinds.map((kind) => ({
     name: `anyOf 1,000: µs for each app more, ${kind}`,
