@@ -7,12 +7,12 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
-import * as RuntimeFlags from "effect/RuntimeFlags"
 import type * as Http from "node:http"
 import * as EventDoor from "./EventDoor.js"
 import { EventRefused } from "./EventRefused.js"
 import * as EventSubscription from "./EventSubscription.js"
 import * as NodeBody from "./internal/webhook/nodeBody.js"
+import * as Uninterruptible from "./internal/webhook/uninterruptible.js"
 
 /**
  * Answers a request, whatever the path. The promise ends when the answer has been given, and never rejects.
@@ -54,10 +54,7 @@ const write = (
  */
 export const make: Effect.Effect<Listener, never, EventSubscription.EventSubscription> = Effect.gen(function*() {
   const subscription = yield* EventSubscription.EventSubscription
-  // Nobody interrupts the answer to a delivery, and a region that cannot be interrupted takes longer than such a fiber.
-  const run = Runtime.runFork(
-    Runtime.disableRuntimeFlag(yield* Effect.runtime<never>(), RuntimeFlags.Interruption)
-  )
+  const run = Runtime.runFork(Uninterruptible.runtime(yield* Effect.runtime<never>()))
   return (request, response) =>
     new Promise((resolve) => {
       const { headers, method = "" } = request

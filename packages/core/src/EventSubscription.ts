@@ -33,6 +33,7 @@ import * as EventCrypto from "./internal/webhook/eventCrypto.js"
 import * as Handling from "./internal/webhook/handling.js"
 import * as Proof from "./internal/webhook/proof.js"
 import { refused } from "./internal/webhook/refused.js"
+import * as Uninterruptible from "./internal/webhook/uninterruptible.js"
 import { TicketStore } from "./TicketStore.js"
 
 /**
@@ -107,8 +108,8 @@ export interface Options<R = never> {
    */
   readonly maxCallbackAge?: Duration.DurationInput | undefined
   /**
-   * The greatest age of the signature of an event. The platform may not sign a retry anew, and the last retry comes 7 h 5 min 15 s after
-   * the first push (page "事件概述": after 15 s, 5 min, 1 h and 6 h). Default: 7 h 10 min.
+   * The greatest age of the signature of an event. The platform may not sign a retry anew, and the last retry comes
+   * 7 h 5 min 15 s after the first push (page "事件概述": after 15 s, 5 min, 1 h and 6 h). Default: 7 h 10 min.
    */
   readonly maxAge?: Duration.DurationInput | undefined
   /** The greatest time by which a signature or a ticket may be in the future, because clocks differ. Default: 5 min. */
@@ -249,13 +250,6 @@ const makeTicketing = ({ appId, maxFuture, tickets }: {
 }
 
 /**
- * Makes an effect uninterruptible. Adds no region in a fiber that is uninterruptible before, because a region takes as long as
- * to check the signature.
- */
-const uninterruptible = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.checkInterruptible((isInterruptible) => isInterruptible ? Effect.uninterruptible(self) : self)
-
-/**
  * @since 0.1.0
  * @category constructors
  */
@@ -355,7 +349,7 @@ export const make = <R = never>(
       receive: (delivery) =>
         proven(delivery, take).pipe(
           // A client that disconnects leaves no ticket half stored and no event half handled.
-          uninterruptible,
+          Uninterruptible.region,
           Span.withSpan("EventSubscription.receive", spanOptions)
         )
     }

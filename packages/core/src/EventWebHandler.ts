@@ -10,7 +10,6 @@ import { constVoid } from "effect/Function"
 import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Runtime from "effect/Runtime"
-import * as RuntimeFlags from "effect/RuntimeFlags"
 import { WaitUntil } from "./BackgroundTasks.js"
 import * as EventDoor from "./EventDoor.js"
 import type { EventRefused } from "./EventRefused.js"
@@ -18,6 +17,7 @@ import { EventSubscription } from "./EventSubscription.js"
 import { isRequestBound } from "./internal/requestBound.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
 import * as SharedRuntime from "./internal/webhook/sharedRuntime.js"
+import * as Uninterruptible from "./internal/webhook/uninterruptible.js"
 
 type Body = Effect.Effect<Uint8Array, EventRefused>
 
@@ -153,8 +153,7 @@ const fromRuntime = <R>(
     const [built, read] = await Promise.all([building, requestOf(request)])
     const subscription = Context.get(built.context, EventSubscription)
     const answered = EventDoor.answer(subscription, read)
-    // Nobody interrupts the answer to a delivery, and a region that cannot be interrupted takes longer than such a fiber.
-    return Runtime.runPromise(Runtime.disableRuntimeFlag(built, RuntimeFlags.Interruption))(
+    return Runtime.runPromise(Uninterruptible.runtime(built))(
       context?.waitUntil === undefined ? answered : Effect.provideService(answered, WaitUntil, waitUntil)
     )
   }

@@ -199,7 +199,7 @@ export const make = ({ payload, tenantKey, type, url }: {
   readonly url: string
 }): Effect.Effect<(app: App) => Link, UsageError, FileSystem.FileSystem> =>
   Option.match(payload, {
-    // What the file leaves out is sent as without a file.
+    // The file may leave out fields: the defaults are sent instead.
     onSome: (path) => Effect.map(readPayload(path), (payload) => ({ ...payloads.get(type), ...payload })),
     onNone: () =>
       Effect.mapError(

@@ -15,7 +15,7 @@ export class Broken extends Data.TaggedError("Broken")<{
   readonly code: ExitCode
 }> {}
 
-/** What was seen of a link that holds. `advice` says what to do if a user expects more. */
+/** The result of a link that holds. `advice` says what to do if a user expects more. */
 export type Held = string | { readonly detail: string; readonly advice: string }
 
 /** Why it was not checked. */

@@ -114,7 +114,7 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
     const answerOf = (event: FeishuEvent, handler: EventHandler<R>) =>
       Effect.flatMap(Effect.suspend(() => handler.handle(event)), (value) =>
         Effect.try(() => {
-          // What a handler of events returns is not meant for the user.
+          // A user sees what `EventHandler.callback` returns, and nothing that a handler of events returns.
           const answer = handler.isCallback && isObject(value) ? value : Callbacks.nothing
           JSON.stringify(answer)
           return answer

@@ -67,7 +67,6 @@ const unsigned = refused("Unsigned", "the signature's headers are missing")
 const wrongSignature = refused("Signature", "the signature is wrong: check encryptKey, if this was the platform")
 /** The old callback is signed in another way, so that no signature of it is right here. */
 const oldCard = ({ reason }: EventRefused) => refused(reason, Message.oldCardAction)
-const isOldCard = (text: string) => Message.isOldCardAction(Either.getOrUndefined(parse(text)))
 const noToken = refused("Token", "it has no verification token")
 const wrongToken = refused(
   "Token",
@@ -96,6 +95,9 @@ const signatureOf = ({ body, headers }: Delivery): Signed | undefined => {
     ? { timestamp, nonce, signature, body }
     : undefined
 }
+
+/** Returns the age of a signature, in milliseconds. The platform gives the time in seconds. */
+const ageOf = (timestamp: string, now: number): number => now - Number(timestamp) * 1000
 
 /** The longest `encrypt` of a handshake, which holds a challenge and a token. In characters. */
 const longestHandshake = 10_000
@@ -153,10 +155,9 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
 }): Proof => {
   const staleness = ({ timestamp }: Signed, now: number): EventRefused | undefined => {
     if (!/^\d+$/.test(timestamp)) return noTimestamp
-    const seconds = Number(timestamp)
-    const age = now - seconds * 1000
+    const age = ageOf(timestamp, now)
     if (age <= maxAge && age >= -maxFuture) return undefined
-    const inMillis = now - seconds
+    const inMillis = now - Number(timestamp)
     const isInMillis = inMillis <= maxAge && inMillis >= -maxFuture
     return refused(
       "Stale",
@@ -188,22 +189,18 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     return flaw === undefined ? Either.right(message.right) : Either.left(flaw)
   }
 
-  const parseAndRead = (text: string): Either.Either<Message.Message, EventRefused> => {
-    const json = parse(text)
-    return Either.isLeft(json) ? Either.left(json.left) : read(json.right, text)
-  }
-
   /** Decides about an encrypted delivery. `flaw`: what is wrong with the signature. `text`: the decrypted body. */
   const judge = (
     signed: Signed | undefined,
     flaw: EventRefused | undefined,
     text: string | undefined
   ): Either.Either<Message.Message, EventRefused> => {
-    const opened = text === undefined ? Either.left(decryption) : parseAndRead(text)
+    const json = text === undefined ? Either.left(decryption) : parse(text)
+    const opened = Either.isLeft(json) ? Either.left(json.left) : read(json.right, text ?? "")
     // A handshake need not be signed (page "将事件发送至开发者服务器").
     if (flaw === undefined || (Either.isRight(opened) && opened.right._tag === "Challenge")) return opened
     // The status must not say how far the decryption came, so each of these is a 401. The log says what is wrong.
-    if (text !== undefined && isOldCard(text)) return Either.left(oldCard(flaw))
+    if (Either.isRight(json) && Message.isOldCardAction(json.right)) return Either.left(oldCard(flaw))
     return Either.left(signed === undefined && Either.isLeft(opened) && opened.left.isUnproven ? opened.left : flaw)
   }
 
@@ -232,7 +229,7 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     }
     const event = { ...message.event, appId, createdAt: createdAt ?? DateTime.unsafeMake(now) }
     // Without an encrypt key, nothing is signed.
-    const age = crypto === undefined || signed === undefined ? undefined : now - Number(signed.timestamp) * 1000
+    const age = crypto === undefined || signed === undefined ? undefined : ageOf(signed.timestamp, now)
     return Either.right({ _tag: "Event", event, isDated: createdAt !== undefined, age })
   }
 
