@@ -6,15 +6,13 @@ import { Emulator } from "@effect-feishu/emulator"
 import { Effect, Redacted, Schedule } from "effect"
 import { build } from "esbuild"
 import assert from "node:assert/strict"
-import { spawn } from "node:child_process"
-import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { Agent, request as httpRequest } from "node:http"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { bundling, freePort, start } from "./process.mjs"
 
 const here = dirname(fileURLToPath(import.meta.url))
 const examples = join(here, "../../examples")
@@ -26,15 +24,6 @@ const variables = {
   FEISHU_APP_SECRET: "the app secret",
   FEISHU_ENCRYPT_KEY: "the encrypt key",
   FEISHU_VERIFICATION_TOKEN: "the verification token"
-}
-
-const freePort = async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address()
-  server.close()
-  await once(server, "close")
-  return port
 }
 
 const workerdConfig = (port, compatibilityDate) =>
@@ -146,26 +135,7 @@ const tryOut = ({ args, date, hasNodeCrypto, name }) =>
     const emulator = yield* Emulator.Emulator
     const appId = variables.FEISHU_APP_ID
     const port = yield* Effect.promise(freePort)
-    let output = ""
-    const child = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        spawn(join(here, "node_modules/.bin", name), args(port), {
-          env: { ...process.env, ...variables, PORT: String(port), NO_COLOR: "1" },
-          stdio: ["ignore", "pipe", "pipe"]
-        })
-      ),
-      (child) =>
-        Effect.promise(async () => {
-          if (child.exitCode !== null || child.signalCode !== null) return
-          child.kill("SIGKILL")
-          await once(child, "exit")
-        })
-    )
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (data) => {
-        output += data
-      })
-    }
+    const { child, output } = yield* start(name, args(port), { ...variables, PORT: String(port), NO_COLOR: "1" })
     const origin = `http://127.0.0.1:${port}`
     const url = `${origin}/webhook/event`
     yield* Effect.gen(function*() {
@@ -189,10 +159,11 @@ const tryOut = ({ args, date, hasNodeCrypto, name }) =>
           Effect.timeout("5 seconds")
         )
       for (const push of pushes) assert.deepEqual([push.eventType, push.status], [push.eventType, 200])
-      yield* Effect.suspend(() => output.includes(`event ${eventId}`) ? Effect.void : Effect.fail("not printed")).pipe(
-        Effect.retry(Schedule.spaced("20 millis")),
-        Effect.timeout("5 seconds")
-      )
+      yield* Effect.suspend(() => output().includes(`event ${eventId}`) ? Effect.void : Effect.fail("not printed"))
+        .pipe(
+          Effect.retry(Schedule.spaced("20 millis")),
+          Effect.timeout("5 seconds")
+        )
       yield* Effect.promise(() => edges(url))
       process.stdout.write(
         `${[name, date].filter(Boolean).join(" of ")}: handshake, ticket and event acknowledged, by ${
@@ -201,7 +172,7 @@ const tryOut = ({ args, date, hasNodeCrypto, name }) =>
       )
     }).pipe(
       Effect.tapErrorCause(() =>
-        Effect.sync(() => process.stderr.write(`${name} has failed. It printed:\n${output}\n`))
+        Effect.sync(() => process.stderr.write(`${name} has failed. It printed:\n${output()}\n`))
       )
     )
   }).pipe(
@@ -226,12 +197,7 @@ export default app`,
       resolveDir: examples
     },
     outfile: bundle,
-    bundle: true,
-    format: "esm",
-    target: "es2022",
-    platform: "browser",
-    conditions: ["workerd", "worker"],
-    logLevel: "warning"
+    ...bundling
   })
   await Effect.runPromise(
     Effect.forEach(runtimes, (runtime) => Effect.exit(tryOut(runtime))).pipe(

@@ -7,16 +7,15 @@ import { Emulator, EventCrypto, Fault } from "@effect-feishu/emulator"
 import { Effect, Redacted, Schedule } from "effect"
 import { build } from "esbuild"
 import assert from "node:assert/strict"
-import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { once } from "node:events"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { createServer as createHttpServer, request as httpRequest } from "node:http"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { setTimeout as sleep } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
+import { bundling, freePort, start } from "./process.mjs"
 
 const here = dirname(fileURLToPath(import.meta.url))
 const directory = mkdtempSync(join(tmpdir(), "workers-"))
@@ -271,15 +270,6 @@ const cases = [
   }
 ]
 
-const freePort = async () => {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address()
-  server.close()
-  await once(server, "close")
-  return port
-}
-
 const configOf = (date, isolates) => {
   const lines = (lineOf) => isolates.map(lineOf).join(",\n    ")
   const bindingsOf = (bindings) =>
@@ -339,23 +329,7 @@ const tryOut = (date) =>
     }
     const config = join(directory, "workerd.capnp")
     writeFileSync(config, configOf(date, isolates))
-    let output = ""
-    const child = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        spawn(join(here, "node_modules/.bin/workerd"), ["serve", config], { stdio: ["ignore", "pipe", "pipe"] })
-      ),
-      (child) =>
-        Effect.promise(async () => {
-          if (child.exitCode !== null || child.signalCode !== null) return
-          child.kill("SIGKILL")
-          await once(child, "exit")
-        })
-    )
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (data) => {
-        output += data
-      })
-    }
+    const { child, output } = yield* start("workerd", ["serve", config])
     yield* Effect.forEach(cases, ({ name, run }) =>
       Effect.gen(function*() {
         const own = isolates.filter((isolate) => isolate.name === name)
@@ -371,7 +345,7 @@ const tryOut = (date) =>
       }).pipe(
         Effect.tapErrorCause(() => Effect.sync(() => process.stderr.write(`workerd of ${date} has failed: ${name}\n`)))
       )).pipe(
-        Effect.tapErrorCause(() => Effect.sync(() => process.stderr.write(`It printed:\n${output}\n`)))
+        Effect.tapErrorCause(() => Effect.sync(() => process.stderr.write(`It printed:\n${output()}\n`)))
       )
   }).pipe(
     Effect.scoped,
@@ -386,13 +360,8 @@ const bundle = (path, outfile) =>
   build({
     entryPoints: [join(here, path)],
     outfile: join(directory, outfile),
-    bundle: true,
-    format: "esm",
-    target: "es2022",
-    platform: "browser",
-    conditions: ["workerd", "worker"],
     tsconfig: join(here, "../../tsconfig.json"),
-    logLevel: "warning"
+    ...bundling
   })
 
 try {

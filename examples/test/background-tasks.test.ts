@@ -3,7 +3,7 @@ import { Emulator, Fault, Journal } from "@effect-feishu/emulator"
 import { NodeContext } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
-import { app, pushed, secrets, start } from "./programs.js"
+import { app, pushed, startServer } from "./programs.js"
 
 const path = "/open-apis/im/v1/messages/om_1/reply"
 const programs = ["background-tasks.ts", "hono-node.ts"]
@@ -22,15 +22,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })((it) => {
     (program) =>
       Effect.gen(function*() {
         const appId = program
-        const emulator = yield* Emulator.Emulator
-        const { output, printed, started } = yield* start([program], {
-          FEISHU_APP_ID: appId,
-          FEISHU_BASE_URL: emulator.baseUrl,
-          ...secrets,
-          PORT: "0"
-        })
-        const [, port] = yield* printed(/Listening on http:\/\/\S+:(\d+)\b/)
-        yield* Effect.retry(emulator.setRequestUrl(appId, `http://127.0.0.1:${port}/webhook/event`), { times: 5 })
+        const { emulator, output, started } = yield* startServer([program], appId)
         yield* emulator.push(appId, {
           type: "im.message.receive_v1",
           tenantKey: "tenant_1",

@@ -4,7 +4,7 @@ import { Emulator, Journal } from "@effect-feishu/emulator"
 import { NodeContext } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
-import { app, secrets, start } from "./programs.js"
+import { app, secrets, startServer } from "./programs.js"
 
 const appId = "cli_cards"
 const path = "/open-apis/interactive/v1/card/update"
@@ -16,15 +16,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })((it) => {
     "cards.ts answers clicks and links at once, and updates a card after work that takes longer",
     () =>
       Effect.gen(function*() {
-        const emulator = yield* Emulator.Emulator
-        const { output, printed } = yield* start(["cards.ts"], {
-          FEISHU_APP_ID: appId,
-          FEISHU_BASE_URL: emulator.baseUrl,
-          ...secrets,
-          PORT: "0"
-        })
-        const [, port] = yield* printed(/Listening on http:\/\/\S+:(\d+)\b/)
-        yield* Effect.retry(emulator.setRequestUrl(appId, `http://127.0.0.1:${port}/webhook/event`), { times: 5 })
+        const { emulator, output } = yield* startServer(["cards.ts"], appId)
         const click = (name: string) =>
           emulator.callback(appId, { type: FeishuEvents.CardAction.type, payload: { action: { name } } })
 

@@ -5,7 +5,7 @@ import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { bundled } from "./bundled.js"
-import { app, get, pushed, secrets, start } from "./programs.js"
+import { app, get, pushed, secrets, start, startServer } from "./programs.js"
 import { checkWebhook } from "./webhook.js"
 
 const Live = Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: [] }))
@@ -79,15 +79,7 @@ describe.concurrent("servers", () => {
           const appId = `cli_tenant_${name}`
           yield* emulator.setApp(app(appId))
           if (program.length > 1) yield* bundled(name)
-          const { output, printed } = yield* start(program, {
-            FEISHU_APP_ID: appId,
-            FEISHU_BASE_URL: emulator.baseUrl,
-            ...secrets,
-            PORT: "0"
-          })
-          const [, port] = yield* printed(/Listening on http:\/\/\S+:(\d+)\b/)
-          const origin = `http://127.0.0.1:${port}`
-          yield* Effect.retry(emulator.setRequestUrl(appId, `${origin}/webhook/event`), { times: 5 })
+          const { origin, output } = yield* startServer(program, appId)
           if (name === "official-sdk.ts") {
             // It does not wait for one.
             yield* emulator.pushTicket(appId)

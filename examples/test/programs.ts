@@ -52,6 +52,23 @@ export const start = ([program, ...args]: readonly [string, ...Array<string>], v
     (path) => run(Command.workingDirectory(Command.make("node", path, ...args), root), variables)
   )
 
+/** Runs an example that is a server of this app of the emulator, and saves its request URL, until the scope ends. */
+export const startServer = (program: readonly [string, ...Array<string>], appId: string) =>
+  Effect.gen(function*() {
+    const emulator = yield* Emulator.Emulator
+    const server = yield* start(program, {
+      FEISHU_APP_ID: appId,
+      FEISHU_BASE_URL: emulator.baseUrl,
+      ...secrets,
+      PORT: "0"
+    })
+    const [, port] = yield* server.printed(/Listening on http:\/\/\S+:(\d+)\b/)
+    const origin = `http://127.0.0.1:${port}`
+    // The challenge may take longer than 1 s on a busy machine.
+    yield* Effect.retry(emulator.setRequestUrl(appId, `${origin}/webhook/event`), { times: 5 })
+    return { ...server, emulator, origin }
+  })
+
 export type Started = Effect.Effect.Success<ReturnType<typeof run>>
 
 /** Waits for the end of the first push that this is true of. */
