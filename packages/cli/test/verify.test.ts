@@ -289,7 +289,8 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("
         ["ForeignApp", "it is for cli_mine and not for cli_other", body, args, otherApp],
         ["ForeignApp", "it is for cli mine", spacedId, yield* signed(spacedId), { FEISHU_ENCRYPT_KEY: key }],
         ["Malformed", "not JSON", "", [], withKey],
-        ["Malformed", "not JSON", randomBytes(1000), args, withKey],
+        ["Malformed", "not JSON", randomBytes(1000), [], withKey],
+        ["Signature", "byte for byte", randomBytes(1000), args, withKey],
         ["Malformed", "missing \"uuid\"", "{\"type\":\"event_callback\"}", [], withToken],
         ["Malformed", "it is not a JSON object", "null", [], withToken],
         ["Malformed", "the ticket's event has no ts", ticketEvent.replace("\"ts\"", "\"at\""), [], withToken]

@@ -9,13 +9,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { EventRefused } from "./EventRefused.js"
 import type { Delivery, Receipt, Service } from "./EventSubscription.js"
-import * as FeishuMetrics from "./FeishuMetrics.js"
-import * as MetricLabels from "./internal/metricLabels.js"
-import { monotonicMillis } from "./internal/monotonicMillis.js"
 import { oneLine } from "./internal/oneLine.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
 import * as Refusals from "./internal/webhook/refusals.js"
 import { refused } from "./internal/webhook/refused.js"
+import * as Refusing from "./internal/webhook/refusing.js"
 
 /**
  * The longest body, in bytes. A longer body is refused, and is not read any further.
@@ -97,9 +95,7 @@ export const admit = ({ headers, method }: Omit<Request<unknown>, "body">): Even
   return Number(headers["content-length"] ?? 0) > maxBodyBytes ? tooLarge : undefined
 }
 
-const byReason = MetricLabels.make("reason")
-
-const empty = (status: number, headers: Answer["headers"] = {}): Answer => ({ status, headers, body: "" })
+const empty = (status: number): Answer => ({ status, headers: {}, body: "" })
 
 const json = (value: object): Answer => ({
   status: 200,
@@ -119,44 +115,22 @@ const accepted = (receipt: Receipt): Answer => {
   }
 }
 
-/** The time after a warning in which refusals of the same reason are only counted. In milliseconds. */
-const quietFor = 1000
-
-interface Warnings {
-  /** On the monotonic clock, in milliseconds. */
-  readonly lastAt: number
-  /** The refusals since the last warning. */
-  unsaid: number
-}
-
-/** By subscription and reason, because anybody can send a thousand forged deliveries a second. */
-const warnings = new WeakMap<Service, Map<EventRefused["reason"], Warnings>>()
-
-const warn = (subscription: Service, { message, reason }: EventRefused): Effect.Effect<void> =>
-  Effect.flatMap(monotonicMillis, (now) => {
-    const ofSubscription = warnings.get(subscription) ?? new Map<EventRefused["reason"], Warnings>()
-    warnings.set(subscription, ofSubscription)
-    const last = ofSubscription.get(reason)
-    if (last !== undefined && now - last.lastAt < quietFor) {
-      last.unsaid++
-      return Effect.void
-    }
-    ofSubscription.set(reason, { lastAt: now, unsaid: 0 })
-    const more = last === undefined || last.unsaid === 0
-      ? ""
-      : ` (and ${last.unsaid} more like this since the last line)`
-    return Effect.logWarning(message + more)
+const answerTo = <R>(
+  subscription: Service,
+  received: Effect.Effect<Receipt, EventRefused, R>
+): Effect.Effect<Answer, never, R> =>
+  Effect.matchCauseEffect(received, {
+    onSuccess: (receipt) => Effect.succeed(accepted(receipt)),
+    onFailure: (cause) =>
+      Option.match(Cause.failureOption(cause), {
+        onSome: (refusal) => Effect.as(Refusing.countAndLog(subscription, { refusal }), Refusing.answerOf(refusal)),
+        onNone: () =>
+          Effect.as(
+            Effect.logError("a delivery to the request URL met with an error of this program's", cause),
+            empty(500)
+          )
+      })
   })
-
-/** The failure of a handler is logged each time. The store logs its own failures. */
-const log = (subscription: Service, refusal: EventRefused): Effect.Effect<void> =>
-  refusal.reason === "Store"
-    ? Effect.logDebug(refusal.message)
-    : refusal.reason === "BodyRead"
-    ? Effect.logError(refusal.message)
-    : refusal.status < 500
-    ? warn(subscription, refusal)
-    : Effect.logWarning(refusal.message)
 
 /**
  * Answers a request. Counts each refusal, and logs each refusal at most once a second. The answer to a refusal contains the
@@ -166,22 +140,19 @@ const log = (subscription: Service, refusal: EventRefused): Effect.Effect<void> 
  * @category doors
  */
 export const answer = <R>(subscription: Service, request: Request<R>): Effect.Effect<Answer, never, R> =>
-  Effect.suspend(() => admit(request) ?? request.body).pipe(
-    Effect.flatMap((body) => subscription.receive({ headers: request.headers, body })),
-    Effect.matchCauseEffect({
-      onSuccess: (receipt) => Effect.succeed(accepted(receipt)),
-      onFailure: (cause) =>
-        Option.match(Cause.failureOption(cause), {
-          onSome: (refusal) =>
-            Effect.map(log(subscription, refusal), () => {
-              FeishuMetrics.refusals.unsafeUpdate(1, byReason(refusal.reason))
-              return empty(refusal.status, refusal.reason === "Method" ? { allow: "POST" } : {})
-            }),
-          onNone: () =>
-            Effect.as(
-              Effect.logError("a delivery to the request URL met with an error of this program's", cause),
-              empty(500)
-            )
-        })
-    })
+  answerTo(
+    subscription,
+    Effect.flatMap(
+      Effect.suspend(() => admit(request) ?? request.body),
+      (body) => subscription.receive({ headers: request.headers, body })
+    )
   )
+
+/**
+ * Answers a delivery whose method and headers are admitted.
+ *
+ * @since 0.1.0
+ * @category doors
+ */
+export const answerDelivery = (subscription: Service, delivery: Delivery): Effect.Effect<Answer> =>
+  answerTo(subscription, subscription.receive(delivery))

@@ -5,13 +5,19 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Runtime from "effect/Runtime"
 import type * as Http from "node:http"
 import * as EventDoor from "./EventDoor.js"
 import { EventRefused } from "./EventRefused.js"
 import * as EventSubscription from "./EventSubscription.js"
+import { readMonotonicMillis } from "./internal/monotonicMillis.js"
+import * as Span from "./internal/span.js"
 import * as NodeBody from "./internal/webhook/nodeBody.js"
+import * as Proof from "./internal/webhook/proof.js"
+import * as Refusing from "./internal/webhook/refusing.js"
+import * as Subscriptions from "./internal/webhook/subscriptions.js"
 import * as Uninterruptible from "./internal/webhook/uninterruptible.js"
 
 /**
@@ -21,9 +27,6 @@ import * as Uninterruptible from "./internal/webhook/uninterruptible.js"
  * @category models
  */
 export type Listener = (request: Http.IncomingMessage, response: Http.ServerResponse) => Promise<void>
-
-/** The body of a request that is refused by its method or headers. */
-const unread: Effect.Effect<never> = Effect.dieMessage("a body that is not admitted must not be read")
 
 /** The time for which the connection stays open after a 413. A connection that is closed at once loses the answer. */
 const lingering = "1 second"
@@ -46,6 +49,67 @@ const write = (
   run(Effect.delay(Effect.sync(() => void response.destroy()), lingering))
 }
 
+const failed: EventDoor.Answer = { status: 500, headers: {}, body: "" }
+
+type Done = (answer: EventDoor.Answer) => void
+
+/** Answers deliveries, and uses a fiber only if something is to be run. */
+const makeAnswering = Effect.gen(function*() {
+  const clock = yield* Effect.clock
+  const isTraced = yield* Span.isTraced
+  // Nobody interrupts the answer to a delivery.
+  const run = Runtime.runFork(Uninterruptible.runtime(yield* Effect.runtime<never>()))
+
+  const refuse = (door: object, refusal: Refusing.Refusal): EventDoor.Answer => {
+    const line = Refusing.count(door, refusal, readMonotonicMillis(clock))
+    if (line !== undefined) run(line)
+    return Refusing.answerOf(refusal.refusal)
+  }
+
+  /** Returns the refusal of a delivery that is refused whatever the handlers do, as most forged ones are. */
+  const refusalOf = (
+    subscription: EventSubscription.Service,
+    delivery: EventSubscription.Delivery
+  ): EventRefused | undefined => {
+    // A delivery has a span, and so a fiber, if spans are recorded.
+    const proof = isTraced
+      ? undefined
+      : Subscriptions.get(subscription)?.prove(delivery, clock.unsafeCurrentTimeMillis())
+    return proof === undefined || proof instanceof Promise || Either.isRight(proof) ? undefined : proof.left
+  }
+
+  const answer = (subscription: EventSubscription.Service, request: Http.IncomingMessage, done: Done): void =>
+    NodeBody.read(request, (body) => {
+      if (body instanceof EventRefused) return done(refuse(subscription, { refusal: body }))
+      const delivery = Proof.shared({ headers: request.headers, body })
+      const refusal = refusalOf(subscription, delivery)
+      if (refusal !== undefined) return done(refuse(subscription, { refusal }))
+      run(EventDoor.answerDelivery(subscription, delivery)).addObserver((exit) =>
+        done(Exit.getOrElse(exit, () => failed))
+      )
+    })
+
+  /** Makes a listener of what answers a request whose method and headers are admitted. */
+  const listener =
+    (door: object, answer: (request: Http.IncomingMessage, done: Done) => void): Listener => (request, response) =>
+      new Promise((resolve) => {
+        const done: Done = (answer) => {
+          try {
+            write(response, answer, run)
+          } catch (error) {
+            run(Effect.logError("the answer to a delivery could not be written", Cause.die(error)))
+          }
+          resolve()
+        }
+        const { headers, method = "" } = request
+        const refusal = EventDoor.admit({ method, headers })
+        if (refusal === undefined) answer(request, done)
+        else done(refuse(door, { refusal }))
+      })
+
+  return { answer, listener }
+})
+
 /**
  * Makes a listener that answers each request and never throws. Uses the logger and the tracer of the effect that makes it.
  *
@@ -54,20 +118,6 @@ const write = (
  */
 export const make: Effect.Effect<Listener, never, EventSubscription.EventSubscription> = Effect.gen(function*() {
   const subscription = yield* EventSubscription.EventSubscription
-  const run = Runtime.runFork(Uninterruptible.runtime(yield* Effect.runtime<never>()))
-  return (request, response) =>
-    new Promise((resolve) => {
-      const { headers, method = "" } = request
-      const answer = (body: EventDoor.Request["body"]) =>
-        run(EventDoor.answer(subscription, { method, headers, body })).addObserver((exit) => {
-          try {
-            write(response, Exit.getOrElse(exit, () => ({ status: 500, headers: {}, body: "" })), run)
-          } catch (error) {
-            run(Effect.logError("the answer to a delivery could not be written", Cause.die(error)))
-          }
-          resolve()
-        })
-      if (EventDoor.admit({ method, headers }) !== undefined) return answer(unread)
-      NodeBody.read(request, (body) => answer(body instanceof EventRefused ? body : Effect.succeed(body)))
-    })
+  const { answer, listener } = yield* makeAnswering
+  return listener(subscription, (request, done) => answer(subscription, request, done))
 })

@@ -6,11 +6,13 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -33,6 +35,7 @@ import * as EventCrypto from "./internal/webhook/eventCrypto.js"
 import * as Handling from "./internal/webhook/handling.js"
 import * as Proof from "./internal/webhook/proof.js"
 import { refused } from "./internal/webhook/refused.js"
+import * as Subscriptions from "./internal/webhook/subscriptions.js"
 import * as Uninterruptible from "./internal/webhook/uninterruptible.js"
 import { TicketStore } from "./TicketStore.js"
 
@@ -324,15 +327,16 @@ export const make = <R = never>(
     }
 
     const take = (result: Proof.Result, now: number): Effect.Effect<Receipt, EventRefused> => {
-      if (Either.isLeft(result)) return result.left
+      if (Either.isLeft(result)) return Exit.fail(result.left)
       const proven = result.right
       const taken: Effect.Effect<Receipt, EventRefused> = proven._tag === "Challenge"
         ? Effect.succeed({ outcome: "challenge", challenge: proven.challenge })
         : takeEvent(proven, now)
-      return Effect.map(taken, (receipt) => {
+      // A client that disconnects leaves no ticket half stored and no event half handled.
+      return Uninterruptible.region(Effect.map(taken, (receipt) => {
         FeishuMetrics.pushes.unsafeUpdate(1, byOutcome(receipt.outcome))
         return receipt
-      })
+      }))
     }
 
     const proven = <A, E>(delivery: Delivery, use: (result: Proof.Result, now: number) => Effect.Effect<A, E>) =>
@@ -344,15 +348,11 @@ export const make = <R = never>(
           : use(result, now)
       })
 
-    return {
+    const service: Service = {
       prove: (delivery) => proven(delivery, Either.map(constVoid)),
-      receive: (delivery) =>
-        proven(delivery, take).pipe(
-          // A client that disconnects leaves no ticket half stored and no event half handled.
-          Uninterruptible.region,
-          Span.withSpan("EventSubscription.receive", spanOptions)
-        )
+      receive: (delivery) => Span.withSpan("EventSubscription.receive", spanOptions)(proven(delivery, take))
     }
+    return Subscriptions.register(service, { appId, prove })
   })
 
 /**
@@ -374,6 +374,8 @@ const telling: ReadonlyArray<EventRefused["reason"]> = [
   "Stale"
 ]
 
+const noApp = refused("ForeignApp", "there is no app yet that could accept it")
+
 /**
  * Combines several apps behind one request URL. A delivery goes to the first app that the delivery is proven to be for.
  * Runs `subscriptions` for each delivery, so apps may be added and removed. Each app must have an encrypt key or a
@@ -385,11 +387,17 @@ const telling: ReadonlyArray<EventRefused["reason"]> = [
 export const anyOf = (subscriptions: Effect.Effect<Iterable<Service>>): Service => {
   const find = (delivery: Delivery) =>
     Effect.gen(function*() {
-      let refusal = refused("ForeignApp", "there is no app yet that could accept it")
+      const now = yield* Clock.currentTimeMillis
+      let refusal = noApp
       let rank = -1
       for (const subscription of yield* subscriptions) {
-        const proven = yield* Effect.either(subscription.prove(delivery))
-        if (Either.isRight(proven)) return subscription
+        const proof = Subscriptions.get(subscription)?.prove(delivery, now)
+        const proven = proof === undefined
+          ? yield* Effect.either(subscription.prove(delivery))
+          : proof instanceof Promise
+          ? yield* Effect.promise(() => proof)
+          : proof
+        if (Either.isRight<unknown, EventRefused>(proven)) return subscription
         if (!proven.left.isUnproven) return yield* proven.left
         if (telling.indexOf(proven.left.reason) > rank) {
           refusal = proven.left

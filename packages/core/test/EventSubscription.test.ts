@@ -323,6 +323,15 @@ describe("a handshake", () => {
     }).pipe(Effect.provide(subscribed({}, Deliveries.plainApp))))
 })
 
+describe("a wrong signature", () => {
+  it.effect("refuses a body that is longer than a handshake before the body is read", () =>
+    Effect.gen(function*() {
+      yield* begin
+      const read = (length: number) => reason(Deliveries.signed("{".repeat(length), { at: start, key: "another key" }))
+      assert.deepStrictEqual([yield* read(100), yield* read(1000)], ["Malformed", "Signature"])
+    }).pipe(Effect.provide(subscribed())))
+})
+
 describe("a malformed body", () => {
   it.effect.each<[string, string]>([
     ["nothing", ""],

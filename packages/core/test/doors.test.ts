@@ -12,10 +12,13 @@ import {
   Logger,
   LogLevel,
   ManagedRuntime,
+  Metric,
+  type MetricState,
   Option,
   Redacted,
   Schedule,
-  type Scope
+  type Scope,
+  TestClock
 } from "effect"
 import * as Http from "node:http"
 import * as Net from "node:net"
@@ -25,8 +28,10 @@ import * as EventHttpApp from "../src/EventHttpApp.js"
 import * as EventNodeListener from "../src/EventNodeListener.js"
 import * as EventSubscription from "../src/EventSubscription.js"
 import * as EventWebHandler from "../src/EventWebHandler.js"
+import * as FeishuMetrics from "../src/FeishuMetrics.js"
 import * as TicketStore from "../src/TicketStore.js"
 import * as Deliveries from "./deliveries.js"
+import { recorder } from "./spans.js"
 
 const path = "/webhook/event"
 
@@ -598,6 +603,58 @@ describe("EventNodeListener behind a body parser", () => {
         assert.deepStrictEqual(handled, ["one"])
       })
   )
+})
+
+describe("EventNodeListener", () => {
+  /** With the subscription itself, of which the listener refuses forgeries without a fiber. */
+  const listening = (services: Layer.Layer<never>) =>
+    Effect.gen(function*() {
+      const context = yield* Layer.build(
+        EventSubscription.layer().pipe(Layer.provide([TicketStore.layerMemory, Deliveries.app()]))
+      )
+      const listener = yield* EventNodeListener.make.pipe(Effect.provide(context), Effect.provide(services))
+      const { server } = makeServer()
+      server.on("request", (request, response) => void listener(request, response))
+      yield* listen(server)
+      const address = server.address()
+      return `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}${path}`
+    })
+  const forged = Deliveries.signed(Deliveries.encrypted(Deliveries.event2()), { key: "another key" })
+
+  // On the clock of the test, which stands still.
+  it.scoped("counts each of a flood of forged deliveries, and logs one line a second, which names the app", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ annotations, message }) =>
+        void lines.push(`${message} ${JSON.stringify([...annotations])}`)
+      )
+      const refusals = Effect.map(
+        Metric.value(FeishuMetrics.refusals.pipe(Metric.tagged("reason", "Signature"))),
+        (state: MetricState.MetricState.Counter<number>) => state.count
+      )
+      const before = yield* refusals
+      const url = yield* listening(Logger.replace(Logger.defaultLogger, logger))
+      const forge = Effect.map(
+        deliver(url, forged),
+        (reply) => assert.deepStrictEqual([reply.status, reply.body], [401, ""])
+      )
+      yield* Effect.replicateEffect(forge, 20)
+      yield* TestClock.adjust("1 second")
+      yield* forge
+      assert.strictEqual(yield* refusals, before + 21)
+      assert.strictEqual(lines.length, 2)
+      assert.include(lines[0], "the signature is wrong")
+      assert.include(lines[0], "cli_test")
+      assert.include(lines[1], "and 19 more like this since the last line")
+    }))
+
+  it.scopedLive("makes a span of a forged delivery if spans are recorded", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = yield* recorder
+      const url = yield* listening(Layer.merge(quiet, Layer.setTracer(tracer)))
+      assert.strictEqual((yield* deliver(url, forged)).status, 401)
+      assert.deepStrictEqual(spans.map(({ name }) => name), ["EventSubscription.receive"])
+    }))
 })
 
 describe("EventWebHandler", () => {

@@ -10,6 +10,9 @@ let native: Tracer.Tracer | undefined
 /** Returns `true` unless the tracer is Effect's own, the default, which records nothing. */
 const isRecording = (tracer: Tracer.Tracer): boolean => tracer !== (native ??= Effect.runSync(Effect.tracer))
 
+/** Returns `true` if spans are recorded. */
+export const isTraced: Effect.Effect<boolean> = Effect.map(Effect.tracer, isRecording)
+
 /**
  * Runs an effect with a span. Makes no span if nothing records it, because a span costs a tenth of a call.
  *

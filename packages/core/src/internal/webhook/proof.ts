@@ -52,7 +52,6 @@ interface Envelope {
   readonly json: unknown
   /** `undefined` if the body has no field `encrypt`. */
   readonly encrypted: Encrypted | undefined
-  readonly signed: Signed | undefined
 }
 
 // Made once: an error takes longer to make than a signature to check, and a delivery may be for one of a thousand apps.
@@ -102,10 +101,19 @@ const ageOf = (timestamp: string, now: number): number => now - Number(timestamp
 /** The longest `encrypt` of a handshake, which holds a challenge and a token. In characters. */
 const longestHandshake = 10_000
 
-const envelopeOf = (delivery: Delivery): Either.Either<Envelope, EventRefused> => {
+/** The length of SHA-256 in hexadecimal digits. The old callbacks of cards have SHA-1. */
+const lengthOfSignature = 64
+
+/**
+ * The longest body of a handshake with a wrong signature, in bytes. A longer body is refused by its signature alone, because
+ * nothing else of a forged delivery is worth its time. The platform's handshakes have about 220 bytes.
+ */
+const longestMissigned = 512
+
+const envelopeOf = (body: Uint8Array): Either.Either<Envelope, EventRefused> => {
   let text: string
   try {
-    text = utf8.decode(delivery.body)
+    text = utf8.decode(body)
   } catch {
     return Either.left(malformed)
   }
@@ -118,27 +126,33 @@ const envelopeOf = (delivery: Delivery): Either.Either<Envelope, EventRefused> =
     json,
     encrypted: typeof encrypted === "string"
       ? { bytes: decode(encrypted), isShort: encrypted.length <= longestHandshake }
-      : undefined,
-    signed: signatureOf(delivery)
+      : undefined
   })
 }
 
-/** A delivery that several apps look at, one after another. Is read once, and proven once by the app that it is for. */
+/** A delivery that several apps may look at, one after another. Is read once at most, and proven once by its app. */
 class SharedDelivery implements Delivery {
   readonly headers: Delivery["headers"]
   readonly body: Uint8Array
-  readonly envelope: Either.Either<Envelope, EventRefused>
+  readonly signed: Signed | undefined
+  private read: Either.Either<Envelope, EventRefused> | undefined
   accepted: { readonly by: Proof; readonly result: Result } | undefined
 
   constructor(delivery: Delivery) {
     this.headers = delivery.headers
     this.body = delivery.body
-    this.envelope = envelopeOf(delivery)
+    this.signed = signatureOf(delivery)
+  }
+
+  get envelope(): Either.Either<Envelope, EventRefused> {
+    return this.read ??= envelopeOf(this.body)
   }
 }
 
-export const shared = (delivery: Delivery): Delivery =>
+export const shared = (delivery: Delivery): SharedDelivery =>
   delivery instanceof SharedDelivery ? delivery : new SharedDelivery(delivery)
+
+type Opened = Either.Either<Message.Message, EventRefused>
 
 const andThen = <A, B>(a: A | Promise<A>, f: (a: A) => B | Promise<B>): B | Promise<B> =>
   a instanceof Promise ? a.then(f) : f(a)
@@ -180,7 +194,7 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
       : wrongToken
 
   /** Reads the message and checks the verification token. */
-  const read = (json: unknown, text: string): Either.Either<Message.Message, EventRefused> => {
+  const read = (json: unknown, text: string): Opened => {
     const message = Message.decode(json, text)
     if (Either.isLeft(message)) {
       return Either.left(refused("Malformed", `neither an event nor a handshake: ${message.left}`))
@@ -194,7 +208,7 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     signed: Signed | undefined,
     flaw: EventRefused | undefined,
     text: string | undefined
-  ): Either.Either<Message.Message, EventRefused> => {
+  ): Opened => {
     const json = text === undefined ? Either.left(decryption) : parse(text)
     const opened = Either.isLeft(json) ? Either.left(json.left) : read(json.right, text ?? "")
     // A handshake need not be signed (page "将事件发送至开发者服务器").
@@ -204,20 +218,39 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     return Either.left(signed === undefined && Either.isLeft(opened) && opened.left.isUnproven ? opened.left : flaw)
   }
 
-  const open = (envelope: Envelope, now: number) => {
-    const { encrypted, json, signed, text } = envelope
-    if (crypto === undefined) return encrypted === undefined ? read(json, text) : Either.left(keyMissing)
+  const openPlain = ({ envelope }: SharedDelivery): Opened =>
+    Either.isLeft(envelope)
+      ? Either.left(envelope.left)
+      : envelope.right.encrypted === undefined
+      ? read(envelope.right.json, envelope.right.text)
+      : Either.left(keyMissing)
+
+  /** Opens a delivery to an app with an Encrypt Key, whose signature is right, wrong or missing. */
+  const openEncrypted = (crypto: Crypto, delivery: SharedDelivery, isGenuine: boolean, now: number) => {
+    const { body, signed } = delivery
+    const isMissigned = !isGenuine && signed?.signature.length === lengthOfSignature
+    if (isMissigned && body.length > longestMissigned) return Either.left(wrongSignature)
+    const { envelope } = delivery
+    if (Either.isLeft(envelope)) return Either.left(envelope.left)
+    const { encrypted, json } = envelope.right
     if (encrypted === undefined) {
       return Either.left(Message.isOldCardAction(json) ? oldCard(notEncrypted) : notEncrypted)
     }
-    return andThen(signed === undefined ? false : crypto.isGenuine(signed), (isGenuine) => {
-      const flaw = signed === undefined ? unsigned : isGenuine ? staleness(signed, now) : wrongSignature
-      // Decrypts only what is signed, or short enough for a handshake.
-      const { bytes, isShort } = encrypted
-      return bytes === undefined || !(isGenuine || isShort)
-        ? judge(signed, flaw, undefined)
-        : andThen(crypto.decrypt(bytes), (text) => judge(signed, flaw, text))
-    })
+    const flaw = signed === undefined ? unsigned : isGenuine ? staleness(signed, now) : wrongSignature
+    // Decrypts only what is signed, or short enough for a handshake.
+    const { bytes, isShort } = encrypted
+    return bytes === undefined || !(isGenuine || isShort)
+      ? judge(signed, flaw, undefined)
+      : andThen(crypto.decrypt(bytes), (text) => judge(signed, flaw, text))
+  }
+
+  const open = (delivery: SharedDelivery, now: number): Opened | Promise<Opened> => {
+    if (crypto === undefined) return openPlain(delivery)
+    const { signed } = delivery
+    return andThen(
+      signed === undefined ? false : crypto.isGenuine(signed),
+      (isGenuine) => openEncrypted(crypto, delivery, isGenuine, now)
+    )
   }
 
   const prove = (message: Message.Message, signed: Signed | undefined, now: number): Result => {
@@ -233,20 +266,13 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     return Either.right({ _tag: "Event", event, isDated: createdAt !== undefined, age })
   }
 
-  const proveEnvelope = (envelope: Either.Either<Envelope, EventRefused>, now: number): Result | Promise<Result> =>
-    Either.isLeft(envelope)
-      ? Either.left(envelope.left)
-      : andThen(
-        open(envelope.right, now),
-        (message) =>
-          Either.isLeft(message) ? Either.left(message.left) : prove(message.right, envelope.right.signed, now)
-      )
-
   const proof: Proof = (delivery, now) => {
-    if (!(delivery instanceof SharedDelivery)) return proveEnvelope(envelopeOf(delivery), now)
-    if (delivery.accepted?.by === proof) return delivery.accepted.result
-    return andThen(proveEnvelope(delivery.envelope, now), (result) => {
-      if (Either.isRight(result)) delivery.accepted = { by: proof, result }
+    const read = shared(delivery)
+    if (read.accepted?.by === proof) return read.accepted.result
+    return andThen(open(read, now), (message) => {
+      if (Either.isLeft(message)) return Either.left(message.left)
+      const result = prove(message.right, read.signed, now)
+      if (Either.isRight(result)) read.accepted = { by: proof, result }
       return result
     })
   }

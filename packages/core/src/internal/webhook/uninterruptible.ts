@@ -1,6 +1,6 @@
 /**
  * Keeps an answer to a delivery from being interrupted, without a region in a fiber that can be interrupted: such a region
- * takes as long as to check the signature.
+ * takes as long as to check the signature, because V8 keeps what is in a region until the next full collection of garbage.
  */
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
