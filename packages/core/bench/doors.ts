@@ -23,7 +23,7 @@ import { type Figure, median, print, printFigures, printTable } from "./doors/ta
 
 const isQuick = process.argv.includes("--quick")
 /** Seconds for each server. */
-const times = isQuick ? { warmUp: 0.4, round: 0.2, rounds: 3 } : { warmUp: 1, round: 0.35, rounds: 9 }
+const times = isQuick ? { warmUp: 0.25, round: 0.15, rounds: 3 } : { warmUp: 1, round: 0.35, rounds: 9 }
 
 /** Each delivery has a number of its own. */
 let sent = 0
@@ -33,13 +33,20 @@ const prepare = (make: Make, count: number): Effect.Effect<ReadonlyArray<Deliver
 
 // The servers
 
+/** The values of each round. */
+interface Values {
+  readonly ratio: (of: Name, to: Name) => ReadonlyArray<number>
+  /** The lines in the log, for each second that has begun. */
+  readonly lines: (of: Name) => ReadonlyArray<number>
+}
+
 interface Contest {
   readonly title: string
   readonly names: ReadonlyArray<Name>
   readonly make: Make
   readonly change?: (delivery: Delivery) => Delivery
   readonly status: 200 | 401
-  readonly figures: (ratio: (of: Name, to: Name) => ReadonlyArray<number>) => ReadonlyArray<Figure>
+  readonly figures: (values: Values) => ReadonlyArray<Figure>
 }
 
 const contest = ({ change, figures, make, names, status, title }: Contest, servers: ReadonlyArray<Server>) =>
@@ -77,21 +84,24 @@ const contest = ({ change, figures, make, names, status, title }: Contest, serve
       const base = valuesOf(to, "perSecond")
       return valuesOf(of, "perSecond").map((value, i) => value / (base[i] ?? NaN))
     }
+    const lines = (of: Name) => {
+      const seconds = valuesOf(of, "seconds")
+      return valuesOf(of, "lines").map((value, i) => value / Math.ceil(seconds[i] ?? NaN))
+    }
     const [reference = "bare node:http"] = names
     yield* printTable(
       title,
-      ["deliveries/s", "to the first", "p99 ms", "CPU µs", "RSS MB", "log lines/s"],
+      ["deliveries/s", "to the first", "p99 ms", "CPU µs", "RSS MB"],
       names.map((name) => [
         name,
         median(valuesOf(name, "perSecond")).toFixed(0),
         median(ratio(name, reference)).toFixed(2),
         median(valuesOf(name, "p99")).toFixed(1),
         median(valuesOf(name, "cpu")).toFixed(0),
-        (valuesOf(name, "rss").at(-1) ?? NaN).toFixed(0),
-        (valuesOf(name, "lines").reduce((a, b) => a + b) / valuesOf(name, "seconds").reduce((a, b) => a + b)).toFixed(1)
+        (valuesOf(name, "rss").at(-1) ?? NaN).toFixed(0)
       ])
     )
-    yield* printFigures(figures(ratio))
+    yield* printFigures(figures({ ratio, lines }))
   })
 
 const bare = "bare node:http"
@@ -101,7 +111,7 @@ const httpApp = "EventHttpApp (the same server)"
 const bareWeb = "bare Request to Response (behind a minimal adapter)"
 const web = "EventWebHandler (the same adapter)"
 
-const figuresOf = (kind: "ticket" | "event"): Contest["figures"] => (ratio) => [
+const figuresOf = (kind: "ticket" | "event"): Contest["figures"] => ({ ratio }) => [
   {
     name: "EventNodeListener to bare node:http",
     values: ratio("EventNodeListener", bare),
@@ -135,12 +145,15 @@ const contests: ReadonlyArray<Contest> = [
     make: event,
     change: forged,
     status: 401,
-    figures: (ratio) => [
+    figures: ({ lines, ratio }) => [
       {
         name: "EventNodeListener to bare node:http",
         values: ratio("EventNodeListener", bare),
         must: { least: 1 }
-      }
+      },
+      { name: "EventHttpApp to a bare HttpApp", values: ratio(httpApp, bareHttpApp), must: { least: 1 } },
+      { name: "EventNodeListener: log lines a second", values: lines("EventNodeListener"), must: { most: 1 } },
+      { name: "EventHttpApp: log lines a second", values: lines(httpApp), must: { most: 1 } }
     ]
   }
 ]
@@ -162,20 +175,30 @@ const printWeb = Effect.gen(function*() {
 })
 
 const printManyApps = Effect.gen(function*() {
-  const { anyOf } = yield* InProcess.inProcess<InProcess.ManyApps>("manyApps", isQuick)
+  const { anyOf, route } = yield* InProcess.inProcess<InProcess.ManyApps>("manyApps", isQuick)
   const { counts, kinds } = InProcess
+  const row = (name: string, times?: InProcess.Times) =>
+    Arr.prepend(kinds.map((kind) => median(times?.[kind] ?? []).toFixed(1)), name)
   yield* printTable(
     "Many apps: µs for a delivery for the last of them",
     [...kinds],
-    counts.map((count, i) =>
-      Arr.prepend(kinds.map((kind) => median(anyOf[i]?.[kind] ?? []).toFixed(1)), `anyOf ${count}`)
-    )
+    [
+      ...counts.map((count, i) => row(`anyOf ${count}`, anyOf[i])),
+      row(`a route for each of ${counts.at(-1)}`, route)
+    ]
   )
-  yield* printFigures(kinds.map((kind) => ({
-    name: `anyOf 1,000: µs for each app more, ${kind}`,
-    values: (anyOf.at(-1)?.[kind] ?? []).map((time, i) => (time - (anyOf[0]?.[kind][i] ?? NaN)) / 999),
-    must: { most: 10 }
-  })))
+  yield* printFigures([
+    ...kinds.map((kind) => ({
+      name: `anyOf 1,000: µs for each app more, ${kind}`,
+      values: (anyOf.at(-1)?.[kind] ?? []).map((time, i) => (time - (anyOf[0]?.[kind][i] ?? NaN)) / 999),
+      must: { most: 10 }
+    })),
+    ...kinds.map((kind) => ({
+      name: `a route for each app: µs more than one app, ${kind}`,
+      values: route[kind].map((time, i) => time - (anyOf[0]?.[kind][i] ?? NaN)),
+      must: { most: 2 }
+    }))
+  ])
 })
 
 // The crypto

@@ -6,11 +6,13 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type { EventRefused } from "./EventRefused.js"
 import type { Delivery, Receipt, Service } from "./EventSubscription.js"
 import { oneLine } from "./internal/oneLine.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
+import * as Finding from "./internal/webhook/finding.js"
 import * as Refusals from "./internal/webhook/refusals.js"
 import { refused } from "./internal/webhook/refused.js"
 import * as Refusing from "./internal/webhook/refusing.js"
@@ -115,6 +117,9 @@ const accepted = (receipt: Receipt): Answer => {
   }
 }
 
+const refuse = (door: object, refusal: Refusing.Refusal): Effect.Effect<Answer> =>
+  Effect.as(Refusing.countAndLog(door, refusal), Refusing.answerOf(refusal.refusal))
+
 const answerTo = <R>(
   subscription: Service,
   received: Effect.Effect<Receipt, EventRefused, R>
@@ -123,7 +128,7 @@ const answerTo = <R>(
     onSuccess: (receipt) => Effect.succeed(accepted(receipt)),
     onFailure: (cause) =>
       Option.match(Cause.failureOption(cause), {
-        onSome: (refusal) => Effect.as(Refusing.countAndLog(subscription, { refusal }), Refusing.answerOf(refusal)),
+        onSome: (refusal) => refuse(subscription, { refusal }),
         onNone: () =>
           Effect.as(
             Effect.logError("a delivery to the request URL met with an error of this program's", cause),
@@ -156,3 +161,32 @@ export const answer = <R>(subscription: Service, request: Request<R>): Effect.Ef
  */
 export const answerDelivery = (subscription: Service, delivery: Delivery): Effect.Effect<Answer> =>
   answerTo(subscription, subscription.receive(delivery))
+
+/**
+ * Finds the subscription of an app. Returns `None` if there is no such app.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FindApp<out E = never, out R = never> = (appId: string) => Effect.Effect<Option.Option<Service>, E, R>
+
+/**
+ * Answers a request to the request URL of one app of many, whose id is in the path. Answers 404 for an unknown app. If
+ * `findApp` fails, answers 503, so that the platform pushes again, and logs the failure.
+ *
+ * @since 0.1.0
+ * @category doors
+ */
+export const answerApp = <E, R, R2>(
+  findApp: FindApp<E, R>,
+  appId: string,
+  request: Request<R2>
+): Effect.Effect<Answer, never, R | R2> =>
+  Effect.suspend(() => {
+    const refusal = admit(request)
+    if (refusal !== undefined) return refuse(findApp, { refusal })
+    return Effect.flatMap(Effect.exit(Finding.find(findApp, appId)), (exit) => {
+      const found = Finding.fromExit(appId, exit)
+      return Either.isRight(found) ? answer(found.right, request) : refuse(findApp, found.left)
+    })
+  })

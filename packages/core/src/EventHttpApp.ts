@@ -8,17 +8,20 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
 import type * as Http from "node:http"
 import * as EventDoor from "./EventDoor.js"
 import type { EventRefused } from "./EventRefused.js"
 import * as EventSubscription from "./EventSubscription.js"
 import { isObject } from "./internal/isObject.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
+import * as Finding from "./internal/webhook/finding.js"
 import * as NodeBody from "./internal/webhook/nodeBody.js"
 
 /** Reads in the scope of the request, because a stream that ends early breaks the connection before the answer. */
@@ -106,4 +109,38 @@ export const layer = (
       // Every method, because the subscription answers 405.
       (subscription) => router.add("*", path, answerWith((request) => EventDoor.answer(subscription, request)))
     )
+  )
+
+/**
+ * Adds a request URL for each of many apps to the `HttpLayerRouter`, for example at `/webhook/:appId`. Finds the app of a
+ * request by the id in the path, so that the number of apps costs nothing. Answers 404 for an unknown app.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerApps = <E, R>(
+  path: HttpLayerRouter.PathInput & `${string}:appId${string}`,
+  /** Runs for each request, in the scope of the request. */
+  findApp: EventDoor.FindApp<E, R>
+): Layer.Layer<never, never, HttpLayerRouter.HttpRouter | Exclude<R, Scope.Scope>> =>
+  HttpLayerRouter.use((router) =>
+    Effect.flatMap(Effect.context<Exclude<R, Scope.Scope>>(), (context) => {
+      // The scope and the span are the request's.
+      const services = Context.omit(Scope.Scope, Tracer.ParentSpan)(context as Context.Context<Scope.Scope>)
+      const find: EventDoor.FindApp<E, Scope.Scope> = (appId) => {
+        const found = Finding.find(findApp, appId)
+        return Finding.isExit(found)
+          ? found
+          : Effect.mapInputContext(
+            found,
+            (ofRequest: Context.Context<Scope.Scope>) => Context.merge(ofRequest, services) as Context.Context<R>
+          )
+      }
+      return router.add(
+        "*",
+        path,
+        Effect.flatMap(HttpLayerRouter.params, ({ appId = "" }) =>
+          answerWith((request) => EventDoor.answerApp(find, appId, request)))
+      )
+    })
   )

@@ -7,13 +7,16 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import type * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
 import type * as Http from "node:http"
 import * as EventDoor from "./EventDoor.js"
 import { EventRefused } from "./EventRefused.js"
 import * as EventSubscription from "./EventSubscription.js"
 import { readMonotonicMillis } from "./internal/monotonicMillis.js"
 import * as Span from "./internal/span.js"
+import * as Finding from "./internal/webhook/finding.js"
 import * as NodeBody from "./internal/webhook/nodeBody.js"
 import * as Proof from "./internal/webhook/proof.js"
 import * as Refusing from "./internal/webhook/refusing.js"
@@ -107,7 +110,7 @@ const makeAnswering = Effect.gen(function*() {
         else done(refuse(door, { refusal }))
       })
 
-  return { answer, listener }
+  return { answer, listener, refuse, run }
 })
 
 /**
@@ -121,3 +124,48 @@ export const make: Effect.Effect<Listener, never, EventSubscription.EventSubscri
   const { answer, listener } = yield* makeAnswering
   return listener(subscription, (request, done) => answer(subscription, request, done))
 })
+
+/**
+ * Makes a function that returns the listener of one app of many, by the id in the path of the request. Answers 404 for an
+ * unknown app: `app.all("/webhook/:appId", (request, response) => listenerOf(request.params.appId)(request, response))`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeApps = <E, R>(
+  /** Runs for each request, in a scope that closes after the answer. */
+  findApp: EventDoor.FindApp<E, R>
+): Effect.Effect<(appId: string) => Listener, never, Exclude<R, Scope.Scope>> =>
+  Effect.gen(function*() {
+    const { answer, listener, refuse, run } = yield* makeAnswering
+    const find = Runtime.runFork(yield* Effect.runtime<Exclude<R, Scope.Scope>>())
+
+    const answerFound = (
+      appId: string,
+      exit: Exit.Exit<Option.Option<EventSubscription.Service>, E>,
+      request: Http.IncomingMessage,
+      done: Done
+    ) => {
+      const found = Finding.fromExit(appId, exit)
+      if (Either.isRight(found)) answer(found.right, request, done)
+      else done(refuse(findApp, found.left))
+    }
+
+    return (appId: string) =>
+      listener(findApp, (request, done) => {
+        const found = Finding.find(findApp, appId)
+        if (Finding.isExit(found)) return answerFound(appId, found, request, done)
+        const inScope = Effect.flatMap(
+          Scope.make(),
+          (scope) => Effect.map(Effect.exit(Scope.extend(found, scope)), (exit) => ({ exit, scope }))
+        )
+        find(inScope).addObserver((result) => {
+          if (Exit.isFailure(result)) return done(failed)
+          const { exit, scope } = result.value
+          answerFound(appId, exit, request, (answer) => {
+            done(answer)
+            run(Scope.close(scope, Exit.void))
+          })
+        })
+      })
+  })

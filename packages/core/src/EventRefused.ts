@@ -6,6 +6,8 @@
 import * as Schema from "effect/Schema"
 
 const statuses = {
+  UnknownApp: 404,
+  Lookup: 503,
   Method: 405,
   ContentType: 415,
   TooLarge: 413,
@@ -27,6 +29,7 @@ const statuses = {
 /**
  * A delivery was not accepted.
  *
+ * - `UnknownApp`: the path names an app that is unknown. `Lookup`: the subscription of the app cannot be found or built.
  * - `Method`, `ContentType`, `TooLarge`, `Incomplete`: the request is not a `POST` of JSON, is longer than 1 MB, or broke
  *   off.
  * - `BodyRead`: the web framework has read the body and has not kept its bytes, which the signature covers.
@@ -42,6 +45,8 @@ const statuses = {
  */
 export class EventRefused extends Schema.TaggedError<EventRefused>("@effect-feishu/core/EventRefused")("EventRefused", {
   reason: Schema.Literal(
+    "UnknownApp",
+    "Lookup",
     "Method",
     "ContentType",
     "TooLarge",

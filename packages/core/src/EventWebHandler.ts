@@ -10,6 +10,7 @@ import { constVoid } from "effect/Function"
 import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
 import { WaitUntil } from "./BackgroundTasks.js"
 import * as EventDoor from "./EventDoor.js"
 import type { EventRefused } from "./EventRefused.js"
@@ -89,6 +90,24 @@ export const handle = (request: Request): Effect.Effect<Response, never, EventSu
       Effect.flatMap((request) => EventDoor.answer(subscription, request)),
       Effect.map(responseOf)
     ))
+
+/**
+ * Answers one request to the request URL of one app of many, whose id is in the path. Answers 404 for an unknown app.
+ *
+ * @since 0.1.0
+ * @category handlers
+ */
+export const handleApp = <E, R>(
+  request: Request,
+  appId: string,
+  /** Runs for each request, in a scope that closes after the answer. */
+  findApp: EventDoor.FindApp<E, R>
+): Effect.Effect<Response, never, Exclude<R, Scope.Scope>> =>
+  Effect.promise(() => requestOf(request)).pipe(
+    Effect.flatMap((request) => EventDoor.answerApp(findApp, appId, request)),
+    Effect.map(responseOf),
+    Effect.scoped
+  )
 
 /**
  * @since 0.1.0

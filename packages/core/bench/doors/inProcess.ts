@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as ByHand from "./byHand.js"
 import { app, appOf, deliver, type Delivery, event, forged, path, unsigned } from "./deliveries.js"
 import { fork } from "./fork.js"
@@ -61,9 +62,13 @@ export type Kind = (typeof kinds)[number]
 
 export const counts = [1, 10, 100, 1000] as const
 
+export type Times = Readonly<Record<Kind, ReadonlyArray<number>>>
+
 /** In microseconds, of each round: one delivery of each kind, for the last of so many apps. */
 export interface ManyApps {
-  readonly anyOf: ReadonlyArray<Readonly<Record<Kind, ReadonlyArray<number>>>>
+  readonly anyOf: ReadonlyArray<Times>
+  /** By a route for each app. */
+  readonly route: Times
 }
 
 const requestOf = ({ body, headers }: Delivery): EventDoor.Request => ({
@@ -105,9 +110,22 @@ const manyApps = (isQuick: boolean): Effect.Effect<ManyApps> =>
           count: Math.max(4, Math.round(1000 / count))
         })
     })
+    const byId = new Map(subscriptions.map((subscription, n) => [appOf(n).appId, subscription]))
+    const findApp = (appId: string) => Effect.succeed(Option.fromNullable(byId.get(appId)))
+    const last = subscriptions.length - 1
+    const route = (kind: Kind) =>
+      one((request) => EventDoor.answerApp(findApp, appOf(last).appId, request), { kind, last, count: 1000 })
     const each = (measure: (kind: Kind) => Effect.Effect<number>) =>
       Effect.all({ genuine: measure("genuine"), forged: measure("forged"), unsigned: measure("unsigned") })
-    const round = Effect.forEach(anyOf, each)
+    const contestants = [...anyOf, route]
+    // In turns forwards and backwards.
+    let isForwards = false
+    const round = Effect.suspend(() => {
+      isForwards = !isForwards
+      return isForwards
+        ? Effect.forEach(contestants, each)
+        : Effect.map(Effect.forEach(contestants.toReversed(), each), (times) => times.toReversed())
+    })
     yield* Effect.replicateEffect(round, isQuick ? 3 : 6, { discard: true })
     const rounds = yield* Effect.replicateEffect(round, isQuick ? 7 : 21)
     const valuesOf = (i: number, kind: Kind) => rounds.map((round) => round[i]?.[kind] ?? NaN)
@@ -116,7 +134,7 @@ const manyApps = (isQuick: boolean): Effect.Effect<ManyApps> =>
       forged: valuesOf(i, "forged"),
       unsigned: valuesOf(i, "unsigned")
     })
-    return { anyOf: counts.map((_, i) => ofContestant(i)) }
+    return { anyOf: counts.map((_, i) => ofContestant(i)), route: ofContestant(counts.length) }
   }).pipe(
     Effect.scoped,
     Effect.orDie,

@@ -49,7 +49,7 @@ const lineOf = (door: object, { cause, refusal }: Refusal, now: number): Effect.
   if (reason === "Store") return Effect.logDebug(refusal.message)
   if (reason === "BodyRead") return Effect.logError(refusal.message)
   // A handler fails for deliveries that are proven only.
-  if (status >= 500) return Effect.logWarning(refusal.message)
+  if (status >= 500 && reason !== "Lookup") return Effect.logWarning(refusal.message)
   const suffix = more(door, reason, now)
   return suffix === undefined ? undefined : Effect.logWarning(refusal.message + suffix, ...(cause ? [cause] : []))
 }
