@@ -147,6 +147,17 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (i
       ])
     }))
 
+  it.effect("many-apps-servers.ts has a ticket for each app, by Express and by Hono", () =>
+    Effect.gen(function*() {
+      const { code, stderr, stdout } = yield* run("many-apps-servers.ts", {})
+      assert.strictEqual(code, 0, stderr)
+      assert.deepStrictEqual(stdout.split("\n").filter((line) => /^cli_/.test(line)), [
+        "cli_one has its ticket, by /webhook/cli_one",
+        "cli_two has its ticket, by /webhook/cli_two",
+        "cli_three has its ticket, by /webhook/cli_three"
+      ])
+    }))
+
   it.effect("retry-policy.ts comes through under three policies", () =>
     Effect.gen(function*() {
       const { calls, code, stdout } = yield* runAgainst("retry-policy.ts", [
