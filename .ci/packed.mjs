@@ -84,6 +84,8 @@ try {
       "resend",
       "server",
       "events",
+      // The next example needs it.
+      "apps",
       "many-apps",
       "tenant",
       "many-machines",
