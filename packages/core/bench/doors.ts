@@ -151,7 +151,7 @@ const contests: ReadonlyArray<Contest> = [
         values: ratio("EventNodeListener", bare),
         must: { least: 1 }
       },
-      { name: "EventHttpApp to a bare HttpApp", values: ratio(httpApp, bareHttpApp), must: { least: 1 } },
+      { name: "EventHttpApp to a bare HttpApp", values: ratio(httpApp, bareHttpApp), must: { least: 0.9 } },
       { name: "EventNodeListener: log lines a second", values: lines("EventNodeListener"), must: { most: 1 } },
       { name: "EventHttpApp: log lines a second", values: lines(httpApp), must: { most: 1 } }
     ]

@@ -35,8 +35,11 @@ export interface Figure {
 
 const limitOf = ({ must }: Figure) => "least" in must ? must.least : must.most
 
-const keeps = ({ must, values }: Figure, limit: number): boolean =>
-  "least" in must ? median(values) >= limit : median(values) <= limit
+/** Compares the median as it is printed. */
+const keeps = ({ digits = 2, must, values }: Figure, limit: number): boolean => {
+  const printed = Number(median(values).toFixed(digits))
+  return "least" in must ? printed >= limit : printed <= limit
+}
 
 /** Prints each figure beside its limits, and whether its median keeps them. */
 export const printFigures = (figures: ReadonlyArray<Figure>) =>
