@@ -344,7 +344,8 @@ describe("a callback", () => {
           open_message_id: "om_1",
           tenant_key: "t",
           token: "c-1",
-          action: { tag: "button" }
+          // As long as what the platform sends.
+          action: { tag: "button", value: { key: "v".repeat(600) } }
         }
         assert.strictEqual((yield* answer(old)).status, 400)
         assert.strictEqual((yield* answer(Deliveries.event2({ type: "card.action.trigger_v1" }))).status, 400)
