@@ -709,6 +709,39 @@ describe("other events", () => {
       assert.deepStrictEqual(ended, ["short Success", "long Failure", "layer"])
     }))
 
+  it.effect.each<[string, boolean]>([["was interrupted", false], ["could not be interrupted", true]])(
+    "whose handler %s after its time are released, though the store waits where it can be interrupted",
+    ([_, uninterruptible]) => {
+      const slowly = <A, E>(effect: Effect.Effect<A, E>) =>
+        Effect.zipRight(Effect.interruptible(Effect.sleep("1 second")), effect)
+      const Slow = Layer.effect(
+        Claims.Claims,
+        Effect.map(Claims.makeMemory(), (memory) => ({
+          ...memory,
+          hold: (...args: Parameters<typeof memory.hold>) => slowly(memory.hold(...args)),
+          release: (...args: Parameters<typeof memory.release>) => slowly(memory.release(...args))
+        }))
+      )
+      const wait = Effect.sleep("3 seconds")
+      const handlers = [EventHandler.all(() => uninterruptible ? Effect.uninterruptible(wait) : wait)]
+      return Effect.gen(function*() {
+        yield* begin
+        const delivery = Deliveries.genuine(Deliveries.event2(), start)
+        const fiber = yield* Effect.fork(reason(delivery))
+        yield* TestClock.adjust("2500 millis")
+        assert.strictEqual(yield* Fiber.join(fiber), "HandlerTimeout")
+        yield* TestClock.adjust("2 seconds")
+        const { claim } = yield* Claims.Claims
+        const { _tag } = yield* claim("cli_test", "event/the id of a 2.0 event", Duration.seconds(1))
+        assert.strictEqual(_tag, "Claimed")
+      }).pipe(Effect.provide(
+        EventSubscription.layer({ handlers }).pipe(
+          Layer.provideMerge(Layer.mergeAll(Deliveries.app(), TicketStore.layerMemory, Slow))
+        )
+      ))
+    }
+  )
+
   it.effect("whose handler fails after its time are told of in the log", () => {
     const lines: Array<string> = []
     const logger = Logger.replace(

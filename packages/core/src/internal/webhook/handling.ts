@@ -40,6 +40,8 @@ type Taken = Extract<ClaimAnswer, { readonly _tag: "Taken" }>
 /** The longest wait for the claims before a callback's handler runs, because a user waits for 3 s at most. */
 const longestClaim = Duration.millis(300)
 
+const handled = Exit.succeed("handled" as const)
+
 /** The name of an event is held after the event was handled, and claimed while the event is being handled. */
 const wasHandled = ({ isHeld }: Taken): boolean => isHeld
 
@@ -75,28 +77,27 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
       claim: Claim
     ): Effect.Effect<"handled", EventRefused> => {
       const what = `the handler of ${event.type}`
-      const which = `event ${event.id} of ${appId}`
-      return run(event, {
+      const which = () => `event ${event.id} of ${appId}`
+      const work = run(event, {
         handle: Effect.suspend(() => handler.handle(event)),
-        renew: tolerant(claims.renew(claim, claimFor)),
+        renew: Effect.suspend(() => tolerant(claims.renew(claim, claimFor))),
         // A store that fails now does not refuse the event, because the event would be handled again for certain.
         settle: (exit) =>
           Exit.isSuccess(exit)
             ? tolerant(claims.hold(appId, claim.name, rememberFor))
             : Effect.andThen(logFailure(what, exit), tolerant(claims.release(claim)))
-      }).pipe(Effect.flatMap((exit) =>
-        exit === undefined
-          ? refused(
-            "HandlerTimeout",
-            `${what} did not end ${inTime} for ${which}: ${addLonger}`
-          )
-          : Exit.isSuccess(exit)
-          ? Effect.succeed("handled")
+      })
+      return Effect.flatMap(work, (exit): Effect.Effect<"handled", EventRefused> => {
+        if (exit === undefined) {
+          return refused("HandlerTimeout", `${what} did not end ${inTime} for ${which()}: ${addLonger}`)
+        }
+        return Exit.isSuccess(exit)
+          ? handled
           : refused(
             "Handler",
-            `${what} ${Cause.isInterruptedOnly(exit.cause) ? "was interrupted" : "failed"} for ${which}`
+            `${what} ${Cause.isInterruptedOnly(exit.cause) ? "was interrupted" : "failed"} for ${which()}`
           )
-      ))
+      })
     }
 
     const handle: Handling<R>["handle"] = (event, handler) =>

@@ -5,9 +5,9 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
-import { constVoid } from "effect/Function"
 import * as HashMap from "effect/HashMap"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
@@ -15,7 +15,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { FeishuEvent } from "../../FeishuEvent.js"
 import * as RunningFibers from "../runningFibers.js"
-import { timeLimit } from "../timeLimit.js"
+import { schedule } from "../timeLimit.js"
 
 interface Options<A, E, R> {
   readonly handle: Effect.Effect<A, E, R>
@@ -27,10 +27,10 @@ interface Options<A, E, R> {
 
 const renewEvery = "5 seconds"
 
-interface Started<A, E> {
-  readonly handler: Fiber.RuntimeFiber<A, E>
-  /** Ends after the handler and its scope. */
-  readonly settling: Fiber.RuntimeFiber<Exit.Exit<A, E>>
+/** A handler and what follows: the close of its scope, and `settle`. Only the handler can be interrupted. */
+interface Work<A, E> {
+  readonly fiber: Fiber.RuntimeFiber<Exit.Exit<A, E>>
+  readonly isHandling: () => boolean
 }
 
 export interface Running<R> {
@@ -70,59 +70,84 @@ export const make = <R>({ appId, handlerTimeout }: {
     }
 
     /** Keeps the claim of a handler that goes on though its time is over, because the handler cannot be interrupted. */
-    const renewUntilEnd = <A, E>({ settling }: Started<A, E>, renew: Effect.Effect<void>) =>
-      Effect.raceFirst(Fiber.await(settling), Effect.forever(Effect.delay(renew, renewEvery)))
+    const renewUntilEnd = (work: Work<unknown, unknown>, renew: Effect.Effect<void>) =>
+      Effect.raceFirst(Fiber.await(work.fiber), Effect.forever(Effect.delay(renew, renewEvery)))
 
-    /** Returns the exit of the handler, or `undefined` and interrupts the handler if it takes too long. */
-    const end = <A, E>(
-      started: Started<A, E>,
+    /** Waits for the work. Returns `undefined` and interrupts the handler if the work takes too long. */
+    const waitFor = <A, E>(
+      work: Work<A, E>,
       renew: Effect.Effect<void>
-    ): Effect.Effect<Exit.Exit<A, E> | undefined> => {
-      const { handler, settling } = started
-      const ended = settling.unsafePoll()
-      if (ended !== null) return ended
-      running.add(handler)
-      running.add(settling)
-      return timeLimit(Effect.flatten(Fiber.await(settling)), { duration: handlerTimeout, onTimeout: constVoid }).pipe(
-        Effect.catchAll(() =>
-          // Does not wait for a handler that cannot be interrupted, because the platform waits for the answer.
-          Fiber.interruptFork(handler).pipe(
-            Effect.andThen(Effect.forkDaemon(Effect.interruptible(renewUntilEnd(started, renew)))),
-            Effect.as(undefined)
-          )
-        )
-      )
-    }
-
-    // Two fibers, because a fiber with a region that cannot be interrupted takes twice as long, as do `Effect.scoped` and
-    // `Effect.annotateLogs`. Both start at once: most handlers end without waiting.
-    const start = <A, E>(
-      scope: Scope.CloseableScope,
-      event: FeishuEvent,
-      { handle, renew, settle }: Options<A, E, R>
     ): Effect.Effect<Exit.Exit<A, E> | undefined> =>
-      Effect.withFiberRuntime((delivery) => {
-        const ofDelivery = delivery.currentContext as Context.Context<never>
-        const ofHandler = Context.mergeAll(ofDelivery, services, Context.make(Scope.Scope, scope)) as Context.Context<R>
-        const fiberRefs = annotated(delivery, event)
-        const handler = Runtime.runFork(Runtime.make({ context: ofHandler, runtimeFlags, fiberRefs }))(
-          // The services of the handler end with the layer.
-          running.isClosing() ? Effect.interrupt : handle
-        )
-        const closeAndSettle = (exit: Exit.Exit<A, E>) =>
-          Effect.matchCauseEffect(Scope.close(scope, exit), {
-            onSuccess: () => Effect.as(settle(exit), exit),
-            // A transaction may commit when its scope closes.
-            onFailure: (cause) => {
-              const failed = Exit.failCause(Exit.isFailure(exit) ? Cause.sequential(exit.cause, cause) : cause)
-              return Effect.as(settle(failed), failed)
-            }
+      Effect.clockWith((clock) =>
+        Effect.async((resume) => {
+          const cancel = schedule(clock, handlerTimeout, () => {
+            // Does not wait for a handler that cannot be interrupted, because the platform waits for the answer.
+            if (work.isHandling()) work.fiber.unsafeInterruptAsFork(FiberId.none)
+            resume(Effect.as(Effect.forkDaemon(Effect.interruptible(renewUntilEnd(work, renew))), undefined))
           })
-        const exit = handler.unsafePoll()
-        const settled = exit === null ? Effect.flatMap(Fiber.await(handler), closeAndSettle) : closeAndSettle(exit)
-        const toTheEnd = Runtime.make({ context: ofDelivery, runtimeFlags: uninterruptible, fiberRefs })
-        return end({ handler, settling: Runtime.runFork(toTheEnd)(settled) }, renew)
+          work.fiber.addObserver((exit) => {
+            cancel()
+            resume(exit)
+          })
+        })
+      )
+
+    const closeAndSettle = <A, E>(
+      scope: Scope.CloseableScope,
+      exit: Exit.Exit<A, E>,
+      settle: Options<A, E, R>["settle"]
+    ): Effect.Effect<Exit.Exit<A, E>> =>
+      Effect.matchCauseEffect(Scope.close(scope, exit), {
+        onSuccess: () => Effect.as(settle(exit), exit),
+        // A transaction may commit when its scope closes.
+        onFailure: (cause) => {
+          const failed = Exit.failCause(Exit.isFailure(exit) ? Cause.sequential(exit.cause, cause) : cause)
+          return Effect.as(settle(failed), failed)
+        }
       })
 
-    return { run: (event, options) => Effect.flatMap(Scope.make(), (scope) => start(scope, event, options)) }
+    /** Starts the work at once, because most handlers end without waiting. */
+    const start = <A, E>(
+      delivery: Fiber.RuntimeFiber<unknown, unknown>,
+      scope: Scope.CloseableScope,
+      event: FeishuEvent,
+      { handle, settle }: Options<A, E, R>
+    ): Work<A, E> => {
+      let isHandling = true
+      const end = (exit: Exit.Exit<A, E>) =>
+        Effect.withFiberRuntime<Exit.Exit<A, E>>((fiber) => {
+          isHandling = false
+          const ending = closeAndSettle(scope, exit, settle)
+          // An interrupted fiber does not wait where it can be interrupted, and a store may wait there.
+          return Cause.isEmpty(fiber.getFiberRef(FiberRef.interruptedCause))
+            ? ending
+            : Effect.flatMap(Effect.forkDaemon(ending), Fiber.join)
+        })
+      const context = Context.mergeAll(
+        delivery.currentContext as Context.Context<never>,
+        services,
+        Context.make(Scope.Scope, scope)
+      ) as Context.Context<R>
+      const fiberRefs = annotated(delivery, event)
+      const fiber = Runtime.runFork(Runtime.make({ context, runtimeFlags: uninterruptible, fiberRefs }))(
+        // The services of the handler end with the layer.
+        Effect.matchCauseEffect(Effect.interruptible(running.isClosing() ? Effect.interrupt : handle), {
+          onSuccess: (value) => end(Exit.succeed(value)),
+          onFailure: (cause) => end(Exit.failCause(cause))
+        })
+      )
+      return { fiber, isHandling: () => isHandling }
+    }
+
+    const run = <A, E>(event: FeishuEvent, options: Options<A, E, R>): Effect.Effect<Exit.Exit<A, E> | undefined> =>
+      Effect.flatMap(Scope.make(), (scope) =>
+        Effect.withFiberRuntime((delivery) => {
+          const work = start(delivery, scope, event, options)
+          const ended = work.fiber.unsafePoll()
+          if (ended !== null) return ended
+          running.add(work.fiber)
+          return waitFor(work, options.renew)
+        }))
+
+    return { run }
   })
