@@ -56,6 +56,8 @@ export interface App {
   readonly verificationToken?: Redacted.Redacted | undefined
   /** The tenants that have installed the app. A self-built app has just one, its own. Default: `["tenant_1"]`. */
   readonly tenants?: ReadonlyArray<string> | undefined
+  /** `true`: the tokens are JSON Web Tokens of 4 KB, as the platform's newer ones. Default: `false`. */
+  readonly jwtTokens?: boolean | undefined
   /** As if saved before the emulator began, without a handshake; `Emulator.setRequestUrl` performs one. */
   readonly requestUrl?: RequestUrl | undefined
 }
@@ -90,6 +92,42 @@ export interface Event {
   readonly type: string
   /** Default: `2.0`; the ticket's event is a `1.0`. */
   readonly schema?: "1.0" | "2.0" | undefined
-  readonly tenantKey?: string | undefined
+  /** `null`: the event names no tenant. Default: the first tenant of the app, but for a ticket. */
+  readonly tenantKey?: string | null | undefined
   readonly payload: Readonly<Record<string, unknown>>
+}
+
+/**
+ * A call to which a canned answer is given.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AnsweredCall {
+  readonly method: string
+  readonly path: string
+  /** Without the question mark. */
+  readonly query: string
+  /** The fields of a body in JSON. */
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/**
+ * An answer in place of the empty success that the emulator gives to calls it knows nothing of. The bearer token is checked
+ * before.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CannedAnswer {
+  /** Default: any method. */
+  readonly method?: string | undefined
+  /** Without the query. `:message_id` stands for any segment: `/open-apis/im/v1/messages/:message_id`. */
+  readonly path: string
+  /** Default: 200. */
+  readonly status?: number | undefined
+  /** The whole body, as JSON. A string is sent as it is. */
+  readonly body?: unknown
+  /** Computes the body for each call, in place of `body`. */
+  readonly compute?: ((call: AnsweredCall) => unknown) | undefined
 }

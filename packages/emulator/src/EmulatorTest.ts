@@ -29,6 +29,8 @@ export interface Options extends Omit<Emulator.Options, "apps"> {
   readonly app?: Partial<App> | undefined
 }
 
+type OptionsErrors = FeishuApp.FeishuAppError | Emulator.OptionsError
+
 /**
  * A `FeishuApp`, the emulator that knows it, and an `HttpClient` that leads to that emulator, without a socket.
  *
@@ -39,7 +41,7 @@ export interface Options extends Omit<Emulator.Options, "apps"> {
  */
 export const layer = (
   options?: Options
-): Layer.Layer<FeishuApp.FeishuApp | HttpClient.HttpClient | Emulator.Emulator, FeishuApp.FeishuAppError> => {
+): Layer.Layer<FeishuApp.FeishuApp | HttpClient.HttpClient | Emulator.Emulator, OptionsErrors> => {
   const app: App = { appId: "cli_test", appSecret: Redacted.make("the secret of cli_test"), ...options?.app }
   return Layer.merge(
     FeishuApp.layer({
@@ -75,15 +77,40 @@ export interface TicketOptions<R = never> extends Options {
   readonly ticket?: AppTicket.Options | undefined
 }
 
-/** The requirements of the handlers, without those that the layer itself provides. */
-type Remaining<R> = Exclude<
-  Exclude<EventSubscription.Needed<NoInfer<R>>, TicketStore.TicketStore | Claims.Claims>,
-  FeishuApp.FeishuApp | HttpClient.HttpClient | Emulator.Emulator
->
+type PlatformServices = FeishuApp.FeishuApp | HttpClient.HttpClient | Emulator.Emulator
+type StoreServices = TicketStore.TicketStore | Claims.Claims
+
+/** What a handler may need in `layerTicket`, because the layer provides it. */
+type TicketServices = PlatformServices | StoreServices | AppTicket.AppTicket
+
+/** What a handler may need in `layerToken`: all that a call to the platform needs. */
+type TokenServices = TicketServices | TokenStore.TokenStore | AccessToken.AccessToken
+
+type SubscriptionErrors = OptionsErrors | EventSubscription.EventSubscriptionError
+
+/** An `EventSubscription` to which the emulator pushes. */
+const subscribed = <R>(options: EventSubscription.Options<R> | undefined) =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const { appId } = yield* FeishuApp.FeishuApp
+    const { updateApp } = yield* Emulator.Emulator
+    const url = requestUrl(yield* EventSubscription.EventSubscription)
+    yield* Effect.orDie(updateApp(appId, (app) => ({ ...app, requestUrl: url })))
+  })).pipe(Layer.provideMerge(EventSubscription.layer(options)))
+
+/** The app has an encrypt key and a verification token, unless the options say otherwise. */
+const withKeys = (options: Options | undefined) =>
+  layer({
+    ...options,
+    app: {
+      encryptKey: Redacted.make("the encrypt key of cli_test"),
+      verificationToken: Redacted.make("the verification token of cli_test"),
+      ...options?.app
+    }
+  })
 
 /**
- * The whole loop: besides what `layer` has, an `AppTicket`, and an `EventSubscription` to which the emulator pushes. The
- * app `cli_test` has an encrypt key and a verification token.
+ * The whole loop: besides what `layer` has, an `AppTicket`, and an `EventSubscription` to which the emulator pushes. Handlers
+ * may need each of these services. The app `cli_test` has an encrypt key and a verification token.
  *
  * @since 0.1.0
  * @category layers
@@ -91,32 +118,17 @@ type Remaining<R> = Exclude<
 export const layerTicket = <R = never>(
   options?: TicketOptions<R>
 ): Layer.Layer<
-  | FeishuApp.FeishuApp
-  | HttpClient.HttpClient
-  | Emulator.Emulator
-  | TicketStore.TicketStore
-  | Claims.Claims
-  | EventSubscription.EventSubscription
-  | AppTicket.AppTicket,
-  FeishuApp.FeishuAppError | EventSubscription.EventSubscriptionError,
-  Remaining<R>
+  TicketServices | EventSubscription.EventSubscription,
+  SubscriptionErrors,
+  Exclude<
+    Exclude<Exclude<EventSubscription.Needed<NoInfer<R>>, AppTicket.AppTicket>, StoreServices>,
+    PlatformServices
+  >
 > =>
-  Layer.effectDiscard(Effect.gen(function*() {
-    const { appId } = yield* FeishuApp.FeishuApp
-    const { updateApp } = yield* Emulator.Emulator
-    const url = requestUrl(yield* EventSubscription.EventSubscription)
-    yield* Effect.orDie(updateApp(appId, (app) => ({ ...app, requestUrl: url })))
-  })).pipe(
-    Layer.provideMerge(Layer.merge(AppTicket.layer(options?.ticket), EventSubscription.layer(options?.subscription))),
+  subscribed(options?.subscription).pipe(
+    Layer.provideMerge(AppTicket.layer(options?.ticket)),
     Layer.provideMerge(TicketStore.layerMemory),
-    Layer.provideMerge(layer({
-      ...options,
-      app: {
-        encryptKey: Redacted.make("the encrypt key of cli_test"),
-        verificationToken: Redacted.make("the verification token of cli_test"),
-        ...options?.app
-      }
-    }))
+    Layer.provideMerge(withKeys(options))
   )
 
 /**
@@ -128,7 +140,7 @@ export interface TokenOptions<R = never> extends TicketOptions<R> {
 }
 
 /**
- * All of it: besides what `layerTicket` has, an `AccessToken`, so that a `FeishuClient` works.
+ * All of it: besides what `layerTicket` has, an `AccessToken`, so that a `FeishuClient` works, also in a handler.
  *
  * @since 0.1.0
  * @category layers
@@ -136,19 +148,22 @@ export interface TokenOptions<R = never> extends TicketOptions<R> {
 export const layerToken = <R = never>(
   options?: TokenOptions<R>
 ): Layer.Layer<
-  | FeishuApp.FeishuApp
-  | HttpClient.HttpClient
-  | Emulator.Emulator
-  | TicketStore.TicketStore
-  | Claims.Claims
-  | EventSubscription.EventSubscription
-  | AppTicket.AppTicket
-  | TokenStore.TokenStore
-  | AccessToken.AccessToken,
-  FeishuApp.FeishuAppError | EventSubscription.EventSubscriptionError,
-  Remaining<R>
+  TokenServices | EventSubscription.EventSubscription,
+  SubscriptionErrors,
+  Exclude<
+    Exclude<
+      Exclude<
+        Exclude<EventSubscription.Needed<NoInfer<R>>, AccessToken.AccessToken>,
+        AppTicket.AppTicket | TokenStore.TokenStore
+      >,
+      StoreServices
+    >,
+    PlatformServices
+  >
 > =>
-  AccessToken.layer(options?.token).pipe(
-    Layer.provideMerge(TokenStore.layerMemory),
-    Layer.provideMerge(layerTicket(options))
+  subscribed(options?.subscription).pipe(
+    Layer.provideMerge(AccessToken.layer(options?.token)),
+    Layer.provideMerge(Layer.merge(AppTicket.layer(options?.ticket), TokenStore.layerMemory)),
+    Layer.provideMerge(TicketStore.layerMemory),
+    Layer.provideMerge(withKeys(options))
   )

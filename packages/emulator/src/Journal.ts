@@ -1,6 +1,5 @@
 /**
- * What happened, without the secrets, in the order in which it was known: as data for assertions, as a stream for
- * watching.
+ * What happened, without secrets, in the order in which it ended: as data for assertions, and as a stream for watching.
  *
  * @since 0.1.0
  */
@@ -12,42 +11,71 @@ import * as Stream from "effect/Stream"
 import type { Fault, PushFault } from "./Fault.js"
 
 /**
- * `at` is in milliseconds since 1970.
+ * Headers and text of a request or of an answer, without secrets: a ticket or a token shows its ends (`t-3f…9a`), any other
+ * secret shows `…`. The text is cut off after 16,384 characters.
  *
- * - `Call`: a client called. The answer is as decided on arrival: a delayed one may never be sent.
+ * @since 0.1.0
+ * @category models
+ */
+export interface Message {
+  /** With lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly text: string
+}
+
+/**
+ * `id` counts from 1. `at` and `endedAt` are in milliseconds since 1970. `sent` and `received` are `undefined` for entries that
+ * are older than the newest 2,000.
+ *
+ * - `Call`: a client called. A delayed answer may never have been sent. `outcome` is `broken off` if the client went away before
+ *   the end of its request, and `no answer` if a fault took the answer.
  * - `Handshake`: a request URL was asked for its challenge.
- * - `Push`: one delivery of one event, entered when it has ended. `attempt` counts from 1; `forged` and `replayed` ones
- *   are not the platform's.
+ * - `Push`: one delivery of an event or a callback. `attempt` counts from 1. `forged` and `replayed` deliveries are not the
+ *   platform's. `sent` has the decrypted body.
  *
  * @since 0.1.0
  * @category models
  */
 export type Entry = Data.TaggedEnum<{
   Call: {
+    readonly id: number
     readonly at: number
+    readonly endedAt: number
     readonly method: string
     readonly path: string
-    /** The app that the request named, or whose token it carried, if there is such an app. */
+    /** Without the question mark. */
+    readonly query: string
+    /** The app that the request named, or whose token the request carried, if there is such an app. */
     readonly appId: string | undefined
     readonly tenantKey: string | undefined
-    /** Of the token that the request carried: whether it was there, and good. */
+    /** The token that the request carried. */
     readonly token: "none" | "valid" | "invalid"
     readonly fault: Fault["_tag"] | undefined
-    /** Of the answer; undefined where there is none. */
+    readonly outcome: "answered" | "no answer" | "broken off"
+    /** Of the answer. `undefined` if there is none. */
     readonly status: number | undefined
     readonly code: number | undefined
     readonly logId: string
+    /** The request. */
+    readonly received: Message | undefined
+    /** The answer. */
+    readonly sent: Message | undefined
   }
   Handshake: {
+    readonly id: number
     readonly at: number
+    readonly endedAt: number
     readonly appId: string
     readonly outcome: "passed" | "failed"
     readonly reason: string | undefined
   }
   Push: {
+    readonly id: number
     readonly at: number
     readonly endedAt: number
     readonly appId: string
+    readonly tenantKey: string | undefined
+    readonly kind: "event" | "callback"
     readonly eventType: string
     /** `uuid` of a 1.0 event, `event_id` of a 2.0 event. */
     readonly eventId: string
@@ -55,8 +83,12 @@ export type Entry = Data.TaggedEnum<{
     readonly origin: "platform" | "forged" | "replayed"
     readonly fault: PushFault["_tag"] | undefined
     readonly outcome: "acknowledged" | "refused" | "timed out" | "unreachable" | "no request URL" | "lost"
-    /** Of the request URL's answer, where there was one. */
+    /** Of the answer of the request URL, if there was one. */
     readonly status: number | undefined
+    /** The delivery, decrypted. */
+    readonly sent: Message | undefined
+    /** The answer of the request URL. */
+    readonly received: Message | undefined
   }
 }>
 
@@ -67,26 +99,42 @@ export type Entry = Data.TaggedEnum<{
 export const { $is, $match, Call, Handshake, Push } = Data.taggedEnum<Entry>()
 
 /**
- * The entry as one line to read.
+ * An entry before it is in the journal, which gives the `id`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type NewEntry = WithoutId<Entry>
+
+type WithoutId<A> = A extends unknown ? Omit<A, "id"> : never
+
+/**
+ * Formats an entry as one line.
  *
  * @since 0.1.0
  * @category formatting
  */
 export const line: (entry: Entry) => string = $match({
-  Call: ({ appId, code, fault, method, path, status, tenantKey }) =>
+  Call: ({ appId, code, fault, method, outcome, path, status, tenantKey }) =>
     [
       `${method} ${path}`,
       appId && ` by ${appId}`,
       tenantKey && ` for ${tenantKey}`,
-      status === undefined ? ": no answer" : `: HTTP ${status}`,
+      outcome === "broken off"
+        ? ": broken off by the client"
+        : status === undefined
+        ? ": no answer"
+        : `: HTTP ${status}`,
       code !== undefined && `, code ${code}`,
       fault && ` (fault: ${fault})`
     ].filter(Boolean).join(""),
   Handshake: ({ appId, outcome, reason }) =>
     `handshake with the request URL of ${appId}: ${outcome}${reason === undefined ? "" : `, ${reason}`}`,
-  Push: ({ appId, attempt, eventId, eventType, fault, origin, outcome, status }) =>
+  Push: ({ appId, attempt, eventId, eventType, fault, kind, origin, outcome, status }) =>
     [
-      `${origin === "platform" ? "" : `${origin} `}push of ${eventType} ${eventId} to ${appId}, attempt ${attempt}: ${
+      `${origin === "platform" ? "" : `${origin} `}${
+        kind === "event" ? "push of" : "callback"
+      } ${eventType} ${eventId} to ${appId}, attempt ${attempt}: ${
         outcome === "no request URL" ? "no request URL is saved" : outcome
       }`,
       status !== undefined && ` with HTTP ${status}`,
@@ -99,32 +147,56 @@ export const line: (entry: Entry) => string = $match({
  * @category models
  */
 export interface Journal {
-  /** Logs the entry, too, at the level `Debug`. */
-  readonly append: (entry: Entry) => Effect.Effect<void>
+  /** Adds an entry, and logs it at the level `Debug`. Returns the entry with its id. */
+  readonly append: (entry: NewEntry) => Effect.Effect<Entry>
   /** The entries so far: the newest 100,000. */
   readonly entries: Effect.Effect<ReadonlyArray<Entry>>
-  /** The entries from now on, until the emulator's scope ends. */
+  /**
+   * The entries from now on, until the emulator's scope ends. A reader who is 10,000 entries behind loses the oldest of them,
+   * which the ids show.
+   */
   readonly changes: Stream.Stream<Entry>
+  /** Forgets the entries so far. Ids go on. */
+  readonly clear: Effect.Effect<void>
 }
 
 const capacity = 100_000
+
+/** The entries that keep headers and texts: with 16 KB each way, 64 MB at most. */
+const detailed = 2_000
+
+const withoutDetails = (entry: Entry): Entry =>
+  entry._tag === "Handshake" ? entry : { ...entry, sent: undefined, received: undefined }
 
 /**
  * @since 0.1.0
  * @category constructors
  */
 export const make: Effect.Effect<Journal, never, Scope.Scope> = Effect.gen(function*() {
-  const entries: Array<Entry> = []
-  const pubsub = yield* Effect.acquireRelease(PubSub.unbounded<Entry>(), PubSub.shutdown)
+  let entries: Array<Entry> = []
+  let lastId = 0
+  const pubsub = yield* Effect.acquireRelease(PubSub.sliding<Entry>(10_000), PubSub.shutdown)
+
+  const add = (entry: Entry) => {
+    entries.push(entry)
+    const old = entries.length - 1 - detailed
+    const aged = entries[old]
+    if (aged !== undefined) entries[old] = withoutDetails(aged)
+    // Half at once, because to take one off the front moves all others.
+    if (entries.length > capacity * 1.5) entries = entries.slice(-capacity)
+  }
+
   return {
-    append: (entry) =>
+    append: (given) =>
       Effect.suspend(() => {
-        entries.push(entry)
-        // Half at once, since taking one off the front moves all others.
-        if (entries.length > capacity * 1.5) entries.splice(0, entries.length - capacity)
-        return Effect.zipRight(PubSub.publish(pubsub, entry), Effect.logDebug(line(entry)))
+        const entry: Entry = { ...given, id: ++lastId }
+        add(entry)
+        return Effect.as(Effect.zipRight(PubSub.publish(pubsub, entry), Effect.logDebug(line(entry))), entry)
       }),
     entries: Effect.sync(() => entries.slice(-capacity)),
-    changes: Stream.fromPubSub(pubsub)
+    changes: Stream.fromPubSub(pubsub),
+    clear: Effect.sync(() => {
+      entries = []
+    })
   }
 })

@@ -13,6 +13,13 @@ export * as App from "./App.js"
 export * as Emulator from "./Emulator.js"
 
 /**
+ * What the emulator refuses, with a sentence that says what to do.
+ *
+ * @since 0.1.0
+ */
+export * as EmulatorError from "./EmulatorError.js"
+
+/**
  * All that a test of a Feishu service needs, in one layer.
  *
  * @since 0.1.0

@@ -132,12 +132,16 @@ for (const [door, Live] of Object.entries(doors)) {
           tenantKey: undefined,
           token: "none"
         } as const
-        assert.deepStrictEqual(journal.map(({ at: _, logId: __, ...entry }) => ({ ...entry })), [
-          { ...call, fault: "Drop", status: undefined, code: undefined },
-          { ...call, fault: "Answer", status: 500, code: undefined },
-          { ...call, fault: undefined, status: 200, code: 0 },
+        const summaries = journal.map((
+          { at: _, endedAt: _1, id: _2, logId: _3, query: _4, received: _5, sent: _6, ...entry }
+        ) => ({ ...entry }))
+        const answered = { ...call, outcome: "answered" } as const
+        assert.deepStrictEqual(summaries, [
+          { ...call, outcome: "no answer", fault: "Drop", status: undefined, code: undefined },
+          { ...answered, fault: "Answer", status: 500, code: undefined },
+          { ...answered, fault: undefined, status: 200, code: 0 },
           {
-            ...call,
+            ...answered,
             method: "GET",
             path: "/open-apis/test",
             appId: undefined,
@@ -146,9 +150,12 @@ for (const [door, Live] of Object.entries(doors)) {
             status: 400,
             code: 99991663
           },
-          { ...call, path: "/elsewhere", appId: undefined, fault: undefined, status: 404, code: undefined }
+          { ...answered, path: "/elsewhere", appId: undefined, fault: undefined, status: 404, code: undefined }
         ])
         assert.strictEqual(journal[2]?.logId, headers["x-tt-logid"])
+        assert.deepStrictEqual(JSON.parse(journal[2]?.received?.text ?? ""), { app_id: "cli_store", app_secret: "…" })
+        assert.deepStrictEqual(JSON.parse(journal[2]?.sent?.text ?? ""), { code: 0, msg: "success" })
+        assert.strictEqual(journal[3]?.received?.headers["authorization"], "Bearer …")
         const now = yield* Clock.currentTimeMillis
         assert.isTrue(journal.every(({ at }) => at <= now && at > now - 10_000))
         const everything = inspect(emulator, { depth: null }) + inspect(yield* emulator.journal, { depth: null })
@@ -328,7 +335,7 @@ it.scoped("the journal keeps the newest 100,000 entries", () =>
   Effect.gen(function*() {
     const journal = yield* Journal.make
     const append = (at: number) =>
-      journal.append(Journal.Handshake({ at, appId: "", outcome: "passed", reason: undefined }))
+      journal.append({ _tag: "Handshake", at, endedAt: at, appId: "", outcome: "passed", reason: undefined })
     for (let at = 0; at < 150_002; at++) yield* append(at)
     const entries = yield* journal.entries
     assert.strictEqual(entries.length, 100_000)

@@ -115,6 +115,7 @@ export const run = (options: Commands.Emulator) =>
               cause instanceof Error ? cause.message : String(cause)
             })`
           }),
+        OptionsError: ({ message }) => new Failure.UsageError({ message }),
         // Tried again until it passes; and the app is there.
         RequestUrlError: Effect.die,
         UnknownApp: Effect.die

@@ -1,14 +1,11 @@
-/**
- * The emulator's door without a socket.
- */
+/** The emulator's door without a socket. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type * as Platform from "./platform.js"
-import type * as Server from "./server.js"
+import type { Reply, Request } from "./platform/exchange.js"
 
 const textOf = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<string, HttpClientError.RequestError> => {
   const { body } = request
@@ -28,7 +25,7 @@ const textOf = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<str
   }
 }
 
-/** What a socket would do that breaks off after half of the body. */
+/** Breaks off after half of the body, as a socket does. */
 const brokenOff = (body: string): ReadableStream => {
   let sent = false
   return new ReadableStream({
@@ -41,13 +38,14 @@ const brokenOff = (body: string): ReadableStream => {
 }
 
 export const httpClient = (
-  handle: (request: Platform.Request) => Effect.Effect<Server.Reply>
+  handle: (request: Request) => Effect.Effect<Reply>
 ): HttpClient.HttpClient =>
   HttpClient.make((request, url) =>
     Effect.gen(function*() {
       const reply = yield* handle({
         method: request.method,
         path: url.pathname,
+        query: url.search.slice(1),
         headers: request.headers,
         body: yield* textOf(request)
       })

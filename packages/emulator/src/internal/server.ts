@@ -1,38 +1,54 @@
 /**
- * The emulator's door of real sockets. It is built on `node:http` itself, since it must also do what a good server
- * never does: drop connections, and break answers off.
+ * The emulator's door of real sockets. Built on `node:http` itself, because it must also do what a good server never does:
+ * drop connections, and break answers off.
  */
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
 import type * as Net from "node:net"
-import type * as Platform from "./platform.js"
+import type { Reply, Request } from "./platform/exchange.js"
 
-export interface Reply {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-  /** How the connection is used: `cut off` sends half of the body, `never begun` sends nothing. */
-  readonly end: "whole" | "cut off" | "never begun"
+/** The longest body of a request, in bytes. The platform takes files of up to 30 MB. */
+const longestBody = 32 * 1024 * 1024
+
+const tooLong: Reply = {
+  status: 413,
+  headers: { "content-type": "text/plain", connection: "close" },
+  body: `The body is longer than ${longestBody} bytes`,
+  end: "whole"
 }
 
-const read = (request: Http.IncomingMessage): Effect.Effect<Platform.Request> =>
+const requestOf = (request: Http.IncomingMessage, chunks: ReadonlyArray<Buffer>, isBrokenOff: boolean): Request => {
+  const [path = "", ...query] = (request.url ?? "").split("?")
+  return {
+    method: request.method ?? "",
+    path,
+    query: query.join("?"),
+    // Node joins repeated headers. Only "set-cookie", which no request has, would be a list.
+    headers: request.headers as Readonly<Record<string, string | undefined>>,
+    body: Buffer.concat(chunks).toString("utf8"),
+    isBrokenOff
+  }
+}
+
+/** Reads a request. Returns `undefined` if the body is too long. */
+const read = (request: Http.IncomingMessage): Effect.Effect<Request | undefined> =>
   Effect.async((resume) => {
     const chunks: Array<Buffer> = []
-    request.on("data", (chunk: Buffer) => chunks.push(chunk))
-    request.on("end", () =>
-      resume(Effect.succeed({
-        method: request.method ?? "",
-        path: request.url?.split("?")[0] ?? "",
-        // Node joins repeated headers; only "set-cookie", which no request has, would be a list.
-        headers: request.headers as Readonly<Record<string, string | undefined>>,
-        body: Buffer.concat(chunks).toString("utf8")
-      })))
+    let length = 0
+    request.on("data", (chunk: Buffer) => {
+      length += chunk.length
+      if (length <= longestBody) chunks.push(chunk)
+      else resume(Effect.succeed(undefined))
+    })
+    request.on("end", () => resume(Effect.succeed(requestOf(request, chunks, false))))
+    request.on("error", () => resume(Effect.succeed(requestOf(request, chunks, true))))
   })
 
 const write = (response: Http.ServerResponse, reply: Reply): Effect.Effect<void> =>
   Effect.sync(() => {
+    if (response.destroyed) return
     const body = Buffer.from(reply.body)
     switch (reply.end) {
       case "whole":
@@ -48,39 +64,50 @@ const write = (response: Http.ServerResponse, reply: Reply): Effect.Effect<void>
     }
   })
 
+/** A part of the server of its own, such as the console. Returns `false` for requests that are not its own. */
+export type Part = (request: Http.IncomingMessage, response: Http.ServerResponse) => boolean
+
+const answerWith = (
+  handle: (request: Request) => Effect.Effect<Reply>,
+  request: Http.IncomingMessage,
+  response: Http.ServerResponse
+): Effect.Effect<void> =>
+  read(request).pipe(
+    Effect.flatMap((whole) => whole === undefined ? Effect.succeed(tooLong) : handle(whole)),
+    Effect.flatMap((reply) => write(response, reply)),
+    // For example an answer that Node refuses to send: the client must not wait for ever.
+    Effect.catchAllDefect((defect) =>
+      Effect.zipRight(
+        Effect.logError("the emulator cannot answer", defect),
+        Effect.sync(() => response.destroy())
+      )
+    )
+  )
+
 /**
- * Listens on loopback and gives the base URL, or fails with what Node says. The end of the scope closes the port and
- * every connection.
+ * Listens, and returns the port, or fails with what Node says. The end of the scope closes the port and every connection.
  */
-export const listen = (options: {
+export const listen = ({ handle, host, part, port }: {
+  readonly host: string
   /** 0 for any free port. */
   readonly port: number
-  readonly handle: (request: Platform.Request) => Effect.Effect<Reply>
-}): Effect.Effect<string, unknown, Scope.Scope> =>
+  readonly handle: (request: Request) => Effect.Effect<Reply>
+  readonly part: Part
+}): Effect.Effect<number, unknown, Scope.Scope> =>
   Effect.gen(function*() {
     const run = yield* FiberSet.makeRuntime<never>()
     const server = Http.createServer((request, response) => {
-      const fiber = run(
-        read(request).pipe(
-          Effect.flatMap(options.handle),
-          Effect.flatMap((reply) => write(response, reply)),
-          // An answer that Node refuses to send, say: the client must not wait for it for ever.
-          Effect.catchAllDefect((defect) =>
-            Effect.zipRight(
-              Effect.logError("the emulator cannot answer", defect),
-              Effect.sync(() => response.destroy())
-            )
-          )
-        )
-      )
-      response.on("close", () => fiber.unsafeInterruptAsFork(fiber.id()))
+      if (part(request, response)) return
+      const fiber = run(answerWith(handle, request, response))
+      // Not at once, so that a request that broke off is in the journal.
+      response.on("close", () => setImmediate(() => fiber.unsafeInterruptAsFork(fiber.id())))
     })
     yield* Effect.acquireRelease(
       Effect.async<void, unknown>((resume) => {
         // After the start, too: without a listener an error would end the process.
         server.on("error", (cause) => resume(Effect.fail(cause)))
         try {
-          server.listen(options.port, "127.0.0.1", () => resume(Effect.void))
+          server.listen(port, host, () => resume(Effect.void))
         } catch (cause) {
           resume(Effect.fail(cause))
         }
@@ -91,5 +118,5 @@ export const listen = (options: {
           server.closeAllConnections()
         })
     )
-    return `http://127.0.0.1:${(server.address() as Net.AddressInfo).port}`
+    return (server.address() as Net.AddressInfo).port
   })

@@ -48,7 +48,7 @@ const exchange = (app: App, url: string, callback: Event, sender: Pick<App, "enc
           requestUrl
         }]
       })),
-      Effect.catchTag("UnknownApp", Effect.die),
+      Effect.catchTags({ OptionsError: Effect.die, UnknownApp: Effect.die }),
       Effect.either
     )
     return { answer, failure, taken }

@@ -2,8 +2,9 @@
 import { FeishuEvents } from "@effect-feishu/core"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type { App, Event } from "../App.js"
-import { hex, tenantsOf } from "./platform.js"
+import type { App, Event } from "../../App.js"
+import { tenantsOf } from "../platform/apps.js"
+import { hex } from "../random.js"
 
 type Fields = Event["payload"]
 
@@ -45,7 +46,7 @@ const merge = (defaults: Fields, given: Fields): Fields => {
 export const complete = Effect.fnUntraced(function*(app: App, event: Event) {
   const fields = event.schema === "1.0" ? undefined : yield* fieldsOf(event.type)
   if (fields === undefined) return event
-  const tenantKey = event.tenantKey ?? tenantsOf(app)[0]
+  const tenantKey = event.tenantKey === null ? undefined : event.tenantKey ?? tenantsOf(app)[0]
   const operator = tenantKey === undefined ? fields.operator : { ...fields.operator, tenant_key: tenantKey }
   return { ...event, tenantKey, payload: merge({ ...fields, operator }, event.payload) }
 })

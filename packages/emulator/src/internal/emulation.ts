@@ -1,0 +1,279 @@
+/** Puts the parts of the platform together, and gives what steers them. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as FiberSet from "effect/FiberSet"
+import * as Random from "effect/Random"
+import * as Redacted from "effect/Redacted"
+import type { App, CannedAnswer, Event, RateLimit, RequestUrl } from "../App.js"
+import { CallbackError, NoTicket, type OptionsError, RequestUrlError, UnknownApp } from "../EmulatorError.js"
+import type * as Fault from "../Fault.js"
+import * as Journal from "../Journal.js"
+import * as Clock from "./clock.js"
+import * as FaultRules from "./faultRules.js"
+import * as Options from "./options.js"
+import * as Answers from "./platform/answers.js"
+import { getsTickets, tenantsOf } from "./platform/apps.js"
+import * as Calls from "./platform/calls.js"
+import * as Faulty from "./platform/faulty.js"
+import * as Tickets from "./platform/tickets.js"
+import * as Tokens from "./platform/tokens.js"
+import * as Callbacks from "./pushes/callbacks.js"
+import { handshake } from "./pushes/handshakes.js"
+import * as Pushing from "./pushes/pushing.js"
+import * as Sending from "./pushes/sending.js"
+import { hex } from "./random.js"
+
+export interface Settings {
+  readonly apps: ReadonlyArray<App>
+  readonly faults: ReadonlyArray<Fault.Fault | Fault.Rule<Fault.Fault>>
+  readonly pushFaults: ReadonlyArray<Fault.PushFault | Fault.Rule<Fault.PushFault>>
+  readonly limits: ReadonlyArray<RateLimit>
+  readonly answers: ReadonlyArray<CannedAnswer>
+  readonly pushDelay: Duration.DurationInput | "realistic"
+  readonly signRetriesAnew: boolean
+}
+
+export const flawOf = ({ answers, apps, faults, limits, pushFaults }: Settings): OptionsError | undefined =>
+  Options.flawOfApps(apps)
+    ?? Options.flawOfLimits(limits)
+    ?? Options.flawOfAnswers(answers)
+    ?? Options.flawOfFaults(faults)
+    ?? Options.flawOfPushFaults(pushFaults)
+
+/** The time between two tickets that nobody asked for. */
+const ticketInterval = "1 hour"
+
+/** A user access token lives for 2 hours (page "获取 user_access_token"). */
+const userTokenLife = Duration.hours(2)
+
+/** What the platform knows. */
+const makeState = (settings: Settings) => {
+  const clock = Clock.make()
+  return {
+    clock,
+    apps: new Map(settings.apps.map((app) => [app.appId, app])),
+    tickets: Tickets.make(clock),
+    tokens: Tokens.make(),
+    answers: Answers.make(settings.answers),
+    callFaults: FaultRules.make<Fault.Fault>(settings.faults, Options.flawOfFaults),
+    pushFaults: FaultRules.make<Fault.PushFault>(settings.pushFaults, Options.flawOfPushFaults)
+  }
+}
+
+type State = ReturnType<typeof makeState>
+
+const findIn = ({ apps }: State) => (appId: string) =>
+  Effect.suspend(() => {
+    const app = apps.get(appId)
+    return app === undefined ? new UnknownApp({ appId }) : Effect.succeed(app)
+  })
+
+const tokenOf = ({ expiresAt, kind, tenantKey, value }: Tokens.Token) => ({
+  value: Redacted.make(value),
+  kind,
+  tenantKey,
+  expiresAt: DateTime.unsafeMake(expiresAt)
+})
+
+/** Runs an effect in the runtime of the emulator: whoever calls, the platform keeps its own time and chance. */
+type Own = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+/** What can be looked at. */
+const makeViews = (state: State, journal: Journal.Journal, own: Own) => {
+  const { answers, apps, callFaults, clock, pushFaults, tickets, tokens } = state
+  return {
+    apps: Effect.sync(() => [...apps.values()]),
+    tickets: (appId: string) =>
+      Effect.map(own(clock.now), (now) =>
+        tickets.list(appId, now).map(({ expiresAt, value }) => ({
+          value: Redacted.make(value),
+          expiresAt: DateTime.unsafeMake(expiresAt)
+        }))),
+    tokens: (appId: string) => Effect.map(own(clock.now), (now) => tokens.list(appId, now).map(tokenOf)),
+    answers: Effect.sync(answers.list),
+    faults: Effect.sync(callFaults.list),
+    pushFaults: Effect.sync(pushFaults.list),
+    now: own(clock.now),
+    advanced: clock.advanced,
+    journal: journal.entries,
+    changes: journal.changes
+  }
+}
+
+/** What changes the platform at once. */
+const makeChanges = ({ calls, journal, own, settings, state }: {
+  readonly settings: Settings
+  readonly state: State
+  readonly journal: Journal.Journal
+  readonly calls: Calls.Calls
+  readonly own: Own
+}) => {
+  const { answers, apps, callFaults, clock, pushFaults, tickets, tokens } = state
+  const find = findIn(state)
+
+  const setAnswers = (given: ReadonlyArray<CannedAnswer>) =>
+    Effect.suspend(() => Options.flawOfAnswers(given) ?? Effect.sync(() => answers.set(given)))
+
+  const userToken = (appId: string, options?: {
+    readonly tenantKey?: string | undefined
+    readonly life?: Duration.DurationInput | undefined
+  }) =>
+    Effect.gen(function*() {
+      const app = yield* find(appId)
+      const life = Duration.toMillis(options?.life ?? userTokenLife)
+      const tenantKey = options?.tenantKey ?? tenantsOf(app)[0]
+      const value = `u-${yield* hex(40)}`
+      const token = { value, kind: "user", appId, tenantKey, expiresAt: (yield* clock.now) + life } as const
+      tokens.add(token)
+      return tokenOf(token)
+    }).pipe(own)
+
+  const reset = Effect.gen(function*() {
+    const urls = new Map([...apps.values()].map(({ appId, requestUrl }) => [appId, requestUrl]))
+    apps.clear()
+    for (const app of settings.apps) {
+      apps.set(app.appId, { ...app, requestUrl: urls.get(app.appId) ?? app.requestUrl })
+    }
+    tickets.clear()
+    tokens.clear()
+    calls.clear()
+    answers.set(settings.answers)
+    yield* Effect.orDie(callFaults.set(settings.faults))
+    yield* Effect.orDie(pushFaults.set(settings.pushFaults))
+    yield* journal.clear
+  })
+
+  return {
+    setApp: (app: App) => Effect.sync(() => void apps.set(app.appId, app)),
+    updateApp: (appId: string, change: (app: App) => App) =>
+      Effect.map(find(appId), (app) => void apps.set(appId, change(app))),
+    userToken,
+    answer: (path: string, data: unknown, options?: { readonly method?: string | undefined }) =>
+      Effect.suspend(() => {
+        const success = (data: unknown) => ({ code: 0, msg: "success", data })
+        const answer: CannedAnswer = {
+          method: options?.method,
+          path,
+          compute: typeof data === "function" ? (call) => success(data(call)) : () => success(data)
+        }
+        return Options.flawOfAnswers([answer]) ?? Effect.sync(() => answers.add(answer))
+      }),
+    setAnswers,
+    invalidateTickets: (appId: string) => Effect.sync(() => tickets.invalidate(appId)),
+    invalidateTokens: (appId: string) => Effect.sync(() => tokens.invalidate(appId)),
+    setFaults: callFaults.set,
+    setPushFaults: pushFaults.set,
+    advance: clock.advance,
+    reset,
+    clearJournal: journal.clear
+  }
+}
+
+/** What the platform sends to an app. */
+const makeDeliveries = ({ journal, own, pushing, sending, state }: {
+  readonly state: State
+  readonly journal: Journal.Journal
+  readonly pushing: Pushing.Pushing
+  readonly sending: Sending.Sending
+  readonly own: Own
+}) => {
+  const { apps, tickets } = state
+  const find = findIn(state)
+
+  const delivered = ({ eventId, first }: Pushing.Begun) => Effect.map(first, (outcome) => ({ eventId, ...outcome }))
+
+  const begin = (appId: string, event: Event) => Effect.flatMap(find(appId), (app) => pushing.push(app, event))
+
+  const beginTicket = (appId: string) =>
+    Effect.gen(function*() {
+      const app = yield* find(appId)
+      if (!getsTickets(app)) return yield* new NoTicket({ appId })
+      const ticket = yield* tickets.issue(appId)
+      return yield* pushing.push(app, { type: "app_ticket", schema: "1.0", payload: { app_ticket: ticket } })
+    })
+
+  return {
+    push: (appId: string, event: Event) => own(Effect.map(begin(appId, event), ({ eventId }) => eventId)),
+    pushAndWait: (appId: string, event: Event) => own(Effect.flatMap(begin(appId, event), delivered)),
+    pushTicket: (appId: string) => own(Effect.asVoid(beginTicket(appId))),
+    pushTicketAndWait: (appId: string) => own(Effect.flatMap(beginTicket(appId), delivered)),
+    callback: (appId: string, event: Event) =>
+      Effect.gen(function*() {
+        const answer = yield* Callbacks.send(sending, yield* find(appId), event)
+        return Either.isRight(answer)
+          ? answer.right
+          : yield* new CallbackError({ appId, type: event.type, reason: answer.left })
+      }).pipe(own),
+    setRequestUrl: (appId: string, url: RequestUrl) =>
+      Effect.gen(function*() {
+        const reason = yield* handshake({ journal, sending }, yield* find(appId), url)
+        if (reason !== undefined) return yield* new RequestUrlError({ appId, reason })
+        // The app as it is now: it may have changed meanwhile.
+        apps.set(appId, { ...yield* find(appId), requestUrl: url })
+      }).pipe(own)
+  }
+}
+
+/** Pushes a ticket every hour to each app that has a request URL. */
+const pushTicketsHourly = ({ apps, clock }: State, pushTicket: (appId: string) => Effect.Effect<void, unknown>) =>
+  Effect.suspend(() =>
+    Effect.forEach(
+      [...apps.values()].filter(({ requestUrl }) => requestUrl !== undefined),
+      ({ appId }) => Effect.ignore(pushTicket(appId)),
+      { discard: true }
+    )
+  ).pipe(
+    (push) => Effect.zipRight(clock.sleep(ticketInterval), push),
+    Effect.forever
+  )
+
+/** Starts the platform. Sends pushes to a URL by the `HttpClient`. */
+export const make = (settings: Settings) =>
+  Effect.gen(function*() {
+    const runtime = yield* Effect.runtime<never>()
+    const own: Own = Effect.provide(runtime)
+    // In the scope of the emulator: a push must not depend on who caused it, nor on how that one can be interrupted.
+    const run = yield* FiberSet.makeRuntime<never>()
+    const journal = yield* Journal.make
+    const state = makeState(settings)
+    const { apps, clock } = state
+    const calls = Calls.make({ ...state, limits: settings.limits })
+    const sending = Sending.make({ apps, journal, client: yield* HttpClient.HttpClient })
+    const pushing = Pushing.make({
+      apps,
+      clock,
+      journal,
+      run,
+      sending,
+      faultOf: state.pushFaults.next,
+      signRetriesAnew: settings.signRetriesAnew
+    })
+    const deliveries = makeDeliveries({ journal, own, pushing, sending, state })
+
+    const delay = settings.pushDelay === "realistic"
+      ? Effect.map(Random.nextIntBetween(1_000, 120_001), Duration.millis)
+      : Effect.succeed(settings.pushDelay)
+    const handle = Faulty.make({
+      calls,
+      journal,
+      faultOf: state.callFaults.next,
+      afterResend: (appId) =>
+        Effect.map(delay, (delay) =>
+          void run(Effect.zipRight(clock.sleep(delay), Effect.ignore(deliveries.pushTicket(appId)))))
+    })
+
+    yield* Effect.forkScoped(pushTicketsHourly(state, deliveries.pushTicket))
+
+    return {
+      handle: (request: Parameters<typeof handle>[0]) =>
+        own(handle(request)),
+      service: {
+        ...makeViews(state, journal, own),
+        ...makeChanges({ calls, journal, own, settings, state }),
+        ...deliveries
+      }
+    }
+  })

@@ -1,0 +1,76 @@
+/** Finds options and rules that are wrong, or that can never apply. */
+import * as Duration from "effect/Duration"
+import type { App, CannedAnswer, RateLimit } from "../App.js"
+import { OptionsError } from "../EmulatorError.js"
+import type { Fault, PushFault, Rule } from "../Fault.js"
+import * as Paths from "./platform/paths.js"
+
+const wrong = (option: string, description: string) => new OptionsError({ option, description })
+
+export const flawOfApps = (apps: ReadonlyArray<App>): OptionsError | undefined => {
+  const ids = apps.map(({ appId }) => appId)
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i)
+  return twice !== undefined
+    ? wrong("apps", `two apps have the id ${twice}`)
+    : ids.includes("")
+    ? wrong("apps", "an app has no id")
+    : undefined
+}
+
+export const flawOfLimits = (limits: ReadonlyArray<RateLimit>): OptionsError | undefined => {
+  for (const { calls, path, per } of limits) {
+    const flaw = Paths.flawOf(path)
+    if (flaw !== undefined) return wrong("limits", flaw)
+    if (!Number.isInteger(calls) || calls < 0) return wrong("limits", `${calls} calls to ${path}: give a whole number`)
+    if (Duration.toMillis(per) < 1000) return wrong("limits", `the window for ${path} must be 1 s or longer`)
+  }
+  return undefined
+}
+
+export const flawOfAnswers = (answers: ReadonlyArray<CannedAnswer>): OptionsError | undefined => {
+  for (const { path, status = 200 } of answers) {
+    const flaw = Paths.flawOf(path)
+    if (flaw !== undefined) return wrong("answers", flaw)
+    if (Paths.isAuth(path)) return wrong("answers", `${path} is answered by the emulator itself: use Fault.Answer`)
+    if (!Number.isInteger(status) || status < 200 || status > 599) {
+      return wrong("answers", `the status of ${path} is ${status}: give one from 200 to 599`)
+    }
+  }
+  return undefined
+}
+
+const flawOfWhen = (when: Rule<unknown>["when"]): string | undefined => {
+  switch (when._tag) {
+    case "Next":
+      return Number.isInteger(when.count) && when.count > 0 ? undefined : `next(${when.count}) never applies`
+    case "Every":
+      return Number.isInteger(when.nth) && when.nth > 0 ? undefined : `every(${when.nth}) never applies`
+    case "WithProbability":
+      return when.probability > 0 && when.probability <= 1
+        ? undefined
+        : `withProbability(${when.probability}): give a number above 0, and 1 at most`
+  }
+}
+
+const flawOfRule = (rule: Rule<Fault | PushFault>, flawOfSubject: (subject: string) => string | undefined) =>
+  flawOfWhen(rule.when)
+    ?? (rule.only?.length === 0 ? "a rule for no path and no type never applies" : undefined)
+    ?? rule.only?.map(flawOfSubject).find((flaw) => flaw !== undefined)
+
+const flawOfRules = (
+  option: string,
+  faults: ReadonlyArray<Fault | PushFault | Rule<Fault | PushFault>>,
+  flawOfSubject: (subject: string) => string | undefined
+): OptionsError | undefined => {
+  for (const fault of faults) {
+    const flaw = "_tag" in fault ? undefined : flawOfRule(fault, flawOfSubject)
+    if (flaw !== undefined) return wrong(option, flaw)
+  }
+  return undefined
+}
+
+export const flawOfFaults = (faults: ReadonlyArray<Fault | Rule<Fault>>): OptionsError | undefined =>
+  flawOfRules("faults", faults, Paths.flawOf)
+
+export const flawOfPushFaults = (faults: ReadonlyArray<PushFault | Rule<PushFault>>): OptionsError | undefined =>
+  flawOfRules("pushFaults", faults, (type) => type === "" ? "an event has no empty type" : undefined)

@@ -1,0 +1,136 @@
+/** Answers calls, spoils the answers by faults, and notes each call in the journal. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Fault } from "../../Fault.js"
+import type * as Journal from "../../Journal.js"
+import * as Mask from "../mask.js"
+import { logId } from "../random.js"
+import type { Calls } from "./calls.js"
+import type { Decision, Reply, Request } from "./exchange.js"
+
+const json = { "content-type": "application/json; charset=utf-8" }
+
+const textOf = (body: Decision["body"]): string => typeof body === "string" ? body : JSON.stringify(body)
+
+const codeOf = (body: Decision["body"] | undefined): number | undefined =>
+  typeof body === "object" && typeof body.code === "number" ? body.code : undefined
+
+/** One call, from when it arrived. */
+interface Exchange {
+  readonly request: Request
+  /** In milliseconds since 1970. */
+  readonly at: number
+  readonly logId: string
+  readonly fault: Fault | undefined
+}
+
+/** What the journal says about an answer. */
+interface Noted extends Partial<Omit<Decision, "headers" | "body">> {
+  readonly outcome: "answered" | "no answer" | "broken off"
+  readonly code?: number | undefined
+  readonly reply?: Reply | undefined
+}
+
+export const make = ({ afterResend, calls, faultOf, journal }: {
+  readonly calls: Calls
+  readonly journal: Journal.Journal
+  /** Returns the fault of the next call with this path. */
+  readonly faultOf: (path: string) => Effect.Effect<Fault | undefined>
+  readonly afterResend: (appId: string) => Effect.Effect<void>
+}): (request: Request) => Effect.Effect<Reply> => {
+  const note = ({ at, fault, logId, request }: Exchange, noted: Noted) =>
+    Effect.flatMap(Clock.currentTimeMillis, (endedAt) =>
+      journal.append({
+        _tag: "Call",
+        at,
+        endedAt,
+        method: request.method,
+        path: request.path,
+        query: request.query,
+        appId: noted.appId ?? calls.identify(request),
+        tenantKey: noted.tenantKey,
+        token: noted.token ?? "none",
+        fault: fault?._tag,
+        outcome: noted.outcome,
+        status: noted.status,
+        code: noted.code,
+        logId,
+        received: { headers: Mask.headers(request.headers), text: Mask.text(request.body) },
+        sent: noted.reply && { headers: Mask.headers(noted.reply.headers), text: Mask.text(noted.reply.body) }
+      }))
+
+  const replyOf = ({ logId }: Exchange, reply: Omit<Reply, "end">, end: Reply["end"] = "whole"): Reply => ({
+    ...reply,
+    headers: { "x-tt-logid": logId, ...reply.headers },
+    end
+  })
+
+  /** Answers in place of the platform, which does not act on the call. */
+  const replace = (exchange: Exchange): Effect.Effect<Reply> | undefined => {
+    const { fault, request } = exchange
+    if (request.isBrokenOff === true) {
+      const reply = replyOf(exchange, { status: 400, headers: {}, body: "" }, "never begun")
+      return Effect.as(note(exchange, { outcome: "broken off" }), reply)
+    }
+    switch (fault?._tag) {
+      case "Drop":
+        return Effect.as(
+          note(exchange, { outcome: "no answer" }),
+          replyOf(exchange, { status: 200, headers: {}, body: "" }, "never begun")
+        )
+      case "Answer": {
+        const reply = { ...fault, end: "whole" as const }
+        return Effect.as(note(exchange, { outcome: "answered", status: fault.status, reply }), reply)
+      }
+      case "Refuse": {
+        const { code, msg, resetSeconds, status } = fault
+        const limit = resetSeconds === undefined
+          ? {}
+          : { "x-ogw-ratelimit-limit": "100", "x-ogw-ratelimit-reset": String(resetSeconds) }
+        const reply = replyOf(exchange, { status, headers: { ...json, ...limit }, body: JSON.stringify({ code, msg }) })
+        return Effect.as(note(exchange, { outcome: "answered", status, code, reply }), reply)
+      }
+      default:
+        return undefined
+    }
+  }
+
+  /** Spoils the proper answer. */
+  const spoil = (fault: Fault | undefined, proper: Reply): Effect.Effect<Reply> => {
+    switch (fault?._tag) {
+      case "Cut":
+        return Effect.succeed({ ...proper, end: "cut off" })
+      case "CutJson":
+        return Effect.succeed({ ...proper, body: proper.body.slice(0, Math.floor(proper.body.length / 2)) })
+      case "ContentType":
+        return Effect.succeed({ ...proper, headers: { ...proper.headers, "content-type": fault.contentType } })
+      case "Delay":
+        return Effect.delay(Effect.succeed(proper), fault.duration)
+      default:
+        return Effect.succeed(proper)
+    }
+  }
+
+  const decide = (exchange: Exchange): Effect.Effect<Reply> =>
+    Effect.gen(function*() {
+      const decision = yield* calls.decide(exchange.request)
+      const { body, headers, ...rest } = decision
+      const reply = replyOf(exchange, { status: rest.status, headers: { ...json, ...headers }, body: textOf(body) })
+      yield* note(exchange, { ...rest, outcome: "answered", code: codeOf(body), reply })
+      if (rest.resend && rest.appId !== undefined) yield* afterResend(rest.appId)
+      return reply
+      // What the platform has acted on is in the journal, though the client goes away.
+    }).pipe(Effect.uninterruptible)
+
+  return (request) =>
+    Effect.gen(function*() {
+      const exchange: Exchange = {
+        request,
+        at: yield* Clock.currentTimeMillis,
+        logId: yield* logId,
+        fault: request.isBrokenOff === true ? undefined : yield* faultOf(request.path)
+      }
+      return yield* replace(exchange)
+        ?? Effect.flatMap(decide(exchange), (proper) => spoil(exchange.fault, proper))
+    })
+}

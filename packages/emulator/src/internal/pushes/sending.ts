@@ -1,0 +1,104 @@
+/** Sends one delivery to the request URL of an app, and notes in the journal what came of it. */
+import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { Acknowledgement, App, Delivery, RequestUrl } from "../../App.js"
+import type { PushFault } from "../../Fault.js"
+import type * as Journal from "../../Journal.js"
+import * as Mask from "../mask.js"
+import type { Sealed } from "./sealing.js"
+
+/** The platform waits so long for an answer (page "事件概述"). */
+const answerTimeout = Duration.seconds(3)
+
+/** What the journal says about a delivery. */
+export interface Label {
+  readonly kind: "event" | "callback"
+  readonly tenantKey: string | undefined
+  readonly eventType: string
+  readonly eventId: string
+  readonly attempt: number
+  readonly origin: "platform" | "forged" | "replayed"
+  readonly fault: PushFault["_tag"] | undefined
+}
+
+/** What came of a delivery. `headers` and `body` are empty if there was no answer. */
+export interface Outcome {
+  readonly outcome: "acknowledged" | "refused" | "timed out" | "unreachable" | "no request URL"
+  readonly status: number | undefined
+  readonly body: string
+}
+
+export interface Sending {
+  /** Sends a text to a URL. Fails if nothing answers. */
+  readonly send: (url: RequestUrl, delivery: Delivery) => Effect.Effect<Acknowledgement, unknown>
+  /** Sends a delivery to the app's request URL as it is now. */
+  readonly deliver: (appId: string, delivery: Sealed, label: Label) => Effect.Effect<Outcome>
+}
+
+export const make = ({ apps, client, journal }: {
+  readonly apps: ReadonlyMap<string, App>
+  readonly client: HttpClient.HttpClient
+  readonly journal: Journal.Journal
+}): Sending => {
+  const untraced = HttpClient.withTracerPropagation(client, false)
+
+  const post = (url: string, { body, headers }: Delivery) =>
+    untraced.execute(
+      HttpClientRequest.post(url).pipe(
+        HttpClientRequest.setHeaders(headers),
+        HttpClientRequest.bodyText(body, headers["content-type"])
+      )
+    ).pipe(
+      Effect.flatMap((response) => Effect.map(response.text, (body) => ({ status: response.status, body })))
+    )
+
+  const send: Sending["send"] = (url, delivery) =>
+    typeof url === "string"
+      ? post(url, delivery)
+      : Effect.suspend(() => url({ headers: delivery.headers, body: delivery.body })).pipe(
+        Effect.catchAllDefect(() => Effect.succeed({ status: 500, body: "" }))
+      )
+
+  const attempt = (url: RequestUrl | undefined, delivery: Delivery): Effect.Effect<Outcome> => {
+    const nothing = (outcome: Outcome["outcome"]): Outcome => ({ outcome, status: undefined, body: "" })
+    return url === undefined ? Effect.succeed(nothing("no request URL")) : send(url, delivery).pipe(
+      Effect.timeoutOption(answerTimeout),
+      Effect.match({
+        onFailure: () => nothing("unreachable"),
+        onSuccess: Option.match({
+          onNone: () => nothing("timed out"),
+          onSome: ({ body, status }): Outcome => ({
+            outcome: status === 200 ? "acknowledged" : "refused",
+            status,
+            body
+          })
+        })
+      })
+    )
+  }
+
+  return {
+    send,
+    deliver: (appId, delivery, label) =>
+      Effect.gen(function*() {
+        const at = yield* Clock.currentTimeMillis
+        const outcome = yield* attempt(apps.get(appId)?.requestUrl, delivery)
+        const { body, ...rest } = outcome
+        yield* journal.append({
+          _tag: "Push",
+          at,
+          endedAt: yield* Clock.currentTimeMillis,
+          appId,
+          ...label,
+          ...rest,
+          sent: { headers: Mask.headers(delivery.headers), text: Mask.text(delivery.text) },
+          received: rest.status === undefined ? undefined : { headers: {}, text: Mask.text(body) }
+        })
+        return outcome
+      })
+  }
+}
