@@ -19,6 +19,7 @@ import type * as Stream from "effect/Stream"
 import type { App, CannedAnswer, Event, RateLimit, RequestUrl } from "./App.js"
 import { CallbackError, NoTicket, OptionsError, RequestUrlError, ServerError, UnknownApp } from "./EmulatorError.js"
 import type * as Fault from "./Fault.js"
+import * as Door from "./internal/control/door.js"
 import * as Emulation from "./internal/emulation.js"
 import * as InProcess from "./internal/inProcess.js"
 import * as Server from "./internal/server.js"
@@ -261,8 +262,22 @@ export interface ServerOptions extends Options {
   readonly baseUrl?: string | undefined
 }
 
+const isBaseUrl = (text: string): boolean => URL.canParse(text) && /^https?:/i.test(text)
+
+/** The names by which this machine may be called: a page of a stranger cannot have them. */
+const namesOf = (host: string, baseUrl: string | undefined): ReadonlySet<string> =>
+  new Set([host.toLowerCase(), ...(baseUrl === undefined ? [] : [new URL(baseUrl).hostname])])
+
+/** An address that means "all" is no address to call: a client on this machine calls loopback. */
+const baseUrlOf = (host: string, port: number): string =>
+  `http://${
+    host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "[::1]" : host.includes(":") ? `[${host}]` : host
+  }:${port}`
+
 /**
  * The emulator behind real HTTP, until its scope ends. Prints nothing, and logs what happens at the level `Debug`.
+ *
+ * The same port has a console for the browser at `/`, what steers the emulator (`ControlApi`) at `/_emulator/`, and `/healthz`.
  *
  * @since 0.1.0
  * @category layers
@@ -271,13 +286,20 @@ export const layerServer = (options: ServerOptions): Layer.Layer<Emulator, Serve
   Layer.scoped(
     Emulator,
     Effect.gen(function*() {
-      const { host = "127.0.0.1", port = 0 } = options
-      const { handle, service } = yield* make(options)
+      const { baseUrl, host = "127.0.0.1", port = 0 } = options
+      if (baseUrl !== undefined && !isBaseUrl(baseUrl)) {
+        return yield* new OptionsError({ option: "baseUrl", description: `${baseUrl} is no http or https URL` })
+      }
+      const { handle, journal, service } = yield* make(options)
+      const emulator = { baseUrl: "", ...service }
+      const part = yield* Door.make({ emulator, journal, names: namesOf(host, baseUrl) })
       const listening = yield* Effect.mapError(
-        Server.listen({ host, port, handle, part: () => false }),
+        Server.listen({ host, port, handle, part }),
         (cause) => new ServerError({ host, port, cause })
       )
-      return { baseUrl: options.baseUrl ?? `http://${host}:${listening}`, ...service }
+      // The port is known only now.
+      emulator.baseUrl = baseUrl?.replace(/\/+$/, "") ?? baseUrlOf(host, listening)
+      return emulator
     })
   )
 

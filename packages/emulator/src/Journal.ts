@@ -156,6 +156,8 @@ export interface Journal {
    * which the ids show.
    */
   readonly changes: Stream.Stream<Entry>
+  /** The entries whose ids are greater: those so far, and then those from now on. */
+  readonly follow: (id: number) => Stream.Stream<Entry>
   /** Forgets the entries so far. Ids go on. */
   readonly clear: Effect.Effect<void>
 }
@@ -186,6 +188,8 @@ export const make: Effect.Effect<Journal, never, Scope.Scope> = Effect.gen(funct
     if (entries.length > capacity * 1.5) entries = entries.slice(-capacity)
   }
 
+  const entriesAfter = (id: number) => entries.slice(-capacity).filter((entry) => entry.id > id)
+
   return {
     append: (given) =>
       Effect.suspend(() => {
@@ -195,6 +199,13 @@ export const make: Effect.Effect<Journal, never, Scope.Scope> = Effect.gen(funct
       }),
     entries: Effect.sync(() => entries.slice(-capacity)),
     changes: Stream.fromPubSub(pubsub),
+    follow: (id) =>
+      Stream.unwrapScoped(Effect.map(Stream.fromPubSub(pubsub, { scoped: true }), (changes) => {
+        const known = entriesAfter(id)
+        const last = known.at(-1)?.id ?? id
+        // An entry may be in both.
+        return Stream.concat(Stream.fromIterable(known), Stream.filter(changes, (entry) => entry.id > last))
+      })),
     clear: Effect.sync(() => {
       entries = []
     })

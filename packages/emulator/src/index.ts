@@ -6,6 +6,13 @@
 export * as App from "./App.js"
 
 /**
+ * What steers the emulator by HTTP.
+ *
+ * @since 0.1.0
+ */
+export * as ControlApi from "./ControlApi.js"
+
+/**
  * A stand-in for the Open Platform, over real HTTP or in the same process.
  *
  * @since 0.1.0

@@ -268,6 +268,7 @@ export const make = (settings: Settings) =>
     yield* Effect.forkScoped(pushTicketsHourly(state, deliveries.pushTicket))
 
     return {
+      journal,
       handle: (request: Parameters<typeof handle>[0]) =>
         own(handle(request)),
       service: {

@@ -1,0 +1,180 @@
+/** What each endpoint of `ControlApi` does. */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpApiError from "@effect/platform/HttpApiError"
+import * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Chunk from "effect/Chunk"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { ControlApi, type Faults } from "../../ControlApi.js"
+import type * as Emulator from "../../Emulator.js"
+import type * as Fault from "../../Fault.js"
+import type * as Journal from "../../Journal.js"
+import * as Options from "../options.js"
+import * as Rules from "./rules.js"
+import { templates } from "./templates.js"
+import * as Views from "./views.js"
+
+export interface Parts {
+  readonly emulator: Emulator.Service
+  readonly journal: Journal.Journal
+}
+
+/** Entries are sent together that come within this time, and at most so many. */
+const together = { time: "100 millis", count: 500 } as const
+
+/** Keeps what is between from taking a quiet connection for dead. */
+const beat = Stream.as(Stream.tick("15 seconds"), ":\n\n")
+
+const eventsOf = (entries: Chunk.Chunk<Journal.Entry>): string =>
+  Option.match(Chunk.last(entries), {
+    onNone: () => "",
+    onSome: ({ id }) =>
+      `id: ${id}\nevent: entries\ndata: ${JSON.stringify(Chunk.toReadonlyArray(entries).map(Views.summary))}\n\n`
+  })
+
+/** Sends the entries after an id, until the client goes away. */
+const changes = ({ journal }: Parts, after: number) =>
+  HttpServerResponse.stream(
+    journal.follow(after).pipe(
+      Stream.groupedWithin(together.count, together.time),
+      Stream.map(eventsOf),
+      Stream.merge(beat, { haltStrategy: "left" }),
+      Stream.encodeText
+    ),
+    { contentType: "text/event-stream", headers: { "cache-control": "no-store", "x-accel-buffering": "no" } }
+  )
+
+const lastId = ({ journal }: Parts) => Effect.map(journal.entries, (entries) => entries.at(-1)?.id ?? 0)
+
+const looking = (parts: Parts) =>
+  HttpApiBuilder.group(ControlApi, "look", (handlers) => {
+    const { emulator, journal } = parts
+    return handlers
+      .handle("state", () => Views.state(emulator))
+      .handle("templates", () => Effect.succeed(templates))
+      .handle("journal", ({ urlParams: { after, app, limit } }) =>
+        Effect.map(journal.entries, (entries) =>
+          entries
+            .filter(({ appId, id }) => id > after && (app === undefined || appId === app))
+            .slice(-limit)
+            .map(Views.summary)))
+      .handle("entry", ({ path: { id } }) =>
+        Effect.flatMap(journal.entries, (entries) => {
+          const found = entries.find((entry) => entry.id === id)
+          return found === undefined ? new HttpApiError.NotFound() : Effect.succeed(Views.entry(found))
+        }))
+      .handleRaw("changes", ({ request, urlParams }) => {
+        const known = Number(request.headers["last-event-id"] ?? urlParams.after)
+        return Number.isInteger(known)
+          ? Effect.succeed(changes(parts, known))
+          : Effect.map(lastId(parts), (id) => changes(parts, id))
+      })
+  })
+
+type Secret = Redacted.Redacted | null | undefined
+
+/** `null` removes a secret, and `undefined` leaves it as it is. */
+const changed = (before: Redacted.Redacted | undefined, given: Secret): Redacted.Redacted | undefined =>
+  given === undefined ? before : given ?? undefined
+
+const apps = ({ emulator }: Parts) =>
+  HttpApiBuilder.group(ControlApi, "apps", (handlers) => {
+    /** Fails for an app that does not exist. */
+    const exists = (appId: string) => emulator.updateApp(appId, (app) => app)
+    const outcomeOf = (delivered: Emulator.Delivered) => ({ ...delivered, status: delivered.status ?? null })
+
+    return handlers
+      .handle("setApp", ({ path: { appId }, payload }) =>
+        Effect.flatMap(emulator.apps, (apps) => {
+          // The request URL is saved by its own endpoint.
+          const requestUrl = apps.find((app) => app.appId === appId)?.requestUrl
+          return emulator.setApp({ appId, ...payload, requestUrl })
+        }))
+      .handle("changeApp", ({ path: { appId }, payload }) =>
+        emulator.updateApp(appId, (app) => ({
+          ...app,
+          enabled: payload.enabled ?? app.enabled,
+          tenants: payload.tenants ?? app.tenants,
+          appSecret: payload.appSecret ?? app.appSecret,
+          encryptKey: changed(app.encryptKey, payload.encryptKey),
+          verificationToken: changed(app.verificationToken, payload.verificationToken)
+        })))
+      .handle("setRequestUrl", ({ path: { appId }, payload: { url } }) => emulator.setRequestUrl(appId, url))
+      .handle("pushTicket", ({ path: { appId } }) => Effect.map(emulator.pushTicketAndWait(appId), outcomeOf))
+      .handle("invalidateTickets", ({ path: { appId } }) =>
+        Effect.zipRight(exists(appId), emulator.invalidateTickets(appId)))
+      .handle("invalidateTokens", ({ path: { appId } }) =>
+        Effect.zipRight(exists(appId), emulator.invalidateTokens(appId)))
+      .handle("push", ({ path: { appId }, payload }) =>
+        Effect.map(emulator.pushAndWait(appId, payload), outcomeOf))
+      .handle("callback", ({ path: { appId }, payload }) =>
+        Effect.map(emulator.callback(appId, payload), (answer) => ({ answer })))
+      .handle("issueUserToken", ({ path: { appId }, payload }) =>
+        Effect.map(emulator.userToken(appId, payload), ({ expiresAt, value }) => ({
+          userAccessToken: Redacted.value(value),
+          expiresAt: DateTime.toEpochMillis(expiresAt)
+        })))
+  })
+
+const platform = ({ emulator }: Parts) =>
+  HttpApiBuilder.group(ControlApi, "platform", (handlers) => {
+    /** Reads all rules before any of them counts. */
+    const setFaults = (
+      payload: typeof Faults.Type,
+      before: {
+        readonly calls: ReadonlyArray<Fault.Rule<Fault.Fault>>
+        readonly pushes: ReadonlyArray<Fault.Rule<Fault.PushFault>>
+      }
+    ) =>
+      Effect.gen(function*() {
+        const calls = yield* Rules.read<Fault.Fault>("faults", payload.calls as ReadonlyArray<never>)
+        const pushes = yield* Rules.read<Fault.PushFault>("pushFaults", payload.pushes as ReadonlyArray<never>)
+        const flaw = Options.flawOfFaults(calls) ?? Options.flawOfPushFaults(pushes)
+        if (flaw !== undefined) return yield* flaw
+        yield* emulator.setFaults([...before.calls, ...calls])
+        yield* emulator.setPushFaults([...before.pushes, ...pushes])
+      })
+
+    return handlers
+      .handle("setFaults", ({ payload }) => setFaults(payload, { calls: [], pushes: [] }))
+      .handle("addFaults", ({ payload }) =>
+        Effect.flatMap(
+          Effect.all({ calls: emulator.faults, pushes: emulator.pushFaults }),
+          (before) => setFaults(payload, before)
+        ))
+      .handle("setAnswers", ({ payload }) => emulator.setAnswers(payload))
+      .handle("addAnswer", ({ payload }) =>
+        Effect.flatMap(emulator.answers, (answers) => emulator.setAnswers([payload, ...answers])))
+      .handle("advance", ({ payload: { advance } }) =>
+        Effect.zipRight(
+          emulator.advance(advance),
+          Effect.all({ now: emulator.now, advanced: emulator.advanced })
+        ))
+      .handle("clearJournal", () =>
+        emulator.clearJournal)
+      .handle("reset", () => emulator.reset)
+  })
+
+/** Answers the requests to `/_emulator/`. */
+export const make = (parts: Parts): Effect.Effect<(request: Request) => Promise<Response>, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() =>
+        HttpApiBuilder.toWebHandler(
+          HttpApiBuilder.middlewareOpenApi({ path: "/_emulator/openapi.json" }).pipe(
+            Layer.provideMerge(HttpApiBuilder.api(ControlApi)),
+            Layer.provide([looking(parts), apps(parts), platform(parts)]),
+            Layer.provideMerge(HttpServer.layerContext)
+          )
+        )
+      ),
+      ({ dispose }) => Effect.promise(dispose)
+    ),
+    ({ handler }) => (request) => handler(request)
+  )

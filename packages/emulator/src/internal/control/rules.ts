@@ -1,0 +1,44 @@
+/** Translates the rules of faults between JSON and the module `Fault`. */
+import * as Effect from "effect/Effect"
+import type { CallRule } from "../../ControlApi.js"
+import { OptionsError } from "../../EmulatorError.js"
+import * as Fault from "../../Fault.js"
+
+type Written<F> = Omit<typeof CallRule.Type, "fault"> & { readonly fault: F }
+
+/** Fails if a rule says more than once when it applies. */
+export const read = <F>(
+  option: string,
+  rules: ReadonlyArray<Written<F>>
+): Effect.Effect<ReadonlyArray<Fault.Rule<F>>, OptionsError> =>
+  Effect.forEach(rules, ({ every, fault, next, only, probability, seed }) => {
+    const options = { only }
+    const times = [next, every, probability].filter((given) => given !== undefined).length
+    return times > 1
+      ? new OptionsError({ option, description: "a rule has one of next, every and probability" })
+      : Effect.succeed(
+        every !== undefined
+          ? Fault.every(every, fault, options)
+          : probability !== undefined
+          ? Fault.withProbability(probability, fault, { ...options, seed: seed ?? "seed" })
+          : Fault.next(next ?? 1, fault, options)
+      )
+  })
+
+const whenOf = ({ when }: Fault.Rule<unknown>) => {
+  switch (when._tag) {
+    case "Next":
+      return { next: when.count }
+    case "Every":
+      return { every: when.nth }
+    case "WithProbability":
+      return { probability: when.probability, seed: when.seed }
+  }
+}
+
+export const write = <F>(rules: ReadonlyArray<Fault.Rule<F>>): ReadonlyArray<Written<F>> =>
+  rules.map((rule) => ({
+    fault: rule.fault,
+    ...whenOf(rule),
+    ...(rule.only !== undefined && { only: rule.only as [string, ...ReadonlyArray<string>] })
+  }))
