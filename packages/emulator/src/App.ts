@@ -126,7 +126,7 @@ export interface CannedAnswer {
   readonly path: string
   /** Default: 200. */
   readonly status?: number | undefined
-  /** The whole body, as JSON. A string is sent as it is. */
+  /** The whole body, as JSON. A string is sent as it is, with the content type `text/plain`. */
   readonly body?: unknown
   /** Computes the body for each call, in place of `body`. */
   readonly compute?: ((call: AnsweredCall) => unknown) | undefined

@@ -36,9 +36,9 @@ export const DurationText = Schema.transformOrFail(
             new ParseResult.Type(ast, input, `${input} is no duration: write "3 seconds", or a number of milliseconds`)
           ),
         onSome: (duration) =>
-          Duration.isFinite(duration)
+          Duration.isFinite(duration) && !String(input).trim().startsWith("-")
             ? ParseResult.succeed(duration)
-            : ParseResult.fail(new ParseResult.Type(ast, input, "a duration must be finite"))
+            : ParseResult.fail(new ParseResult.Type(ast, input, "a duration must be 0 or longer, and finite"))
       }),
     encode: (duration) => ParseResult.succeed(Duration.toMillis(duration))
   }

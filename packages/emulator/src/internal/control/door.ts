@@ -8,6 +8,7 @@ import type * as Server from "../server.js"
 import * as Guard from "./guard.js"
 import * as Handlers from "./handlers.js"
 import * as Page from "./page.js"
+import { withSentence } from "./sentences.js"
 
 /** The longest body that steers the emulator, in bytes. */
 const longestBody = 1024 * 1024
@@ -69,7 +70,8 @@ const control = async (
     response.setHeader("connection", "close")
     return answerText(response, 413, `The body is longer than ${longestBody} bytes`)
   }
-  await write(await handler(requestOf(request, body)), response)
+  const whole = requestOf(request, body)
+  await write(await withSentence(whole, await handler(whole)), response)
 }
 
 /** `names`: the host names of this machine, in lower case, besides `localhost` and addresses. */

@@ -37,7 +37,8 @@ export const make = ({ answers, apps, tokens }: {
     const of = { appId, tenantKey, token: "valid" } as const
     const canned = answers.find(request)
     if (canned !== undefined) {
-      return decision({ ...of, status: canned.status, body: canned.body as Decision["body"] })
+      const headers = typeof canned.body === "string" ? { "content-type": "text/plain; charset=utf-8" } : {}
+      return decision({ ...of, status: canned.status, headers, body: canned.body as Decision["body"] })
     }
     return success({ data: request.path === paths.tenantQuery ? tenantOf(tenantKey) : {} }, of)
   }

@@ -1,0 +1,69 @@
+/** Gives each refusal of an endpoint a sentence that says what is wrong. */
+import * as Arr from "effect/Array"
+import * as Either from "effect/Either"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
+import { CallbackError, NoTicket, OptionsError, RequestUrlError, UnknownApp } from "../../EmulatorError.js"
+
+const decodeError = Schema.decodeUnknownEither(
+  Schema.Union(UnknownApp, NoTicket, RequestUrlError, CallbackError, OptionsError)
+)
+
+const Issues = Schema.Struct({
+  _tag: Schema.Literal("HttpApiDecodeError"),
+  issues: Schema.NonEmptyArray(
+    Schema.Struct({ path: Schema.Array(Schema.Union(Schema.String, Schema.Number)), message: Schema.String })
+  )
+})
+
+const decodeIssues = Schema.decodeUnknownEither(Issues)
+
+/** Formats a path as JavaScript does: `calls[0].fault.duration`. */
+const fieldOf = (path: ReadonlyArray<string | number>): string =>
+  path.map((part, i) => typeof part === "number" ? `[${part}]` : i === 0 ? part : `.${part}`).join("")
+
+/** What is said of each optional field, besides what is wrong with its value. */
+const isAbout = ({ message }: { readonly message: string }): boolean => !message.startsWith("Expected undefined, ")
+
+/** Returns the issues that lie deepest, because the others only say that the field around them does not fit. */
+const sentenceOfIssues = ({ issues }: typeof Issues.Type): string => {
+  const deepest = Math.max(...issues.map(({ path }) => path.length))
+  const lowest = issues.filter(({ path }) => path.length === deepest)
+  const telling = lowest.some(isAbout) ? lowest.filter(isAbout) : lowest
+  const sentences = telling.map(({ message, path }) => path.length === 0 ? message : `${fieldOf(path)}: ${message}`)
+  return Arr.dedupe(sentences).slice(0, 5).join("; or ")
+}
+
+const sentenceOf = (status: number, json: unknown, request: Request): string | undefined => {
+  const issues = decodeIssues(json)
+  if (Either.isRight(issues)) return sentenceOfIssues(issues.right)
+  const error = decodeError(json)
+  if (Either.isRight(error)) return error.right.message
+  const { method, url } = request
+  const path = new URL(url).pathname
+  return status === 404
+    ? path.startsWith("/_emulator/journal/")
+      ? "The journal has no such entry: it may have been cleared, or the entry is older than the newest 100,000"
+      : `${method} ${path} does not exist: /_emulator/openapi.json lists what does`
+    : status === 400
+    ? "The body is no JSON, or not what this endpoint takes: /_emulator/openapi.json says what it takes"
+    : undefined
+}
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Adds the field `message` to the JSON of a refusal. */
+export const withSentence = async (request: Request, response: Response): Promise<Response> => {
+  const { status } = response
+  if (status < 400) return response
+  const json = parse(await response.text())
+  const message = sentenceOf(status, json, request)
+  const fields = Predicate.isRecord(json) ? json : {}
+  return Response.json({ ...fields, ...(message !== undefined && { message }) }, { status })
+}
