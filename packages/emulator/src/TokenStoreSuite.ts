@@ -1,13 +1,13 @@
 /**
- * Tests that every `TokenStore` passes. Run them over a store of your own.
+ * Tests that every `TokenStore` passes. Run the tests over a store of your own.
  *
- * Not part of the package's index, because it needs `vitest` and `@effect/vitest`: import it by its path,
+ * Not part of the package's index, because the module needs `vitest` and `@effect/vitest`: import the module by its path,
  * `@effect-feishu/emulator/TokenStoreSuite`.
  *
  * @since 0.1.0
  */
 import { type Key, type StoredToken, TokenStore } from "@effect-feishu/core/TokenStore"
-import { assert, describe, it } from "@effect/vitest"
+import { assert } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -17,28 +17,27 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as StoreSuite from "./internal/storeSuite.js"
 
-const epoch = 1_700_000_000_000
-
 /**
- * Makes a token that ends `after` milliseconds after a moment in November 2023, which all tokens of the suite share.
+ * Makes a token that expires `after` milliseconds after a moment in November 2023, which all tokens of the suite share.
+ * Default of `after`: 0.
  *
  * @since 0.1.0
  * @category test data
  */
 export const token = (value: string, after = 0): StoredToken => ({
   value: Redacted.make(value),
-  expiresAt: DateTime.unsafeMake(epoch + after)
+  expiresAt: DateTime.unsafeMake(StoreSuite.epoch + after)
 })
 
 /**
- * Returns a token in a form that tests compare.
+ * Returns a token in a form that tests compare. `after` is in milliseconds, as in `token`.
  *
  * @since 0.1.0
  * @category test data
  */
 export const plain = (token: StoredToken): { readonly value: string; readonly after: number } => ({
   value: Redacted.value(token.value),
-  after: DateTime.toEpochMillis(token.expiresAt) - epoch
+  after: DateTime.toEpochMillis(token.expiresAt) - StoreSuite.epoch
 })
 
 /**
@@ -51,7 +50,7 @@ export const plainOption = (token: Option.Option<StoredToken>): ReturnType<typeo
   Option.getOrUndefined(Option.map(token, plain))
 
 /**
- * Returns the key of the app's own token.
+ * Returns the key of the app's own token. Default of `secretHash`: `hash`.
  *
  * @since 0.1.0
  * @category test data
@@ -59,7 +58,7 @@ export const plainOption = (token: Option.Option<StoredToken>): ReturnType<typeo
 export const appKey = (appId: string, secretHash = "hash"): Key => ({ appId, secretHash, tenantKey: Option.none() })
 
 /**
- * Returns the key of a tenant's token.
+ * Returns the key of a tenant's token. Default of `secretHash`: `hash`.
  *
  * @since 0.1.0
  * @category test data
@@ -70,281 +69,252 @@ export const tenantKey = (appId: string, tenantKey: string, secretHash = "hash")
   tenantKey: Option.some(tenantKey)
 })
 
+const fixture = Effect.all({ store: TokenStore, app: StoreSuite.newApp })
+
+type Tests = StoreSuite.Tests<Effect.Effect.Success<typeof fixture>>
+
+/** Adds the test's app to a key, so that tests do not share keys. */
+const keyIn = (app: string, key: Key): Key => ({ ...key, appId: app + key.appId })
+
 /** Characters with a meaning in URLs, JSON or Redis, and halves of a surrogate pair. */
 const anyUnit = FastCheck.oneof(
   { weight: 3, arbitrary: FastCheck.constantFrom(..."/%.\\\"'\0\n\ud800\udc00ud8aAéé事🎫 :_-{}[]0F2") },
   { weight: 1, arbitrary: FastCheck.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)) }
 )
 
-const anyText = (longest: number) =>
+const partsOfKeys = ["", ".", "..", "app", "tenant", "/", "//", "a/b", "%2F", "%252F"] as const
+const unusualTexts = ["\ud800", "\\ud800", "\ufffd", "__proto__", "constructor", "undefined", "null"] as const
+
+const anyText = (maxLength: number) =>
   FastCheck.oneof(
-    FastCheck.array(anyUnit, { maxLength: longest }).map((units) => units.join("")),
-    FastCheck.constantFrom(
-      "",
-      ".",
-      "..",
-      "app",
-      "tenant",
-      "/",
-      "//",
-      "a/b",
-      "%2F",
-      "%252F",
-      "\ud800",
-      "\\ud800",
-      "\ufffd",
-      "__proto__",
-      "constructor",
-      "undefined",
-      "null"
-    )
+    FastCheck.array(anyUnit, { maxLength }).map((units) => units.join("")),
+    FastCheck.constantFrom(...partsOfKeys, ...unusualTexts)
   )
 
-/** Any, but such as a file's name has room for. */
-const anyKey = (appId: string): FastCheck.Arbitrary<Key> =>
-  FastCheck.record({
-    appId: anyText(3).map((text) => appId + text),
-    secretHash: anyText(4),
-    tenantKey: FastCheck.option(anyText(4), { nil: undefined }).map(Option.fromNullable)
-  })
-
-/** Pairs that are easily taken for each other. */
-const strangeKeys: Array<[Key, Key]> = [
-  [tenantKey("", "__proto__"), tenantKey("", "constructor")],
-  [tenantKey("", "b", "a"), tenantKey("", "a/b", "")],
-  [tenantKey("", "\ud800"), tenantKey("", "\udbff")],
-  [appKey(""), tenantKey("", "")]
-]
+/** Short keys, because a store on the file system puts the key into the name of a file. */
+const anyKey: FastCheck.Arbitrary<Key> = FastCheck.record({
+  appId: anyText(3),
+  secretHash: anyText(4),
+  tenantKey: FastCheck.option(anyText(4), { nil: undefined }).map(Option.fromNullable)
+})
 
 const anyToken: FastCheck.Arbitrary<StoredToken> = FastCheck.tuple(
   FastCheck.oneof(FastCheck.string({ unit: "binary", minLength: 1 }), anyText(10).filter((text) => text !== "")),
   FastCheck.integer({ min: -8.64e15, max: 8.64e15 })
-).map(([value, millis]) => token(value, millis - epoch))
+).map(([value, millis]) => token(value, millis - StoreSuite.epoch))
 
-const identity = ({ appId, secretHash, tenantKey }: Key) =>
-  JSON.stringify([appId, secretHash, ...Option.toArray(tenantKey)])
+const putAndGet = ({ prop, test }: Tests): void => {
+  test("get returns None at first, and then the token that was put", ({ app, store }) =>
+    Effect.gen(function*() {
+      for (const key of [appKey(app), tenantKey(app, "a")]) {
+        assert.isTrue(Option.isNone(yield* store.get(key)))
+        yield* store.put(key, token("t-1"))
+        assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-1")))
+      }
+    }))
+
+  test("put replaces the token before, even by a token that expires sooner", ({ app, store }) =>
+    Effect.gen(function*() {
+      const key = appKey(app)
+      for (const next of [token("t-1", 10), token("t-2", 20), token("t-3", 5), token("t-3", 6), token("t-1", 10)]) {
+        yield* store.put(key, next)
+        assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(next))
+      }
+    }))
+
+  prop(
+    "get returns any token as it was put, with the expiry to the millisecond",
+    FastCheck.tuple(anyKey, anyToken),
+    ([anyKey, token], { app, store }) =>
+      Effect.gen(function*() {
+        const key = keyIn(app, anyKey)
+        yield* store.put(key, token)
+        assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token))
+        yield* store.drop(key, token)
+        assert.isTrue(Option.isNone(yield* store.get(key)))
+      }),
+    {
+      numRuns: 60,
+      examples: [
+        [appKey(""), token("x".repeat(4096), 8.64e15 - StoreSuite.epoch)],
+        [appKey(""), token("{\"token\":1}", -8.64e15 - StoreSuite.epoch)],
+        [appKey(""), token("\ud800", 1)]
+      ]
+    }
+  )
+}
+
+const drop = ({ test }: Tests): void =>
+  test("drop removes the token with the given value only, whatever its expiry", ({ app, store }) =>
+    Effect.gen(function*() {
+      const key = tenantKey(app, "a")
+      yield* store.drop(key, token("t-1"))
+      yield* store.put(key, token("t-1"))
+      yield* store.drop(key, token("t-"))
+      yield* store.drop(key, token("t-11"))
+      assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-1")))
+      yield* store.put(key, token("t-2"))
+      yield* store.drop(key, token("t-1"))
+      assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-2")))
+      yield* store.drop(key, token("t-2", 1))
+      assert.isTrue(Option.isNone(yield* store.get(key)))
+      yield* store.drop(key, token("t-2"))
+      yield* store.put(key, token("t-2"))
+      assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-2")))
+    }))
+
+/** Makes keys that a store confuses if the store joins or escapes the parts of a key wrongly. */
+const similarKeys = (app: string): ReadonlyArray<Key> => [
+  appKey(app),
+  appKey(app, ""),
+  appKey(app, "hash2"),
+  appKey(`${app}2`),
+  appKey(`${app}/hash`, "app"),
+  ...["", "app", "tenant", "a", "b", "a/b", "a%2Fb", "a\\/b"].map((tenant) => tenantKey(app, tenant)),
+  ...["\ud800", "\udc00", "\\ud800", "\ufffd", "\u00e9", "e\u0301"].map((tenant) => tenantKey(app, tenant)),
+  tenantKey(app, "a", "hash2"),
+  tenantKey(app, "a", "hash/tenant"),
+  tenantKey(`${app}/hash`, "a", ""),
+  tenantKey(`${app}2`, "a")
+]
+
+const isSameKey = (a: Key, b: Key): boolean =>
+  a.appId === b.appId && a.secretHash === b.secretHash
+  && Option.getOrUndefined(a.tenantKey) === Option.getOrUndefined(b.tenantKey)
+
+const manyKeys = ({ prop, test }: Tests): void => {
+  test("get, put and drop do not confuse apps, secrets, tenants, and an app's own token", ({ app, store }) =>
+    Effect.gen(function*() {
+      const keys = similarKeys(app)
+      yield* Effect.forEach(keys, (key, n) => store.put(key, token(`t-${n}`, n)), { concurrency: "unbounded" })
+      for (const [n, key] of keys.entries()) {
+        assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token(`t-${n}`, n)))
+      }
+      for (const [n, key] of keys.entries()) {
+        yield* store.drop(key, token(`t-${n}`))
+        const left = yield* Effect.forEach(keys, (key) => store.get(key))
+        assert.strictEqual(left.filter(Option.isSome).length, keys.length - n - 1)
+      }
+    }))
+
+  prop(
+    "any two different keys have different tokens",
+    FastCheck.tuple(anyKey, anyKey).filter(([a, b]) => !isSameKey(a, b)),
+    ([anyA, anyB], { app, store }) =>
+      Effect.gen(function*() {
+        const [a, b] = [keyIn(app, anyA), keyIn(app, anyB)]
+        // The same value twice, so that only the keys differ.
+        yield* store.put(a, token("t", 1))
+        assert.isTrue(Option.isNone(yield* store.get(b)))
+        yield* store.put(b, token("t", 2))
+        assert.deepStrictEqual(plainOption(yield* store.get(a)), plain(token("t", 1)))
+        yield* store.drop(b, token("t"))
+        assert.isTrue(Option.isNone(yield* store.get(b)))
+        assert.deepStrictEqual(plainOption(yield* store.get(a)), plain(token("t", 1)))
+      }),
+    {
+      numRuns: 60,
+      examples: [
+        [tenantKey("", "__proto__"), tenantKey("", "constructor")],
+        [tenantKey("", "b", "a"), tenantKey("", "a/b", "")],
+        [tenantKey("", "\ud800"), tenantKey("", "\udbff")],
+        [appKey(""), tenantKey("", "")]
+      ]
+    }
+  )
+}
+
+const tenants = [undefined, "a", "b"] as const
+
+const anyOperation = FastCheck.record({
+  kind: FastCheck.constantFrom("put", "put", "drop"),
+  tenant: FastCheck.constantFrom(...tenants),
+  value: FastCheck.constantFrom("1", "2", "3"),
+  after: FastCheck.nat(6)
+})
+
+const sequences = ({ prop }: Tests): void =>
+  prop(
+    "any sequence of puts and drops gives the results of a map",
+    FastCheck.array(anyOperation, { maxLength: 15 }),
+    (operations, { app, store }) =>
+      Effect.gen(function*() {
+        const keyOf = (tenant: string | undefined) => tenant === undefined ? appKey(app) : tenantKey(app, tenant)
+        const map = new Map<string | undefined, ReturnType<typeof plain>>()
+        for (const { after, kind, tenant, value } of operations) {
+          if (kind === "put") {
+            yield* store.put(keyOf(tenant), token(value, after))
+            map.set(tenant, { value, after })
+          } else {
+            yield* store.drop(keyOf(tenant), token(value, after))
+            if (map.get(tenant)?.value === value) map.delete(tenant)
+          }
+          for (const tenant of tenants) {
+            assert.deepStrictEqual(plainOption(yield* store.get(keyOf(tenant))), map.get(tenant))
+          }
+        }
+      })
+  )
+
+const simultaneous = (atOnce: number) => ({ test }: Tests): void => {
+  test(`${atOnce} simultaneous puts of different tenants keep all tokens, and drops remove half`, ({ app, store }) =>
+    Effect.gen(function*() {
+      const numbers = Arr.range(1, atOnce)
+      const even = numbers.filter((n) => n % 2 === 0)
+      const keyOf = (n: number) => tenantKey(app, `tenant_${n}`)
+      const tokenOf = (n: number) => token(`t-${n}`, n)
+      yield* Effect.forEach(numbers, (n) => store.put(keyOf(n), tokenOf(n)), { concurrency: "unbounded" })
+      yield* Effect.forEach(even, (n) => store.drop(keyOf(n), token(`t-${n}`)), { concurrency: "unbounded" })
+      const left = yield* Effect.forEach(numbers, (n) => store.get(keyOf(n)), { concurrency: "unbounded" })
+      assert.deepStrictEqual(left.map(plainOption), numbers.map((n) => n % 2 === 0 ? undefined : plain(tokenOf(n))))
+    }))
+
+  test(`${atOnce} simultaneous operations on one key read whole tokens only`, ({ app, store }) =>
+    Effect.gen(function*() {
+      const key = appKey(app)
+      const tokens = Arr.makeBy(atOnce, (n) => token("x".repeat((n + 1) % 500) + (n + 1), n + 1))
+      const texts = new Set(tokens.map((token) => JSON.stringify(plain(token))))
+      yield* store.put(key, tokens[0])
+      const seen = yield* Effect.forEach(
+        tokens,
+        (token, n) => n % 2 === 0 ? Effect.andThen(store.put(key, token), store.get(key)) : store.get(key),
+        { concurrency: "unbounded" }
+      )
+      seen.push(yield* store.get(key))
+      for (const token of seen) assert.include(texts, JSON.stringify(plainOption(token)))
+    }))
+}
 
 /**
+ * Options of `suite`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** How many tokens are put, dropped or claimed at once. Default: 1000. */
+  /** The number of operations that run at the same time. Default: 1000. */
   readonly atOnce?: number | undefined
 }
 
 /**
- * The tests of a store, under `describe`. The layer is built once for all of them.
+ * Registers the tests of a `TokenStore` under `describe`. Builds the layer once for all tests, and releases the layer
+ * afterwards. Every test fails if the layer cannot be built.
  *
- * They run on real time, for the store may have a clock of its own, and on apps that nobody else has, for the store may
- * outlive the test. Their tokens are old ones: a store may forget a token that has expired, but must keep each for at
- * least a minute after it was put. None may take longer than 30 s, and each operation must have the time that it takes
- * when `atOnce` of them are under way.
+ * The tests run on real time, because the store may have its own clock, and use new app ids, because the store may outlive
+ * the tests. The tokens expired in 2023: the store may remove an expired token, but must keep each token for at least a
+ * minute after `put`.
+ *
+ * A test fails after 30 s. If the store limits the time of an operation, the limit must be long enough when `atOnce`
+ * operations run at the same time.
  *
  * @since 0.1.0
  * @category running
  */
 export const suite = <E>(name: string, store: Layer.Layer<TokenStore, E>, options?: Options): void =>
-  void describe(`TokenStore, ${name}`, () => {
-    const { test, withStore } = StoreSuite.over(store)
-    const atOnce = options?.atOnce ?? 1000
-
-    test("has no token at first, and then the one that was put", () =>
-      Effect.gen(function*() {
-        const store = yield* TokenStore
-        const app = yield* StoreSuite.newApp
-        for (const key of [appKey(app), tenantKey(app, "a")]) {
-          assert.isTrue(Option.isNone(yield* store.get(key)))
-          yield* store.put(key, token("t-1"))
-          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-1")))
-        }
-      }))
-
-    test("a put replaces what was there, even by one that ends sooner", () =>
-      Effect.gen(function*() {
-        const store = yield* TokenStore
-        const key = appKey(yield* StoreSuite.newApp)
-        for (const next of [token("t-1", 10), token("t-2", 20), token("t-3", 5), token("t-3", 6), token("t-1", 10)]) {
-          yield* store.put(key, next)
-          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(next))
-        }
-      }))
-
-    test("drops this token only, whatever its end", () =>
-      Effect.gen(function*() {
-        const store = yield* TokenStore
-        const key = tenantKey(yield* StoreSuite.newApp, "a")
-        yield* store.drop(key, token("t-1"))
-        yield* store.put(key, token("t-1"))
-        yield* store.drop(key, token("t-"))
-        yield* store.drop(key, token("t-11"))
-        assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-1")))
-        yield* store.put(key, token("t-2"))
-        yield* store.drop(key, token("t-1"))
-        assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-2")))
-        yield* store.drop(key, token("t-2", 1))
-        assert.isTrue(Option.isNone(yield* store.get(key)))
-        yield* store.drop(key, token("t-2"))
-        yield* store.put(key, token("t-2"))
-        assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token("t-2")))
-      }))
-
-    test("keeps apps, secrets, tenants, and an app's own token apart", () =>
-      Effect.gen(function*() {
-        const store = yield* TokenStore
-        const app = yield* StoreSuite.newApp
-        const keys = [
-          appKey(app),
-          appKey(app, ""),
-          appKey(app, "hash2"),
-          appKey(`${app}2`),
-          appKey(`${app}/hash`, "app"),
-          tenantKey(app, ""),
-          tenantKey(app, "app"),
-          tenantKey(app, "tenant"),
-          tenantKey(app, "a"),
-          tenantKey(app, "b"),
-          tenantKey(app, "a/b"),
-          tenantKey(app, "a%2Fb"),
-          tenantKey(app, "a\\/b"),
-          tenantKey(app, "\ud800"),
-          tenantKey(app, "\udc00"),
-          tenantKey(app, "\\ud800"),
-          tenantKey(app, "\ufffd"),
-          tenantKey(app, "\u00e9"),
-          tenantKey(app, "e\u0301"),
-          tenantKey(app, "a", "hash2"),
-          tenantKey(app, "a", "hash/tenant"),
-          tenantKey(`${app}/hash`, "a", ""),
-          tenantKey(`${app}2`, "a")
-        ]
-        yield* Effect.forEach(keys, (key, n) => store.put(key, token(`t-${n}`, n)), { concurrency: "unbounded" })
-        for (const [n, key] of keys.entries()) {
-          assert.deepStrictEqual(plainOption(yield* store.get(key)), plain(token(`t-${n}`, n)))
-        }
-        for (const [n, key] of keys.entries()) {
-          yield* store.drop(key, token(`t-${n}`))
-          const left = yield* Effect.forEach(keys, (key) => store.get(key))
-          assert.strictEqual(left.filter(Option.isSome).length, keys.length - n - 1)
-        }
-      }))
-
-    it.live.prop(
-      "any two keys that differ share nothing",
-      [anyKey(""), anyKey("")],
-      ([a, b]) =>
-        withStore(Effect.gen(function*() {
-          if (identity(a) === identity(b)) return
-          const store = yield* TokenStore
-          const app = yield* StoreSuite.newApp
-          const [one, other] = [{ ...a, appId: app + a.appId }, { ...b, appId: app + b.appId }]
-          // The same value, so that only its place tells one from the other.
-          yield* store.put(one, token("t", 1))
-          assert.isTrue(Option.isNone(yield* store.get(other)))
-          yield* store.put(other, token("t", 2))
-          assert.deepStrictEqual(plainOption(yield* store.get(one)), plain(token("t", 1)))
-          yield* store.drop(other, token("t"))
-          assert.isTrue(Option.isNone(yield* store.get(other)))
-          assert.deepStrictEqual(plainOption(yield* store.get(one)), plain(token("t", 1)))
-        })),
-      {
-        timeout: StoreSuite.timeout,
-        fastCheck: {
-          numRuns: 60,
-          examples: strangeKeys
-        }
-      }
-    )
-
-    it.live.prop(
-      "gives back any token as it was put, its end to the millisecond",
-      [anyKey(""), anyToken],
-      ([key, any]) =>
-        withStore(Effect.gen(function*() {
-          const store = yield* TokenStore
-          const own = { ...key, appId: (yield* StoreSuite.newApp) + key.appId }
-          yield* store.put(own, any)
-          assert.deepStrictEqual(plainOption(yield* store.get(own)), plain(any))
-          yield* store.drop(own, any)
-          assert.isTrue(Option.isNone(yield* store.get(own)))
-        })),
-      {
-        timeout: StoreSuite.timeout,
-        fastCheck: {
-          numRuns: 60,
-          examples: [
-            [appKey(""), token("x".repeat(4096), 8.64e15 - epoch)],
-            [appKey(""), token("{\"token\":1}", -8.64e15 - epoch)],
-            [appKey(""), token("\ud800", 1)]
-          ]
-        }
-      }
-    )
-
-    const operation = FastCheck.record({
-      kind: FastCheck.constantFrom("put", "put", "drop"),
-      tenant: FastCheck.constantFrom(undefined, "a", "b"),
-      value: FastCheck.constantFrom("1", "2", "3"),
-      after: FastCheck.nat(6)
-    })
-
-    it.live.prop(
-      "one after another, any puts and drops do what they do to variables",
-      [FastCheck.array(operation, { maxLength: 15 })],
-      ([operations]) =>
-        withStore(Effect.gen(function*() {
-          const store = yield* TokenStore
-          const app = yield* StoreSuite.newApp
-          const model = new Map<string | undefined, ReturnType<typeof plain>>()
-          for (const { after, kind, tenant, value } of operations) {
-            const key = tenant === undefined ? appKey(app) : tenantKey(app, tenant)
-            if (kind === "put") {
-              yield* store.put(key, token(value, after))
-              model.set(tenant, { value, after })
-            } else {
-              yield* store.drop(key, token(value, after))
-              if (model.get(tenant)?.value === value) model.delete(tenant)
-            }
-            for (const tenant of [undefined, "a", "b"]) {
-              const key = tenant === undefined ? appKey(app) : tenantKey(app, tenant)
-              assert.deepStrictEqual(plainOption(yield* store.get(key)), model.get(tenant))
-            }
-          }
-        })),
-      { timeout: StoreSuite.timeout, fastCheck: { numRuns: 30 } }
-    )
-
-    test("takes the tokens of many tenants at once, and forgets every other", () =>
-      Effect.gen(function*() {
-        const store = yield* TokenStore
-        const app = yield* StoreSuite.newApp
-        const tenants = Arr.range(1, atOnce)
-        const keyOf = (n: number) => tenantKey(app, `tenant_${n}`)
-        yield* Effect.forEach(tenants, (n) => store.put(keyOf(n), token(`t-${n}`, n)), { concurrency: "unbounded" })
-        yield* Effect.forEach(
-          tenants.filter((n) => n % 2 === 0),
-          (n) => store.drop(keyOf(n), token(`t-${n}`)),
-          { concurrency: "unbounded" }
-        )
-        assert.deepStrictEqual(
-          (yield* Effect.forEach(tenants, (n) => store.get(keyOf(n)), { concurrency: "unbounded" })).map(plainOption),
-          tenants.map((n) => n % 2 === 0 ? undefined : plain(token(`t-${n}`, n)))
-        )
-      }))
-
-    test("of many tokens put at once in one place one stays, and every reader sees a whole one", () =>
-      Effect.gen(function*() {
-        const store = yield* TokenStore
-        const key = appKey(yield* StoreSuite.newApp)
-        const all = Arr.range(1, atOnce).map((n) => token("x".repeat(n % 500) + n, n))
-        const texts = new Set(all.map((one) => JSON.stringify(plain(one))))
-        yield* store.put(key, all[0] ?? assert.fail())
-        const seen = yield* Effect.forEach(
-          all,
-          (one, n) => n % 2 === 0 ? Effect.zipRight(store.put(key, one), store.get(key)) : store.get(key),
-          { concurrency: "unbounded" }
-        )
-        for (const one of seen) assert.include(texts, JSON.stringify(plainOption(one)))
-        assert.include(texts, JSON.stringify(plainOption(yield* store.get(key))))
-      }))
-  })
+  StoreSuite.suite(`TokenStore, ${name}`, store, fixture, [
+    putAndGet,
+    drop,
+    manyKeys,
+    sequences,
+    simultaneous(options?.atOnce ?? 1000)
+  ])
