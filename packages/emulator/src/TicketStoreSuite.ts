@@ -199,11 +199,11 @@ const simultaneousPuts = (atOnce: number) => ({ prop, test }: Tests): void => {
 
   test(`${atOnce} simultaneous puts keep the newest ticket`, ({ app, store }) =>
     Effect.gen(function*() {
-      // Neither in order nor against it: 7 is no divisor.
-      const tickets = Arr.makeBy(atOnce, (n) => ticket((n * 7 + atOnce / 2) % atOnce))
-      const results = yield* Effect.forEach(tickets, (ticket) => store.put(app, ticket), { concurrency: "unbounded" })
+      // Sorted by a remainder: neither ascending nor descending, for any `atOnce`.
+      const afters = Arr.makeBy(atOnce, (n) => n).toSorted((a, b) => (a * 7) % 10 - (b * 7) % 10)
+      const results = yield* Effect.forEach(afters, (n) => store.put(app, ticket(n)), { concurrency: "unbounded" })
       assert.deepStrictEqual(plainOption(yield* store.get(app)), plain(ticket(atOnce - 1)))
-      assert.isTrue(results[tickets.findIndex((ticket) => plain(ticket).after === atOnce - 1)])
+      assert.isTrue(results[afters.indexOf(atOnce - 1)])
       assert.isFalse(yield* store.put(app, ticket(atOnce - 1)))
     }))
 }
