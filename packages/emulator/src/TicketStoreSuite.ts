@@ -255,6 +255,19 @@ const changes = ({ test }: Tests): void => {
       assert.deepStrictEqual(yield* early.next, plain(ticket(2)))
       assert.deepStrictEqual(yield* late.next, plain(ticket(2)))
     }))
+
+  test("changes does not emit the tickets of apps with similar ids", ({ store }) =>
+    Effect.gen(function*() {
+      const apps = yield* StoreSuite.similarApps
+      const subscribers = yield* Effect.forEach(apps, (app) => subscribe({ app, store }))
+      for (const round of [0, apps.length]) {
+        yield* Effect.forEach(apps, (app, n) => store.put(app, ticket(round + n)))
+        for (const [n, { next }] of subscribers.entries()) {
+          assert.deepStrictEqual(yield* next, plain(ticket(round + n)))
+        }
+      }
+      for (const { rest } of subscribers) assert.deepStrictEqual(yield* rest, [])
+    }))
 }
 
 /** Collects the tickets of `changes` until the ticket that was sent at `last`. */
