@@ -190,7 +190,8 @@ export const make = (options?: Options): Effect.Effect<Service, BackgroundTasksE
             return waitUntil === doesNotWait
               ? refuse(
                 "NoWaitUntil",
-                "the request has no context, so that the task would end with the request: call handler(request, context)"
+                "the request has no context, so that the task would end with the request: call handler(request, context), "
+                  + "handle(request, context) or handleApp(request, appId, findApp, context)"
               )
               : start(task, waitUntil)
           }

@@ -11,11 +11,10 @@ import * as Option from "effect/Option"
 import type { EventRefused } from "./EventRefused.js"
 import type { Delivery, Receipt, Service } from "./EventSubscription.js"
 import { oneLine } from "./internal/oneLine.js"
+import * as AppLookup from "./internal/webhook/appLookup.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
-import * as Finding from "./internal/webhook/finding.js"
-import * as Refusals from "./internal/webhook/refusals.js"
-import { refused } from "./internal/webhook/refused.js"
-import * as Refusing from "./internal/webhook/refusing.js"
+import * as RefusalLog from "./internal/webhook/refusalLog.js"
+import * as Refused from "./internal/webhook/refused.js"
 
 /**
  * The longest body, in bytes. A longer body is refused, and is not read any further.
@@ -57,7 +56,7 @@ export interface Answer {
  * @since 0.1.0
  * @category errors
  */
-export const tooLarge: EventRefused = Refusals.tooLarge
+export const tooLarge: EventRefused = Refused.tooLarge
 
 /**
  * The failure of a body that broke off.
@@ -65,7 +64,7 @@ export const tooLarge: EventRefused = Refusals.tooLarge
  * @since 0.1.0
  * @category errors
  */
-export const incomplete: EventRefused = Refusals.incomplete
+export const incomplete: EventRefused = Refused.incomplete
 
 /**
  * The failure of a body that the web framework has read before, without keeping its bytes.
@@ -73,7 +72,7 @@ export const incomplete: EventRefused = Refusals.incomplete
  * @since 0.1.0
  * @category errors
  */
-export const bodyRead: EventRefused = Refusals.bodyRead
+export const bodyRead: EventRefused = Refused.bodyRead
 
 /**
  * Checks the method and the headers of a request. Returns the refusal, or `undefined` if the body may be read.
@@ -82,14 +81,14 @@ export const bodyRead: EventRefused = Refusals.bodyRead
  * @category doors
  */
 export const admit = ({ headers, method }: Omit<Request<unknown>, "body">): EventRefused | undefined => {
-  if (method !== "POST") return refused("Method", `the method is ${oneLine(method)} and not POST`)
+  if (method !== "POST") return Refused.refused("Method", `the method is ${oneLine(method)} and not POST`)
   const contentType = String(headers["content-type"] ?? "none")
   if (!/^application\/json\s*(;|$)/i.test(contentType)) {
-    return refused("ContentType", `the content type is ${oneLine(contentType)} and not application/json`)
+    return Refused.refused("ContentType", `the content type is ${oneLine(contentType)} and not application/json`)
   }
   const encoding = String(headers["content-encoding"] ?? "identity")
   if (encoding.toLowerCase() !== "identity") {
-    return refused(
+    return Refused.refused(
       "ContentType",
       `the content encoding is ${oneLine(encoding)}, and the signature covers what was encoded`
     )
@@ -117,8 +116,8 @@ const accepted = (receipt: Receipt): Answer => {
   }
 }
 
-const refuse = (door: object, refusal: Refusing.Refusal): Effect.Effect<Answer> =>
-  Effect.as(Refusing.countAndLog(door, refusal), Refusing.answerOf(refusal.refusal))
+const refuse = (entry: RefusalLog.Entry): Effect.Effect<Answer> =>
+  Effect.as(RefusalLog.countAndLog(entry), RefusalLog.answerOf(entry.refusal))
 
 const answerTo = <R>(
   subscription: Service,
@@ -128,7 +127,7 @@ const answerTo = <R>(
     onSuccess: (receipt) => Effect.succeed(accepted(receipt)),
     onFailure: (cause) =>
       Option.match(Cause.failureOption(cause), {
-        onSome: (refusal) => refuse(subscription, { refusal }),
+        onSome: (refusal) => refuse({ refusal, subscription }),
         onNone: () =>
           Effect.as(
             Effect.logError("a delivery to the request URL met with an error of this program's", cause),
@@ -138,8 +137,8 @@ const answerTo = <R>(
   })
 
 /**
- * Answers a request. Counts each refusal, and logs each refusal at most once a second. The answer to a refusal contains the
- * status only.
+ * Answers a request: checks the method and the headers, reads the body, and accepts the delivery. Counts each refusal, and logs
+ * the refusals of a reason that anybody can cause at most once a second. The answer to a refusal contains the status only.
  *
  * @since 0.1.0
  * @category doors
@@ -154,25 +153,32 @@ export const answer = <R>(subscription: Service, request: Request<R>): Effect.Ef
   )
 
 /**
- * Answers a delivery whose method and headers are admitted.
+ * Answers a delivery whose body was read before. Does not check the method and the headers: call `admit` first.
  *
  * @since 0.1.0
  * @category doors
  */
 export const answerDelivery = (subscription: Service, delivery: Delivery): Effect.Effect<Answer> =>
-  answerTo(subscription, subscription.receive(delivery))
+  answerTo(subscription, Effect.suspend(() => subscription.receive(delivery)))
 
 /**
- * Finds the subscription of an app. Returns `None` if there is no such app.
+ * Finds the subscription of an app, by the id in the path. Returns `None` if there is no such app.
+ *
+ * Anybody may send any id: look the id up in a `Map` or a database, and not in a plain object, which has a `constructor`.
+ *
+ * Runs for each request, in a scope that closes after the answer: resources that serve more than one request, such as the
+ * subscription itself, belong into a scope that lasts. Has 2 s, because the platform waits for 3 s, and is interrupted then, or if
+ * the client disconnects. A failure, a defect and the time limit are answered with 503, so that the platform pushes again. The
+ * cause is logged as it is, so it must not contain a secret.
  *
  * @since 0.1.0
  * @category models
  */
-export type FindApp<out E = never, out R = never> = (appId: string) => Effect.Effect<Option.Option<Service>, E, R>
+export type FindApp<E = never, R = never> = (appId: string) => Effect.Effect<Option.Option<Service>, E, R>
 
 /**
- * Answers a request to the request URL of one app of many, whose id is in the path. Answers 404 for an unknown app. If
- * `findApp` fails, answers 503, so that the platform pushes again, and logs the failure.
+ * Answers a request to the request URL of one app of many, whose id is in the path: checks the method and the headers, finds the
+ * app, and answers as `answer` does. Answers 404 for an unknown app, and 503 if `findApp` fails.
  *
  * @since 0.1.0
  * @category doors
@@ -184,9 +190,10 @@ export const answerApp = <E, R, R2>(
 ): Effect.Effect<Answer, never, R | R2> =>
   Effect.suspend(() => {
     const refusal = admit(request)
-    if (refusal !== undefined) return refuse(findApp, { refusal })
-    return Effect.flatMap(Effect.exit(Finding.find(findApp, appId)), (exit) => {
-      const found = Finding.fromExit(appId, exit)
-      return Either.isRight(found) ? answer(found.right, request) : refuse(findApp, found.left)
-    })
+    return refusal === undefined
+      ? Effect.flatMap(
+        AppLookup.find(findApp, appId),
+        (found) => Either.isRight(found) ? answer(found.right, request) : refuse(found.left)
+      )
+      : refuse({ refusal })
   })

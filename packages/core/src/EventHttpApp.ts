@@ -14,14 +14,14 @@ import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as Tracer from "effect/Tracer"
 import type * as Http from "node:http"
 import * as EventDoor from "./EventDoor.js"
 import type { EventRefused } from "./EventRefused.js"
 import * as EventSubscription from "./EventSubscription.js"
 import { isObject } from "./internal/isObject.js"
+import * as Span from "./internal/span.js"
+import * as AppLookup from "./internal/webhook/appLookup.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
-import * as Finding from "./internal/webhook/finding.js"
 import * as NodeBody from "./internal/webhook/nodeBody.js"
 
 /** Reads in the scope of the request, because a stream that ends early breaks the connection before the answer. */
@@ -111,36 +111,46 @@ export const layer = (
     )
   )
 
+/** Matches a path whose parameter `appId` is never missing, so that no request is for an app without an id. */
+const namesApp = /:appId(?=[-./(]|$)/
+
 /**
  * Adds a request URL for each of many apps to the `HttpLayerRouter`, for example at `/webhook/:appId`. Finds the app of a
- * request by the id in the path, so that the number of apps costs nothing. Answers 404 for an unknown app.
+ * request by the id in the path, so that the number of apps costs nothing. Answers 404 for an unknown app. Dies while the layer is
+ * built if the path has no parameter that is exactly `:appId`.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layerApps = <E, R>(
   path: HttpLayerRouter.PathInput & `${string}:appId${string}`,
-  /** Runs for each request, in the scope of the request. */
   findApp: EventDoor.FindApp<E, R>
 ): Layer.Layer<never, never, HttpLayerRouter.HttpRouter | Exclude<R, Scope.Scope>> =>
   HttpLayerRouter.use((router) =>
     Effect.flatMap(Effect.context<Exclude<R, Scope.Scope>>(), (context) => {
+      if (!namesApp.test(path)) {
+        return Effect.dieMessage(
+          `EventHttpApp.layerApps needs the parameter :appId in its path, and the path is ${path}`
+        )
+      }
       // The scope and the span are the request's.
-      const services = Context.omit(Scope.Scope, Tracer.ParentSpan)(context as Context.Context<Scope.Scope>)
-      const find: EventDoor.FindApp<E, Scope.Scope> = (appId) => {
-        const found = Finding.find(findApp, appId)
-        return Finding.isExit(found)
-          ? found
+      const services = Span.omit(Context.omit(Scope.Scope)(context as Context.Context<Scope.Scope>))
+      const withServices: EventDoor.FindApp<E, Scope.Scope> = (appId) => {
+        const called = AppLookup.call(findApp, appId)
+        return AppLookup.isExit(called)
+          ? called
           : Effect.mapInputContext(
-            found,
+            called,
             (ofRequest: Context.Context<Scope.Scope>) => Context.merge(ofRequest, services) as Context.Context<R>
           )
       }
       return router.add(
         "*",
         path,
-        Effect.flatMap(HttpLayerRouter.params, ({ appId = "" }) =>
-          answerWith((request) => EventDoor.answerApp(find, appId, request)))
+        Effect.flatMap(
+          HttpLayerRouter.params,
+          ({ appId = "" }) => answerWith((request) => EventDoor.answerApp(withServices, appId, request))
+        )
       )
     })
   )

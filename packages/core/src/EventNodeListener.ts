@@ -7,19 +7,20 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import type * as Option from "effect/Option"
+import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import type * as Http from "node:http"
 import * as EventDoor from "./EventDoor.js"
 import { EventRefused } from "./EventRefused.js"
 import * as EventSubscription from "./EventSubscription.js"
-import { readMonotonicMillis } from "./internal/monotonicMillis.js"
 import * as Span from "./internal/span.js"
-import * as Finding from "./internal/webhook/finding.js"
+import { startLimited } from "./internal/timeLimit.js"
+import * as AppLookup from "./internal/webhook/appLookup.js"
 import * as NodeBody from "./internal/webhook/nodeBody.js"
 import * as Proof from "./internal/webhook/proof.js"
-import * as Refusing from "./internal/webhook/refusing.js"
+import * as RefusalLog from "./internal/webhook/refusalLog.js"
+import { incomplete } from "./internal/webhook/refused.js"
 import * as Subscriptions from "./internal/webhook/subscriptions.js"
 import * as Uninterruptible from "./internal/webhook/uninterruptible.js"
 
@@ -56,17 +57,37 @@ const failed: EventDoor.Answer = { status: 500, headers: {}, body: "" }
 
 type Done = (answer: EventDoor.Answer) => void
 
+/** Answers with 500, or disconnects if a part of another answer was sent. */
+const abort = (response: Http.ServerResponse): void => {
+  if (response.headersSent) response.destroy()
+  else response.writeHead(500, { "content-length": 0 }).end()
+}
+
+/** The runtime in which a listener runs deliveries: they can be interrupted, and belong to no span, wherever the listener is made. */
+const runtime = <R>(): Effect.Effect<Runtime.Runtime<R>, never, R> =>
+  Effect.map(Effect.interruptible(Effect.runtime<R>()), (runtime) => Runtime.updateContext(runtime, Span.omit))
+
 /** Answers deliveries, and uses a fiber only if something is to be run. */
 const makeAnswering = Effect.gen(function*() {
   const clock = yield* Effect.clock
   const isTraced = yield* Span.isTraced
   // Nobody interrupts the answer to a delivery.
-  const run = Runtime.runFork(Uninterruptible.runtime(yield* Effect.runtime<never>()))
+  const run = Runtime.runFork(Uninterruptible.runtime(yield* runtime<never>()))
 
-  const refuse = (door: object, refusal: Refusing.Refusal): EventDoor.Answer => {
-    const line = Refusing.count(door, refusal, readMonotonicMillis(clock))
+  const refuse = (entry: RefusalLog.Entry): EventDoor.Answer => {
+    const line = RefusalLog.count(entry, clock)
     if (line !== undefined) run(line)
-    return Refusing.answerOf(refusal.refusal)
+    return RefusalLog.answerOf(entry.refusal)
+  }
+
+  /** Calls `step`, and answers 500 if `step` throws: an error in a listener of Node would end the process. */
+  const guarded = <A>(done: Done, step: (value: A) => void) => (value: A): void => {
+    try {
+      step(value)
+    } catch (error) {
+      run(Effect.logError("a delivery to the request URL met with an error of this program's", Cause.die(error)))
+      done(failed)
+    }
   }
 
   /** Returns the refusal of a delivery that is refused whatever the handlers do, as most forged ones are. */
@@ -82,39 +103,49 @@ const makeAnswering = Effect.gen(function*() {
   }
 
   const answer = (subscription: EventSubscription.Service, request: Http.IncomingMessage, done: Done): void =>
-    NodeBody.read(request, (body) => {
-      if (body instanceof EventRefused) return done(refuse(subscription, { refusal: body }))
-      const delivery = Proof.shared({ headers: request.headers, body })
-      const refusal = refusalOf(subscription, delivery)
-      if (refusal !== undefined) return done(refuse(subscription, { refusal }))
-      run(EventDoor.answerDelivery(subscription, delivery)).addObserver((exit) =>
-        done(Exit.getOrElse(exit, () => failed))
-      )
+    NodeBody.read(
+      request,
+      guarded(done, (body) => {
+        if (body instanceof EventRefused) return done(refuse({ refusal: body, subscription }))
+        const delivery = Proof.shared({ headers: request.headers, body })
+        const refusal = refusalOf(subscription, delivery)
+        if (refusal !== undefined) return done(refuse({ refusal, subscription }))
+        run(EventDoor.answerDelivery(subscription, delivery)).addObserver((exit) =>
+          done(Exit.getOrElse(exit, () => failed))
+        )
+      })
+    )
+
+  /**
+   * Makes a listener of what answers a request whose method and headers are admitted. `subscription`: the one of every request.
+   */
+  const listener = (
+    subscription: EventSubscription.Service | undefined,
+    answer: (request: Http.IncomingMessage, done: Done, response: Http.ServerResponse) => void
+  ): Listener =>
+  (request, response) =>
+    new Promise((resolve) => {
+      const done: Done = (answer) => {
+        try {
+          write(response, answer, run)
+        } catch (error) {
+          run(Effect.logError("the answer to a delivery could not be written", Cause.die(error)))
+          abort(response)
+        }
+        resolve()
+      }
+      const { headers, method = "" } = request
+      const refusal = EventDoor.admit({ method, headers })
+      if (refusal === undefined) guarded(done, () => answer(request, done, response))(undefined)
+      else done(refuse({ refusal, subscription }))
     })
 
-  /** Makes a listener of what answers a request whose method and headers are admitted. */
-  const listener =
-    (door: object, answer: (request: Http.IncomingMessage, done: Done) => void): Listener => (request, response) =>
-      new Promise((resolve) => {
-        const done: Done = (answer) => {
-          try {
-            write(response, answer, run)
-          } catch (error) {
-            run(Effect.logError("the answer to a delivery could not be written", Cause.die(error)))
-          }
-          resolve()
-        }
-        const { headers, method = "" } = request
-        const refusal = EventDoor.admit({ method, headers })
-        if (refusal === undefined) answer(request, done)
-        else done(refuse(door, { refusal }))
-      })
-
-  return { answer, listener, refuse, run }
+  return { answer, clock, guarded, listener, refuse, run }
 })
 
 /**
- * Makes a listener that answers each request and never throws. Uses the logger and the tracer of the effect that makes it.
+ * Makes a listener that answers each request and never throws. Uses the logger and the tracer of the effect that makes it, and not
+ * the span.
  *
  * @since 0.1.0
  * @category constructors
@@ -133,39 +164,46 @@ export const make: Effect.Effect<Listener, never, EventSubscription.EventSubscri
  * @category constructors
  */
 export const makeApps = <E, R>(
-  /** Runs for each request, in a scope that closes after the answer. */
   findApp: EventDoor.FindApp<E, R>
 ): Effect.Effect<(appId: string) => Listener, never, Exclude<R, Scope.Scope>> =>
   Effect.gen(function*() {
-    const { answer, listener, refuse, run } = yield* makeAnswering
-    const find = Runtime.runFork(yield* Effect.runtime<Exclude<R, Scope.Scope>>())
+    const { answer, clock, guarded, listener, refuse, run } = yield* makeAnswering
+    const fork = Runtime.runFork(yield* runtime<Exclude<R, Scope.Scope>>())
 
     const answerFound = (
-      appId: string,
-      exit: Exit.Exit<Option.Option<EventSubscription.Service>, E>,
+      found: AppLookup.Found<EventSubscription.Service>,
       request: Http.IncomingMessage,
       done: Done
     ) => {
-      const found = Finding.fromExit(appId, exit)
       if (Either.isRight(found)) answer(found.right, request, done)
-      else done(refuse(findApp, found.left))
+      else done(refuse(found.left))
     }
 
     return (appId: string) =>
-      listener(findApp, (request, done) => {
-        const found = Finding.find(findApp, appId)
-        if (Finding.isExit(found)) return answerFound(appId, found, request, done)
-        const inScope = Effect.flatMap(
-          Scope.make(),
-          (scope) => Effect.map(Effect.exit(Scope.extend(found, scope)), (exit) => ({ exit, scope }))
-        )
-        find(inScope).addObserver((result) => {
-          if (Exit.isFailure(result)) return done(failed)
-          const { exit, scope } = result.value
-          answerFound(appId, exit, request, (answer) => {
-            done(answer)
-            run(Scope.close(scope, Exit.void))
-          })
+      listener(undefined, (request, done, response) => {
+        const called = AppLookup.call(findApp, appId)
+        if (AppLookup.isExit(called)) return answerFound(AppLookup.foundOf(appId, called), request, done)
+        let scope: Scope.CloseableScope | undefined
+        const inScope = Effect.flatMap(Scope.make(), (made) => {
+          scope = made
+          return Scope.extend(called, made)
         })
+        const end: Done = (answer) => {
+          done(answer)
+          if (scope !== undefined) run(AppLookup.close(scope))
+        }
+        const stop = () => fiber.unsafeInterruptAsFork(FiberId.none)
+        response.once("close", stop)
+        const fiber = startLimited(
+          fork,
+          clock,
+          inScope,
+          AppLookup.limit,
+          guarded(end, (exit) => {
+            response.off("close", stop)
+            if (response.destroyed) end(refuse({ refusal: incomplete, appId }))
+            else answerFound(AppLookup.foundOf(appId, exit), request, end)
+          })
+        )
       })
   })

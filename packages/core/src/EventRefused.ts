@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 
 const statuses = {
   UnknownApp: 404,
-  Lookup: 503,
+  AppLookup: 503,
   Method: 405,
   ContentType: 415,
   TooLarge: 413,
@@ -29,7 +29,7 @@ const statuses = {
 /**
  * A delivery was not accepted.
  *
- * - `UnknownApp`: the path names an app that is unknown. `Lookup`: the subscription of the app cannot be found or built.
+ * - `UnknownApp`: the path names an app that is unknown. `AppLookup`: the subscription of the app cannot be found or built.
  * - `Method`, `ContentType`, `TooLarge`, `Incomplete`: the request is not a `POST` of JSON, is longer than 1 MB, or broke
  *   off.
  * - `BodyRead`: the web framework has read the body and has not kept its bytes, which the signature covers.
@@ -46,7 +46,7 @@ const statuses = {
 export class EventRefused extends Schema.TaggedError<EventRefused>("@effect-feishu/core/EventRefused")("EventRefused", {
   reason: Schema.Literal(
     "UnknownApp",
-    "Lookup",
+    "AppLookup",
     "Method",
     "ContentType",
     "TooLarge",

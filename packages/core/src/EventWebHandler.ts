@@ -10,12 +10,13 @@ import { constVoid } from "effect/Function"
 import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Runtime from "effect/Runtime"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { WaitUntil } from "./BackgroundTasks.js"
 import * as EventDoor from "./EventDoor.js"
 import type { EventRefused } from "./EventRefused.js"
 import { EventSubscription } from "./EventSubscription.js"
 import { isRequestBound } from "./internal/requestBound.js"
+import * as AppLookup from "./internal/webhook/appLookup.js"
 import * as BodyBuffer from "./internal/webhook/bodyBuffer.js"
 import * as SharedRuntime from "./internal/webhook/sharedRuntime.js"
 import * as Uninterruptible from "./internal/webhook/uninterruptible.js"
@@ -79,20 +80,77 @@ const responseOf = ({ body, headers, status }: EventDoor.Answer): Response =>
   new Response(body === "" ? null : body, { status, headers })
 
 /**
- * Answers one request.
+ * @since 0.1.0
+ * @category models
+ */
+export interface RequestContext {
+  /**
+   * Keeps the runtime from stopping before the promise ends. Called with the background tasks of the request's handler, with
+   * the building of the layer, and with the closing of the scope of `findApp`.
+   */
+  readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined
+}
+
+/** Passes on a promise. A context that throws must not refuse the delivery. */
+const keepAlive = (waitUntil: (promise: Promise<unknown>) => void, promise: Promise<unknown>): void => {
+  try {
+    waitUntil(promise)
+  } catch (error) {
+    Effect.runFork(Effect.logError("waitUntil threw", Cause.die(error)))
+  }
+}
+
+/** Returns the `waitUntil` of a context. Called as a method, because Workers need `this`. */
+const waitUntilOf = (context: RequestContext | undefined) =>
+  context?.waitUntil === undefined ? undefined : (promise: Promise<unknown>) => context.waitUntil?.(promise)
+
+const withContext = <A, E, R>(self: Effect.Effect<A, E, R>, context: RequestContext | undefined) => {
+  const waitUntil = waitUntilOf(context)
+  return waitUntil === undefined ? self : Effect.provideService(self, WaitUntil, waitUntil)
+}
+
+/**
+ * Answers one request. On a serverless runtime, `context` should have the runtime's `waitUntil`: see `WebHandler`.
  *
  * @since 0.1.0
  * @category handlers
  */
-export const handle = (request: Request): Effect.Effect<Response, never, EventSubscription> =>
+export const handle = (request: Request, context?: RequestContext): Effect.Effect<Response, never, EventSubscription> =>
   Effect.flatMap(EventSubscription, (subscription) =>
     Effect.promise(() => requestOf(request)).pipe(
-      Effect.flatMap((request) => EventDoor.answer(subscription, request)),
+      Effect.flatMap((request) => withContext(EventDoor.answer(subscription, request), context)),
       Effect.map(responseOf)
     ))
 
+/** Closes the scope of `findApp` in the background. */
+const closeInBackground = (scope: Scope.CloseableScope): Effect.Effect<void> =>
+  Effect.flatMap(
+    Effect.forkDaemon(AppLookup.close(scope)),
+    (fiber) =>
+      Effect.map(WaitUntil, (waitUntil) =>
+        keepAlive(waitUntil, new Promise<void>((resolve) => fiber.addObserver(() => resolve()))))
+  )
+
+/** Answers one request, and closes the scope of `findApp` afterwards, if there is one. */
+const answerApp = <E, R>(findApp: EventDoor.FindApp<E, R>, appId: string, request: EventDoor.Request) =>
+  Effect.suspend(() => {
+    let scope: Scope.CloseableScope | undefined
+    const inScope = (appId: string): ReturnType<EventDoor.FindApp<E, Exclude<R, Scope.Scope>>> => {
+      const called = AppLookup.call(findApp, appId)
+      return AppLookup.isExit(called) ? called : Effect.flatMap(Scope.make(), (made) => {
+        scope = made
+        return Scope.extend(called, made)
+      })
+    }
+    return Effect.ensuring(
+      EventDoor.answerApp(inScope, appId, request),
+      Effect.suspend(() => scope === undefined ? Effect.void : closeInBackground(scope))
+    )
+  })
+
 /**
- * Answers one request to the request URL of one app of many, whose id is in the path. Answers 404 for an unknown app.
+ * Answers one request to the request URL of one app of many, whose id is in the path. Answers 404 for an unknown app. On a
+ * serverless runtime, `context` should have the runtime's `waitUntil`: see `WebHandler`.
  *
  * @since 0.1.0
  * @category handlers
@@ -100,26 +158,13 @@ export const handle = (request: Request): Effect.Effect<Response, never, EventSu
 export const handleApp = <E, R>(
   request: Request,
   appId: string,
-  /** Runs for each request, in a scope that closes after the answer. */
-  findApp: EventDoor.FindApp<E, R>
+  findApp: EventDoor.FindApp<E, R>,
+  context?: RequestContext
 ): Effect.Effect<Response, never, Exclude<R, Scope.Scope>> =>
   Effect.promise(() => requestOf(request)).pipe(
-    Effect.flatMap((request) => EventDoor.answerApp(findApp, appId, request)),
-    Effect.map(responseOf),
-    Effect.scoped
+    Effect.flatMap((request) => withContext(answerApp(findApp, appId, request), context)),
+    Effect.map(responseOf)
   )
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface RequestContext {
-  /**
-   * Keeps the runtime from stopping before the promise ends. Called with the background tasks of the request's handler, and
-   * with the building of the layer.
-   */
-  readonly waitUntil?: ((promise: Promise<unknown>) => void) | undefined
-}
 
 /**
  * @since 0.1.0
@@ -140,15 +185,6 @@ export interface WebHandler<in R = never> {
   readonly dispose: () => Promise<void>
 }
 
-/** Passes on a promise. A context that throws must not refuse the delivery. */
-const keepAlive = (waitUntil: (promise: Promise<unknown>) => void, promise: Promise<unknown>): void => {
-  try {
-    waitUntil(promise)
-  } catch (error) {
-    Effect.runFork(Effect.logError("waitUntil threw", Cause.die(error)))
-  }
-}
-
 const causeOf = (error: unknown): Cause.Cause<unknown> =>
   Runtime.isFiberFailure(error) ? error[Runtime.FiberFailureCauseId] : Cause.fail(error)
 
@@ -166,14 +202,12 @@ const fromRuntime = <R>(
   const runtime = SharedRuntime.make(build)
   const answer = async (request: Request, context: RequestContext | undefined): Promise<EventDoor.Answer> => {
     const building = runtime()
-    // Called as a method, because Workers need `this`.
-    const waitUntil = (promise: Promise<unknown>) => context?.waitUntil?.(promise)
-    if (context?.waitUntil !== undefined) keepAlive(waitUntil, building.catch(constVoid))
+    const waitUntil = waitUntilOf(context)
+    if (waitUntil !== undefined) keepAlive(waitUntil, building.catch(constVoid))
     const [built, read] = await Promise.all([building, requestOf(request)])
     const subscription = Context.get(built.context, EventSubscription)
-    const answered = EventDoor.answer(subscription, read)
     return Runtime.runPromise(Uninterruptible.runtime(built))(
-      context?.waitUntil === undefined ? answered : Effect.provideService(answered, WaitUntil, waitUntil)
+      withContext(EventDoor.answer(subscription, read), context)
     )
   }
   return {

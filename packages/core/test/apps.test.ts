@@ -4,7 +4,10 @@ import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import { assert, describe, it } from "@effect/vitest"
 import {
   Clock,
+  Deferred,
   Effect,
+  Exit,
+  Fiber,
   Layer,
   Logger,
   Metric,
@@ -33,6 +36,16 @@ const keyOf = (appId: string) => `the encrypt key of ${appId}`
 
 type FindApp = EventDoor.FindApp<string, Scope.Scope>
 
+/** What `findApp` may return in a program without types. */
+const wrong: Readonly<Record<string, unknown>> = {
+  cli_nothing: undefined,
+  cli_undefined: Effect.void,
+  cli_later: Effect.yieldNow(),
+  cli_bare: Effect.succeed({ receive: () => Effect.never }),
+  // What a plain object finds as a registry.
+  constructor: Effect.succeed(Option.some(Object))
+}
+
 type Serve = (
   server: Http.Server,
   findApp: FindApp
@@ -60,6 +73,12 @@ const answerWeb = (
   })
 }
 
+const serveNode: Serve = (server, findApp) =>
+  Effect.flatMap(EventNodeListener.makeApps(findApp), (listenerOf) => {
+    server.on("request", (request, response) => void listenerOf(idOf(request.url))(request, response))
+    return listen(server)
+  })
+
 const doors: ReadonlyArray<readonly [string, Serve]> = [
   [
     "EventHttpApp.layerApps",
@@ -74,14 +93,7 @@ const doors: ReadonlyArray<readonly [string, Serve]> = [
         Effect.zipLeft(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections())))
       )
   ],
-  [
-    "EventNodeListener.makeApps",
-    (server, findApp) =>
-      Effect.flatMap(EventNodeListener.makeApps(findApp), (listenerOf) => {
-        server.on("request", (request, response) => void listenerOf(idOf(request.url))(request, response))
-        return listen(server)
-      })
-  ],
+  ["EventNodeListener.makeApps", serveNode],
   [
     "EventWebHandler.handleApp",
     (server, findApp) =>
@@ -89,7 +101,8 @@ const doors: ReadonlyArray<readonly [string, Serve]> = [
         const run = Runtime.runPromise(runtime)
         server.on(
           "request",
-          answerWeb((request) => run(EventWebHandler.handleApp(request, idOf(request.url), findApp)))
+          // A function of its own for each request, as in a route that is written inline.
+          answerWeb((request) => run(EventWebHandler.handleApp(request, idOf(request.url), (appId) => findApp(appId))))
         )
         return listen(server)
       })
@@ -117,23 +130,10 @@ const count = (reason: EventRefused["reason"]) =>
     (state: MetricState.MetricState.Counter<number>) => state.count
   )
 
-/** A server for the apps `cli_one` and `cli_two`. The path names the app of a delivery, and the body may be for another. */
-const open = (serve: Serve) =>
+/** Serves the apps that `findApp` finds. */
+const serveApps = (serve: Serve, findApp: FindApp) =>
   Effect.gen(function*() {
-    const happened: Array<string> = []
     const lines: Array<string> = []
-    const apps = new Map<string, EventSubscription.Service>()
-    for (const appId of ["cli_one", "cli_two"]) apps.set(appId, yield* subscriptionOf(appId, happened))
-    const findApp: FindApp = (appId) => {
-      if (appId === "cli_throws") throw new Error("findApp has thrown")
-      if (appId === "cli_dies") return Effect.die(new Error("findApp has died"))
-      if (appId === "cli_fails") return Effect.fail("the database is away")
-      const found = Effect.succeed(Option.fromNullable(apps.get(appId)))
-      return appId === "cli_one" ? found : Effect.acquireRelease(
-        Effect.andThen(Effect.yieldNow(), found),
-        () => Effect.sync(() => void happened.push(`${appId} is released`))
-      )
-    }
     const logger = Logger.make(({ annotations, cause, message }) =>
       void lines.push(`${message} ${JSON.stringify([...annotations])} ${cause.toString()}`)
     )
@@ -147,15 +147,40 @@ const open = (serve: Serve) =>
         Deliveries.encrypted(Deliveries.event2({ appId, id }), key),
         { key }
       )
-      return Effect.promise(async () => {
+      return Effect.promise(async (signal) => {
         const response = await fetch(`${origin}/webhook/${path}`, {
           method,
+          signal,
           headers: headers as Record<string, string>,
           ...(method === "POST" && { body: new Uint8Array(body) })
         })
         return [response.status, await response.text()] as const
       })
     }
+    return { lines, send }
+  })
+
+/** A server for the apps `cli_one` and `cli_two`. The path names the app of a delivery, and the body may be for another. */
+const open = (serve: Serve) =>
+  Effect.gen(function*() {
+    const happened: Array<string> = []
+    const apps = new Map<string, EventSubscription.Service>()
+    for (const appId of ["cli_one", "cli_two"]) apps.set(appId, yield* subscriptionOf(appId, happened))
+    const findApp: FindApp = (appId) => {
+      if (appId === "cli_throws") throw new Error("findApp has thrown")
+      if (appId === "cli_dies") return Effect.die(new Error("findApp has died"))
+      if (appId === "cli_fails") return Effect.fail("the database is away")
+      if (appId === "cli_ends") {
+        return Effect.withFiberRuntime((fiber) => Effect.as(Fiber.interrupt(fiber), Option.none()))
+      }
+      if (appId in wrong) return wrong[appId] as ReturnType<FindApp>
+      const found = Effect.succeed(Option.fromNullable(apps.get(appId)))
+      return appId === "cli_one" ? found : Effect.acquireRelease(
+        Effect.andThen(Effect.yieldNow(), found),
+        () => Effect.sync(() => void happened.push(`${appId} is released`))
+      )
+    }
+    const { lines, send } = yield* serveApps(serve, findApp)
     return { happened, lines, send }
   })
 
@@ -210,22 +235,99 @@ describe.each(doors)("%s", (_, serve) => {
   )
 
   for (
-    const [appId, cause] of [["cli_fails", "the database is away"], ["cli_dies", "died"], ["cli_throws", "thrown"]]
+    const [appId, cause] of [
+      ["cli_fails", "the database is away"],
+      ["cli_dies", "died"],
+      ["cli_throws", "thrown"],
+      ["cli_ends", "interrupted"],
+      ["cli_nothing", "returned no Effect"],
+      ["cli_undefined", "no Option of an EventSubscription"],
+      ["cli_later", "no Option of an EventSubscription"],
+      ["cli_bare", "no Option of an EventSubscription"],
+      ["constructor", "no Option of an EventSubscription"]
+    ]
   ) {
     scoped(
       `answers 503 for ${appId}, logs why, and serves the other apps`,
       Effect.gen(function*() {
         const { lines, send } = yield* open(serve)
-        const before = yield* count("Lookup")
+        const before = yield* count("AppLookup")
         for (let i = 0; i < 3; i++) assert.deepStrictEqual(yield* send(appId ?? ""), [503, ""])
         assert.deepStrictEqual(yield* send("cli_two"), [200, ""])
-        assert.strictEqual(yield* count("Lookup"), before + 3)
+        assert.strictEqual(yield* count("AppLookup"), before + 3)
         assert.strictEqual(lines.length, 1)
         assert.include(lines[0], cause ?? "")
         assert.include(lines[0], appId ?? "")
       })
     )
   }
+
+  scoped(
+    "answers 503 and closes the scope if findApp takes longer than 2 s",
+    Effect.gen(function*() {
+      const started = yield* Deferred.make<void>()
+      const closed = yield* Deferred.make<void>()
+      const { lines, send } = yield* serveApps(
+        serve,
+        () =>
+          Effect.addFinalizer(() => Deferred.succeed(closed, undefined)).pipe(
+            Effect.andThen(Deferred.succeed(started, undefined)),
+            Effect.andThen(Effect.never)
+          )
+      )
+      const delivery = yield* Effect.fork(send("cli_one"))
+      yield* Deferred.await(started)
+      yield* TestClock.adjust("2 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(delivery), [503, ""])
+      yield* Deferred.await(closed)
+      assert.include(lines.join("\n"), "findApp did not end within 2s")
+    })
+  )
+
+  scoped(
+    "logs forged deliveries once a second though each request builds the subscription",
+    Effect.gen(function*() {
+      const { lines, send } = yield* serveApps(serve, () => Effect.asSome(Effect.orDie(subscriptionOf("cli_one", []))))
+      for (let i = 0; i < 5; i++) assert.deepStrictEqual(yield* send("cli_one", "cli_two"), [401, ""])
+      assert.strictEqual(lines.length, 1, lines.join("\n"))
+    })
+  )
+
+  scoped(
+    "answers before the scope of findApp has closed, and though the scope fails to close",
+    Effect.gen(function*() {
+      const subscription = yield* subscriptionOf("cli_one", [])
+      const gate = yield* Deferred.make<void>()
+      const closed = yield* Deferred.make<void>()
+      const { send } = yield* serveApps(
+        serve,
+        () =>
+          Effect.acquireRelease(Effect.succeedSome(subscription), () =>
+            Deferred.await(gate).pipe(
+              Effect.andThen(Deferred.succeed(closed, undefined)),
+              Effect.andThen(Effect.die("no close"))
+            ))
+      )
+      assert.deepStrictEqual(yield* send("cli_one"), [200, ""])
+      yield* Deferred.succeed(gate, undefined)
+      yield* Deferred.await(closed)
+    })
+  )
+
+  scoped(
+    "answers 500 if the subscription throws, and goes on",
+    Effect.gen(function*() {
+      const throwing: EventSubscription.Service = {
+        prove: () => Effect.void,
+        receive: () => {
+          throw new Error("receive has thrown")
+        }
+      }
+      const { lines, send } = yield* serveApps(serve, () => Effect.succeedSome(throwing))
+      for (let i = 0; i < 2; i++) assert.deepStrictEqual(yield* send("cli_one"), [500, ""])
+      assert.include(lines.join("\n"), "receive has thrown")
+    })
+  )
 
   scoped(
     "looks for no app if the method is not POST",
@@ -269,5 +371,54 @@ describe("EventHttpApp.layerApps", () => {
       )
       assert.strictEqual(response.status, 200)
       assert.deepStrictEqual(happened, ["cli_one handles 1"])
+    }))
+  it.scoped.each(["/webhook/:appIdentity", "/webhook/:appId?", "/webhook/:app/:appId2"] as const)(
+    "dies while the layer is built if %s does not name the app",
+    (path) =>
+      Effect.gen(function*() {
+        const Apps = HttpLayerRouter.serve(EventHttpApp.layerApps(path, () => Effect.succeedNone)).pipe(
+          Layer.provide(NodeHttpServer.layer(() => Http.createServer(), { port: 0, host: "127.0.0.1" }))
+        )
+        const exit = yield* Effect.exit(Layer.build(Apps))
+        assert.include(Exit.isFailure(exit) ? exit.cause.toString() : "", "needs the parameter :appId")
+      })
+  )
+})
+
+describe("EventNodeListener.makeApps", () => {
+  it.scoped("interrupts findApp and closes the scope if the client disconnects", () =>
+    Effect.gen(function*() {
+      const started = yield* Deferred.make<void>()
+      const closed = yield* Deferred.make<void>()
+      const { send } = yield* serveApps(serveNode, () =>
+        Effect.addFinalizer(() =>
+          Deferred.succeed(closed, undefined)
+        ).pipe(
+          Effect.andThen(Deferred.succeed(started, undefined)),
+          Effect.andThen(Effect.never)
+        ))
+      const delivery = yield* Effect.fork(send("cli_one"))
+      yield* Deferred.await(started)
+      yield* Fiber.interrupt(delivery)
+      yield* Deferred.await(closed)
+    }))
+
+  it.scoped("runs findApp so that it can be interrupted, wherever the listener is made", () =>
+    Effect.gen(function*() {
+      const started = yield* Deferred.make<void>()
+      const interrupted = yield* Deferred.make<void>()
+      const { send } = yield* serveApps(
+        (server, findApp) => Effect.uninterruptible(serveNode(server, findApp)),
+        () =>
+          Effect.andThen(Deferred.succeed(started, undefined), Effect.never).pipe(
+            Effect.onInterrupt(() => Deferred.succeed(interrupted, undefined)),
+            Effect.timeoutFail({ duration: "50 millis", onTimeout: () => "too slow" })
+          )
+      )
+      const delivery = yield* Effect.fork(send("cli_one"))
+      yield* Deferred.await(started)
+      yield* TestClock.adjust("50 millis")
+      assert.deepStrictEqual(yield* Fiber.join(delivery), [503, ""])
+      yield* Deferred.await(interrupted)
     }))
 })

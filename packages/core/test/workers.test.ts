@@ -24,6 +24,7 @@ import * as AccessToken from "../src/AccessToken.js"
 import * as AppTicket from "../src/AppTicket.js"
 import * as BackgroundTasks from "../src/BackgroundTasks.js"
 import * as Claims from "../src/Claims.js"
+import * as EventHandler from "../src/EventHandler.js"
 import * as EventSubscription from "../src/EventSubscription.js"
 import * as EventWebHandler from "../src/EventWebHandler.js"
 import * as FeishuClient from "../src/FeishuClient.js"
@@ -379,7 +380,42 @@ describe("a background task", () => {
       const error = yield* Effect.flip(add(Effect.void))
       assert.strictEqual(error._tag === "BackgroundTasksError" && error.reason, "NoWaitUntil")
       assert.include(error.message, "handler(request, context)")
+      assert.include(error.message, "handleApp(request, appId, findApp, context)")
     }).pipe(test))
+
+  it.live("of handle and handleApp is kept alive by the context, as is the scope of findApp", () =>
+    Effect.gen(function*() {
+      const subscription = yield* EventSubscription.make({
+        handlers: [EventHandler.all(() => BackgroundTasks.add(Effect.void))]
+      }).pipe(Effect.provide([TicketStore.layerMemory, Deliveries.plainApp]))
+      const request = (id: string) =>
+        new Request("https://example.com/webhook", {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: new Uint8Array(Deliveries.plain(Deliveries.event2({ id })).body)
+        })
+      const promises: Array<Promise<unknown>> = []
+      const context = { waitUntil: (promise: Promise<unknown>) => void promises.push(promise) }
+      let isClosed = false
+      const findApp = () =>
+        Effect.acquireRelease(
+          Effect.succeedSome(subscription),
+          () => Effect.delay(Effect.sync(() => void (isClosed = true)), "50 millis")
+        )
+      const handled = yield* Effect.provideService(
+        EventWebHandler.handle(request("1"), context),
+        EventSubscription.EventSubscription,
+        subscription
+      )
+      assert.strictEqual(handled.status, 200)
+      assert.strictEqual(promises.length, 1)
+      assert.strictEqual((yield* EventWebHandler.handleApp(request("2"), "cli_test", findApp, context)).status, 200)
+      assert.strictEqual(promises.length, 3)
+      assert.isFalse(isClosed)
+      yield* Effect.promise(() => Promise.all(promises))
+      assert.isTrue(isClosed)
+      assert.strictEqual((yield* EventWebHandler.handleApp(request("3"), "cli_test", findApp)).status, 500)
+    }).pipe(Effect.scoped, Effect.provide(Logger.minimumLogLevel(LogLevel.None))))
 
   it.effect("that was cut off with its request takes no place of another task", () =>
     Effect.gen(function*() {

@@ -1,4 +1,3 @@
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -6,7 +5,6 @@ import * as FiberSet from "effect/FiberSet"
 import { constVoid } from "effect/Function"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import { isRequestBound } from "./requestBound.js"
 import * as Span from "./span.js"
 import { timeLimit } from "./timeLimit.js"
@@ -32,12 +30,7 @@ export const makeFork = <R>(): Effect.Effect<Fork<R>, never, R | Scope.Scope> =>
           : FiberSet.makeRuntime<R>()
       )
     ),
-    (context: Context.Context<R | Scope.Scope>) =>
-      Context.omit(Tracer.ParentSpan)(
-        context as Context.Context<Tracer.ParentSpan | R | Scope.Scope>
-      ) as Context.Context<
-        R | Scope.Scope
-      >
+    Span.omit<R | Scope.Scope>
   )
 
 /** Waits for a fiber. Takes over nothing of the fiber's log annotations, unlike `Fiber.join`. */

@@ -1,4 +1,5 @@
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { constUndefined, identity } from "effect/Function"
@@ -45,6 +46,10 @@ export const withSpan =
   (name: string, options: () => Tracer.SpanOptions) =>
   <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     useSpan(name, options, (span) => span === undefined ? self : Effect.withParentSpan(self, span))
+
+/** Removes the current span from the services of work that runs for later requests. */
+export const omit = <R>(context: Context.Context<R>): Context.Context<R> =>
+  Context.omit(Tracer.ParentSpan)(context as Context.Context<Tracer.ParentSpan | R>) as Context.Context<R>
 
 /** Returns the current span, if there is one. */
 export const current: Effect.Effect<Option.Option<Tracer.AnySpan>> = Effect.serviceOption(Tracer.ParentSpan)

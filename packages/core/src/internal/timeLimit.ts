@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import { identity } from "effect/Function"
+import { constVoid, identity } from "effect/Function"
 import * as Runtime from "effect/Runtime"
 
 let live: Clock.Clock | undefined
@@ -37,6 +37,46 @@ export const schedule = (clock: Clock.Clock, duration: Duration.Duration, callba
   return () => sleep.unsafeInterruptAsFork(FiberId.none)
 }
 
+interface Limit<out E> {
+  readonly duration: Duration.Duration
+  readonly onTimeout: () => E
+}
+
+/**
+ * Starts an effect at once. Calls `done` with the exit, or with the failure `onTimeout` at the limit: the effect is then
+ * interrupted in the background. Returns the fiber, whose interruption calls `done`, too.
+ */
+export const startLimited = <A, E, R, E2>(
+  fork: <X>(effect: Effect.Effect<X, never, R>) => Fiber.RuntimeFiber<X>,
+  clock: Clock.Clock,
+  self: Effect.Effect<A, E, R>,
+  { duration, onTimeout }: Limit<E2>,
+  done: (exit: Exit.Exit<A, E | E2>) => void
+): Fiber.RuntimeFiber<unknown> => {
+  // As an exit, because the failure of a fiber is logged.
+  const fiber = fork(Effect.exit(Effect.interruptible(self)))
+  const ended = fiber.unsafePoll()
+  if (ended !== null) {
+    done(Exit.flatten(ended))
+    return fiber
+  }
+  let isDone = false
+  const end = (exit: Exit.Exit<A, E | E2>) => {
+    if (isDone) return
+    isDone = true
+    done(exit)
+  }
+  const cancel = schedule(clock, duration, () => {
+    end(Exit.fail(onTimeout()))
+    fiber.unsafeInterruptAsFork(FiberId.none)
+  })
+  fiber.addObserver((exit) => {
+    cancel()
+    end(Exit.flatten(exit))
+  })
+  return fiber
+}
+
 /**
  * Runs an effect and fails with `onTimeout` if the effect takes longer than `duration`.
  *
@@ -46,33 +86,39 @@ export const schedule = (clock: Clock.Clock, duration: Duration.Duration, callba
  *
  * `Effect.timeoutFail` waits for an effect that cannot be interrupted, and takes three times as long.
  */
-export const timeLimit = <A, E, R, E2>(self: Effect.Effect<A, E, R>, options: {
-  readonly duration: Duration.Duration
-  readonly onTimeout: () => E2
-  /** `true`: the caller's own interruption does not wait for the end of the effect. */
-  readonly isAbandoned?: boolean
-  /** Changes the runtime of the effect, which costs less than to provide services to the effect. */
-  readonly updateRuntime?: (runtime: Runtime.Runtime<R>) => Runtime.Runtime<R>
-}): Effect.Effect<A, E | E2, R> => {
-  const { duration, isAbandoned = false, onTimeout, updateRuntime = identity } = options
-  // As an exit, because the failure of a fiber is logged.
-  const interruptible = Effect.exit(Effect.interruptible(self))
+export const timeLimit = <A, E, R, E2>(
+  self: Effect.Effect<A, E, R>,
+  options: Limit<E2> & {
+    /** `true`: the caller's own interruption does not wait for the end of the effect. */
+    readonly isAbandoned?: boolean
+    /** Changes the runtime of the effect, which costs less than to provide services to the effect. */
+    readonly updateRuntime?: (runtime: Runtime.Runtime<R>) => Runtime.Runtime<R>
+  }
+): Effect.Effect<A, E | E2, R> => {
+  const { isAbandoned = false, updateRuntime = identity } = options
   return Effect.flatMap(
     Effect.runtime<R>(),
     (runtime) =>
       Effect.clockWith((clock) =>
         Effect.async<A, E | E2>((resume) => {
-          const fiber = Runtime.runFork(updateRuntime(runtime))(interruptible)
-          const cancel = schedule(clock, duration, () => {
-            resume(Effect.failSync(onTimeout))
-            fiber.unsafeInterruptAsFork(FiberId.none)
-          })
-          fiber.addObserver((exit) => {
-            cancel()
-            resume(Exit.flatten(exit))
-          })
+          const fiber = startLimited(Runtime.runFork(updateRuntime(runtime)), clock, self, options, resume)
           return isAbandoned ? Fiber.interruptFork(fiber) : Fiber.interrupt(fiber)
         })
       )
   )
 }
+
+/** Starts an effect in the background, and interrupts the effect if it takes longer than `duration`. */
+export const runInBackground = <E, R>(
+  self: Effect.Effect<unknown, E, R>,
+  duration: Duration.Duration
+): Effect.Effect<void, never, R> =>
+  Effect.flatMap(
+    Effect.runtime<R>(),
+    (runtime) =>
+      Effect.clockWith((clock) =>
+        Effect.sync(() =>
+          void startLimited(Runtime.runFork(runtime), clock, self, { duration, onTimeout: constVoid }, constVoid)
+        )
+      )
+  )

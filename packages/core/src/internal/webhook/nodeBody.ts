@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Http from "node:http"
 import { EventRefused } from "../../EventRefused.js"
 import * as BodyBuffer from "./bodyBuffer.js"
-import * as Refusals from "./refusals.js"
+import * as Refused from "./refused.js"
 
 /** The bytes of a body, or why there are none. */
 export type Body = Uint8Array | EventRefused
@@ -36,11 +36,11 @@ const readBefore = (request: Http.IncomingMessage): Uint8Array | undefined => {
 export const read = (request: Http.IncomingMessage, done: (body: Body) => void): void => {
   const bytes = readBefore(request)
   if (bytes !== undefined) {
-    return done(bytes.length > BodyBuffer.maxBytes ? Refusals.tooLarge : bytes)
+    return done(bytes.length > BodyBuffer.maxBytes ? Refused.tooLarge : bytes)
   }
-  if (request.readableDidRead) return done(Refusals.bodyRead)
+  if (request.readableDidRead) return done(Refused.bodyRead)
   // The client has disconnected before, so that no event will tell of it.
-  if (request.destroyed) return done(Refusals.incomplete)
+  if (request.destroyed) return done(Refused.incomplete)
   const buffer = BodyBuffer.make()
   let isDone = false
   const end = (body: Body) => {
@@ -53,12 +53,12 @@ export const read = (request: Http.IncomingMessage, done: (body: Body) => void):
     const bytes = typeof chunk === "string" ? Buffer.from(chunk, request.readableEncoding ?? "utf8") : chunk
     if (isDone || buffer.add(bytes)) return
     request.pause()
-    end(Refusals.tooLarge)
+    end(Refused.tooLarge)
   })
   request.on("end", () => end(buffer.bytes()))
-  request.on("close", () => end(Refusals.incomplete))
+  request.on("close", () => end(Refused.incomplete))
   // Without a listener, an error would end the process.
-  request.on("error", () => end(Refusals.incomplete))
+  request.on("error", () => end(Refused.incomplete))
 }
 
 /** Reads the body. */
