@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import {
   Context,
   Deferred,
+  Duration,
   Effect,
   Exit,
   Fiber,
@@ -10,6 +11,7 @@ import {
   Logger,
   LogLevel,
   Metric,
+  Option,
   Schema,
   Scope,
   TestClock
@@ -335,6 +337,30 @@ describe("a callback", () => {
       }
     }).pipe(Effect.scoped, silent))
 
+  it.effect("whose claim is released slowly or never is answered at once", () =>
+    Effect.gen(function*() {
+      for (const release of [Effect.never, Effect.sleep("2 seconds")]) {
+        const slow = Layer.effect(
+          Claims.Claims,
+          Effect.map(Claims.makeMemory(), (claims) => ({ ...claims, release: () => release }))
+        )
+        const handle = () => Effect.delay(Effect.succeed({ toast: { type: "info", content: "yes" } }), "600 millis")
+        const answer = yield* door([EventHandler.callback("card.action.trigger", handle)], slow)
+        const fiber = yield* Effect.fork(answer(click("1")))
+        yield* TestClock.adjust("600 millis")
+        assert.isTrue(Option.isSome(yield* Fiber.poll(fiber)))
+        assert.nestedPropertyVal(json(yield* Fiber.join(fiber)), "toast.content", "yes")
+      }
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("whose answer has no JSON shows the user a failure", () =>
+    Effect.gen(function*() {
+      const answer = yield* door([
+        EventHandler.callback("card.action.trigger", () => Effect.succeed({ toJSON: () => undefined }))
+      ])
+      failedToast(yield* answer(click("1")))
+    }).pipe(Effect.scoped, silent))
+
   it.effect("of the old kind is refused by its name", () =>
     Effect.gen(function*() {
       const lines = yield* recorded(Effect.gen(function*() {
@@ -463,6 +489,80 @@ describe("an event", () => {
       assert.deepStrictEqual(new Set(most), new Set([1]))
     }).pipe(Effect.scoped, silent))
 
+  it.effect("whose handler forks a fiber interrupts the fiber before the scope of the handler closes", () =>
+    Effect.gen(function*() {
+      const happened: Array<string> = []
+      const log = (what: string) => Effect.sync(() => void happened.push(what))
+      const slow = Layer.effect(
+        Claims.Claims,
+        Effect.map(
+          Claims.makeMemory(),
+          (claims) => ({ ...claims, hold: (...args) => Effect.delay(claims.hold(...args), "2 seconds") })
+        )
+      )
+      const child = Effect.forever(Effect.delay(log("the fiber works"), "100 millis"))
+      const handle = () =>
+        Effect.acquireRelease(Effect.void, () => Effect.andThen(Effect.sleep("200 millis"), log("the scope closes")))
+          .pipe(
+            Effect.andThen(Effect.fork(Effect.onInterrupt(child, () => log("the fiber is interrupted")))),
+            Effect.andThen(Effect.sleep("150 millis"))
+          )
+      const answer = yield* door([EventHandler.on("forks", handle)], slow)
+      const delivery = yield* Effect.fork(answer(Deliveries.event2({ type: "forks" })))
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual((yield* Fiber.join(delivery)).status, 200)
+      assert.deepStrictEqual(happened, ["the fiber works", "the fiber is interrupted", "the scope closes"])
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("whose handler fails is not handled again while a fiber that the handler forked works", () =>
+    Effect.gen(function*() {
+      let running = 0
+      let most = 0
+      const child = Effect.acquireUseRelease(
+        Effect.sync(() => void (most = Math.max(most, ++running))),
+        () => Effect.uninterruptible(Effect.sleep("2 seconds")),
+        () => Effect.sync(() => void running--)
+      )
+      const answer = yield* door([
+        EventHandler.on(
+          "forks",
+          () => Effect.fork(child).pipe(Effect.andThen(Effect.sleep("100 millis")), Effect.andThen(Effect.fail("no")))
+        )
+      ])
+      const event = Deliveries.event2({ type: "forks" })
+      const first = yield* Effect.fork(answer(event))
+      yield* TestClock.adjust("500 millis")
+      assert.strictEqual((yield* answer(event)).status, 503)
+      yield* TestClock.adjust("1500 millis")
+      assert.strictEqual((yield* Fiber.join(first)).status, 500)
+      const second = yield* Effect.fork(answer(event))
+      yield* TestClock.adjust("3 seconds")
+      assert.strictEqual((yield* Fiber.join(second)).status, 500)
+      assert.strictEqual(most, 1)
+    }).pipe(Effect.scoped, silent))
+
+  it.effect("whose handler forks a fiber that cannot be interrupted is answered in time, and handled once", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const child = Effect.uninterruptible(Effect.sleep("30 seconds"))
+      const answer = yield* door([
+        EventHandler.on("forks", () => {
+          runs++
+          return Effect.andThen(Effect.fork(child), Effect.sleep("10 millis"))
+        })
+      ])
+      const event = Deliveries.event2({ type: "forks" })
+      const first = yield* Effect.fork(answer(event))
+      yield* TestClock.adjust("2500 millis")
+      assert.strictEqual((yield* Fiber.join(first)).status, 500)
+      // A claim lasts 12.5 s.
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual((yield* answer(event)).status, 503)
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual((yield* answer(event)).status, 200)
+      assert.strictEqual(runs, 1)
+    }).pipe(Effect.scoped, silent))
+
   it.effect("whose scope closes slowly is answered in time, and is not handled again", () =>
     Effect.gen(function*() {
       let runs = 0
@@ -586,6 +686,52 @@ describe("an event", () => {
       }))
       assert.include(lines.join("\n"), "handlers that cannot be interrupted")
     }))
+})
+
+describe("a layer that closes", () => {
+  it.effect("ends the renewal of the claim of a handler that cannot end", () =>
+    Effect.gen(function*() {
+      let renewals = 0
+      const counted = Layer.effect(
+        Claims.Claims,
+        Effect.map(Claims.makeMemory(), (claims) => ({
+          ...claims,
+          renew: (...args) => Effect.andThen(Effect.sync(() => renewals++), claims.renew(...args))
+        }))
+      )
+      const scope = yield* Scope.make()
+      const endless = () => Effect.uninterruptible(Effect.never)
+      const answer = yield* Scope.extend(door([EventHandler.on("endless", endless)], counted), scope)
+      const delivery = yield* Effect.fork(answer(Deliveries.event2({ type: "endless" })))
+      yield* TestClock.adjust("13 seconds")
+      assert.strictEqual((yield* Fiber.join(delivery)).status, 500)
+      assert.strictEqual(renewals, 2)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("2500 millis")
+      const before = renewals
+      yield* TestClock.adjust("1 hour")
+      yield* Fiber.join(closing)
+      assert.strictEqual(renewals, before)
+    }).pipe(silent))
+
+  it.effect("does not interrupt the store that remembers a handled event", () =>
+    Effect.gen(function*() {
+      const claims = yield* Claims.makeMemory()
+      const slow = Layer.succeed(Claims.Claims, {
+        ...claims,
+        hold: (...args) => Effect.interruptible(Effect.delay(claims.hold(...args), "3 seconds"))
+      })
+      const scope = yield* Scope.make()
+      const answer = yield* Scope.extend(door([EventHandler.on("ok", () => Effect.void)], slow), scope)
+      const delivery = yield* Effect.fork(answer(Deliveries.event2({ id: "1", type: "ok" })))
+      yield* TestClock.adjust("100 millis")
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(closing)
+      yield* Fiber.join(delivery)
+      const claim = yield* claims.claim("cli_test", "event/1", Duration.seconds(1))
+      assert.isTrue(claim._tag === "Taken" && claim.isHeld)
+    }).pipe(silent))
 })
 
 describe("a flood of forged deliveries", () => {

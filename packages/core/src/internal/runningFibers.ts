@@ -2,13 +2,17 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { constTrue } from "effect/Function"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { isRequestBound } from "./requestBound.js"
 
 export interface RunningFibers {
-  /** Must be called before the fiber can end. */
-  readonly add: (fiber: Fiber.RuntimeFiber<unknown, unknown>) => void
+  /**
+   * Must be called before the fiber can end. The fiber is not interrupted if `isInterruptible` returns `false` when the time of
+   * the fiber is over.
+   */
+  readonly add: (fiber: Fiber.RuntimeFiber<unknown, unknown>, isInterruptible?: () => boolean) => void
   /** Returns `true` from the beginning of the close on. */
   readonly isClosing: () => boolean
   /** Returns `true` from when the close no longer waits on. */
@@ -26,7 +30,7 @@ export const make = (
   { name, waitFor }: { readonly name: string; readonly waitFor: Duration.Duration }
 ): Effect.Effect<RunningFibers, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+    const fibers = new Map<Fiber.RuntimeFiber<unknown, unknown>, () => boolean>()
     const none = Effect.unsafeMakeLatch(true)
     let isClosing = false
     let isClosed = false
@@ -41,20 +45,23 @@ export const make = (
         const areEnded = yield* endWithin(waitFor)
         isClosed = true
         if (areEnded) return
-        yield* Effect.logWarning(
-          `interrupts ${fibers.size} ${name} that did not end within ${Duration.format(waitFor)}`
-        )
-        yield* Effect.forEach([...fibers], Fiber.interruptFork)
+        const interruptible = [...fibers].filter(([_, isInterruptible]) => isInterruptible())
+        if (interruptible.length > 0) {
+          yield* Effect.logWarning(
+            `interrupts ${interruptible.length} ${name} that did not end within ${Duration.format(waitFor)}`
+          )
+        }
+        yield* Effect.forEach(interruptible, ([fiber]) => Fiber.interruptFork(fiber))
         if (yield* endWithin(forFinalizers)) return
         yield* Effect.logWarning(`leaves ${fibers.size} ${name} that cannot be interrupted`)
       })
     )
 
     return {
-      add: (fiber) => {
+      add: (fiber, isInterruptible = constTrue) => {
         // On Workers, a fiber that ends with its request never says so.
         if (isRequestBound()) return
-        fibers.add(fiber)
+        fibers.set(fiber, isInterruptible)
         none.unsafeClose()
         fiber.addObserver(() => {
           fibers.delete(fiber)

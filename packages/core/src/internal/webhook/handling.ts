@@ -12,7 +12,7 @@ import type { EventRefused } from "../../EventRefused.js"
 import type { FeishuEvent } from "../../FeishuEvent.js"
 import { isObject } from "../isObject.js"
 import { isRequestBound } from "../requestBound.js"
-import { timeLimit } from "../timeLimit.js"
+import { runInBackground, timeLimit } from "../timeLimit.js"
 import * as Callbacks from "./callbacks.js"
 import { refused } from "./refused.js"
 import * as Running from "./running.js"
@@ -111,13 +111,14 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
             : refused("Running", "another delivery of this event is being handled")
       })
 
-    /** Fails with what `JSON.stringify` throws. */
+    /** Fails with an answer that is not JSON. */
     const answerOf = (event: FeishuEvent, handler: EventHandler<R>) =>
       Effect.flatMap(Effect.suspend(() => handler.handle(event)), (value) =>
         Effect.try(() => {
           // A user sees what `EventHandler.callback` returns, and nothing that a handler of events returns.
           const answer = handler.isCallback && isObject(value) ? value : Callbacks.nothing
-          JSON.stringify(answer)
+          // `JSON.stringify` throws, or returns `undefined` if `toJSON` does.
+          if (JSON.stringify(answer) === undefined) throw new TypeError("the answer of the handler has no JSON")
           return answer
         }))
 
@@ -130,7 +131,11 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
         onSuccess: (answer) =>
           answer._tag === "Taken"
             ? Effect.succeed(Callbacks.nothing)
-            : Effect.ensuring(answerOf(event, handler), tolerant(claims.release(answer.claim)))
+            : Effect.ensuring(
+              answerOf(event, handler),
+              // The user does not wait for the store.
+              runInBackground(tolerant(claims.release(answer.claim)), claimFor)
+            )
       })
     }
 

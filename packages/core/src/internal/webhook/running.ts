@@ -1,4 +1,9 @@
-/** Runs handlers: each at once, in a scope of its own, and for a limited time. */
+/**
+ * Runs handlers: each at once, in a scope of its own, and for a limited time.
+ *
+ * Uses `withFiberRuntime` and `FiberRefs`, because to provide services and annotations to a handler takes longer than most
+ * handlers. `interruptChildren` ends what a handler has forked before its scope closes.
+ */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
@@ -12,9 +17,9 @@ import * as HashMap from "effect/HashMap"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import type { FeishuEvent } from "../../FeishuEvent.js"
 import * as RunningFibers from "../runningFibers.js"
+import * as Span from "../span.js"
 import { schedule } from "../timeLimit.js"
 
 interface Options<A, E, R> {
@@ -27,7 +32,10 @@ interface Options<A, E, R> {
 
 const renewEvery = "5 seconds"
 
-/** A handler and what follows: the close of its scope, and `settle`. Only the handler can be interrupted. */
+/**
+ * A handler and what follows: the end of the fibers that it has forked, the close of its scope, and `settle`. Only the handler and
+ * what it has forked can be interrupted.
+ */
 interface Work<A, E> {
   readonly fiber: Fiber.RuntimeFiber<Exit.Exit<A, E>>
   readonly isHandling: () => boolean
@@ -35,12 +43,28 @@ interface Work<A, E> {
 
 export interface Running<R> {
   /**
-   * Runs `handle`, closes its scope, runs `settle`, and returns the exit: a scope that fails to close fails the handler. Returns
-   * `undefined` and interrupts `handle` if all this takes too long: `settle` then runs when `handle` has ended.
+   * Runs `handle`, interrupts what `handle` has forked, closes its scope, runs `settle`, and returns the exit: a scope that fails
+   * to close fails the handler. Returns `undefined` and interrupts `handle` if all this takes too long: the rest then follows when
+   * `handle` has ended.
    *
    * Must run in an uninterruptible region. The log lines of both have the event as annotations.
    */
   readonly run: <A, E>(event: FeishuEvent, options: Options<A, E, R>) => Effect.Effect<Exit.Exit<A, E> | undefined>
+}
+
+/** A method of every fiber of Effect 3 that `RuntimeFiber` does not declare. */
+interface WithChildren {
+  readonly getChildren?: () => ReadonlySet<Fiber.Fiber<unknown, unknown>>
+}
+
+/**
+ * Interrupts what a fiber has forked and waits for its end. Returns `undefined` if there is nothing to interrupt: the public
+ * `fiber.children` would make every handler wait for a turn of the scheduler.
+ */
+const interruptChildren = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> | undefined => {
+  const children = (fiber as WithChildren).getChildren?.()
+  if (children === undefined) return Effect.flatMap(fiber.children, Fiber.interruptAll)
+  return children.size === 0 ? undefined : Fiber.interruptAll([...children])
 }
 
 export const make = <R>({ appId, handlerTimeout }: {
@@ -54,9 +78,7 @@ export const make = <R>({ appId, handlerTimeout }: {
     )
     const uninterruptible = RuntimeFlags.disable(runtimeFlags, RuntimeFlags.Interruption)
     // The spans of a handler belong to the span of the delivery, not to the span that is open now.
-    const services = Context.omit(Tracer.ParentSpan)(context as Context.Context<never>) as Context.Context<
-      Exclude<R, Scope.Scope>
-    >
+    const services = Span.omit(context)
     const running = yield* RunningFibers.make({ name: "handlers", waitFor: handlerTimeout })
 
     const annotated = (delivery: Fiber.RuntimeFiber<unknown, unknown>, { id, type }: FeishuEvent) => {
@@ -69,9 +91,14 @@ export const make = <R>({ appId, handlerTimeout }: {
       return FiberRefs.updateAs(refs, { fiberId: delivery.id(), fiberRef: FiberRef.currentLogAnnotations, value })
     }
 
-    /** Keeps the claim of a handler that goes on though its time is over, because the handler cannot be interrupted. */
-    const renewUntilEnd = (work: Work<unknown, unknown>, renew: Effect.Effect<void>) =>
-      Effect.raceFirst(Fiber.await(work.fiber), Effect.forever(Effect.delay(renew, renewEvery)))
+    /**
+     * Keeps the claim of a handler that goes on though its time is over, because the handler cannot be interrupted. Ends with the
+     * layer, whose store may be closed then.
+     */
+    const renewUntilEnd = (work: Work<unknown, unknown>, renew: Effect.Effect<void>) => {
+      const renewUnlessClosed = Effect.suspend(() => running.isClosed() ? Effect.interrupt : renew)
+      return Effect.raceFirst(Fiber.await(work.fiber), Effect.forever(Effect.delay(renewUnlessClosed, renewEvery)))
+    }
 
     /** Waits for the work. Returns `undefined` and interrupts the handler if the work takes too long. */
     const waitFor = <A, E>(
@@ -114,8 +141,10 @@ export const make = <R>({ appId, handlerTimeout }: {
       { handle, settle }: Options<A, E, R>
     ): Work<A, E> => {
       let isHandling = true
-      const end = (exit: Exit.Exit<A, E>) =>
-        Effect.withFiberRuntime<Exit.Exit<A, E>>((fiber) => {
+      const end = (exit: Exit.Exit<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
+        Effect.withFiberRuntime((fiber) => {
+          const interruption = interruptChildren(fiber)
+          if (interruption !== undefined) return Effect.flatMap(interruption, () => end(exit))
           isHandling = false
           const ending = closeAndSettle(scope, exit, settle)
           // An interrupted fiber does not wait where it can be interrupted, and a store may wait there.
@@ -145,7 +174,7 @@ export const make = <R>({ appId, handlerTimeout }: {
           const work = start(delivery, scope, event, options)
           const ended = work.fiber.unsafePoll()
           if (ended !== null) return ended
-          running.add(work.fiber)
+          running.add(work.fiber, work.isHandling)
           return waitFor(work, options.renew)
         }))
 
