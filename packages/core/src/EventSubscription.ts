@@ -376,6 +376,12 @@ const telling: ReadonlyArray<EventRefused["reason"]> = [
 
 const noApp = refused("ForeignApp", "there is no app yet that could accept it")
 
+/** The bytes of a body that are hashed, once for each app, before other requests have a turn. They take about 3 ms. */
+const bytesInTurn = 5_000_000
+
+// @effect-diagnostics-next-line globalTimers:off
+const turn = Effect.promise(() => new Promise<void>((resolve) => void setTimeout(resolve)))
+
 /**
  * Combines several apps behind one request URL. A delivery goes to the first app that the delivery is proven to be for.
  * Runs `subscriptions` for each delivery, so apps may be added and removed. Each app must have an encrypt key or a
@@ -385,12 +391,19 @@ const noApp = refused("ForeignApp", "there is no app yet that could accept it")
  * @category combinators
  */
 export const anyOf = (subscriptions: Effect.Effect<Iterable<Service>>): Service => {
-  const find = (delivery: Delivery) =>
+  const provenFor = (delivery: Delivery) =>
     Effect.gen(function*() {
       const now = yield* Clock.currentTimeMillis
       let refusal = noApp
       let rank = -1
+      let bytes = 0
       for (const subscription of yield* subscriptions) {
+        bytes += delivery.body.length
+        if (bytes > bytesInTurn) {
+          // A forged body of 1 MB would keep all other requests waiting. `Effect.yieldNow` gives a turn to fibers only.
+          yield* turn
+          bytes = 0
+        }
         const proof = Subscriptions.get(subscription)?.prove(delivery, now)
         const proven = proof === undefined
           ? yield* Effect.either(subscription.prove(delivery))
@@ -407,11 +420,11 @@ export const anyOf = (subscriptions: Effect.Effect<Iterable<Service>>): Service 
       return yield* refusal
     })
   return {
-    prove: (delivery) => Effect.asVoid(Effect.suspend(() => find(Proof.shared(delivery)))),
+    prove: (delivery) => Effect.asVoid(Effect.suspend(() => provenFor(Proof.shared(delivery)))),
     receive: (delivery) =>
       Effect.suspend(() => {
         const shared = Proof.shared(delivery)
-        return Effect.flatMap(find(shared), (subscription) => subscription.receive(shared))
+        return Effect.flatMap(provenFor(shared), (subscription) => subscription.receive(shared))
       })
   }
 }

@@ -27,6 +27,7 @@ import * as EventSubscription from "../src/EventSubscription.js"
 import * as FeishuApp from "../src/FeishuApp.js"
 import type { FeishuEvent } from "../src/FeishuEvent.js"
 import * as FeishuMetrics from "../src/FeishuMetrics.js"
+import * as Proof from "../src/internal/webhook/proof.js"
 import * as TicketStore from "../src/TicketStore.js"
 import * as Deliveries from "./deliveries.js"
 import { recorder } from "./spans.js"
@@ -330,6 +331,68 @@ describe("a wrong signature", () => {
       const read = (length: number) => reason(Deliveries.signed("{".repeat(length), { at: start, key: "another key" }))
       assert.deepStrictEqual([yield* read(100), yield* read(1000)], ["Malformed", "Signature"])
     }).pipe(Effect.provide(subscribed())))
+})
+
+describe("a missing signature", () => {
+  it.effect("refuses a body that is longer than an old callback before the body is read", () =>
+    Effect.gen(function*() {
+      const read = (length: number, signature?: string) => {
+        const { body, headers } = Deliveries.signed("{".repeat(length))
+        return reason({ body, headers: { ...headers, "x-lark-signature": signature } })
+      }
+      const reasons = yield* Effect.forEach([10_000, 20_000], (length) =>
+        Effect.all([read(length), read(length, "0".repeat(40)), read(length, "0")]))
+      assert.deepStrictEqual(reasons, [
+        ["Malformed", "Malformed", "Malformed"],
+        ["Unsigned", "Signature", "Signature"]
+      ])
+    }).pipe(Effect.provide(subscribed())))
+})
+
+describe("a proof", () => {
+  /** Counts what the crypto does, at once or with promises. */
+  const counted = (isAsync: boolean) => {
+    const calls: Array<string> = []
+    const give = <A>(name: string, value: A): A | Promise<A> => {
+      calls.push(name)
+      return isAsync ? Promise.resolve(value) : value
+    }
+    const prove = Proof.make({
+      appId: "cli_test",
+      crypto: {
+        isGenuine: () => give("isGenuine", true),
+        decrypt: () => give("decrypt", JSON.stringify(Deliveries.event2()))
+      },
+      verificationToken: Option.none(),
+      maxAge: 1000,
+      maxFuture: 1000
+    })
+    return { calls, prove }
+  }
+
+  it.effect("hashes only for a signature as long as SHA-256", () =>
+    Effect.sync(() => {
+      const { calls, prove } = counted(false)
+      const { body, headers } = Deliveries.genuine(Deliveries.event2())
+      for (const signature of ["", "0", "0".repeat(40), "0".repeat(65)]) {
+        prove({ body, headers: { ...headers, "x-lark-signature": signature } }, 0)
+      }
+      assert.notInclude(calls, "isGenuine")
+      prove({ body, headers }, 0)
+      assert.include(calls, "isGenuine")
+    }))
+
+  it.effect.each([false, true])(
+    "of a delivery that is proven twice is made once: with promises %s",
+    (isAsync) =>
+      Effect.promise(async () => {
+        const { calls, prove } = counted(isAsync)
+        const delivery = Proof.shared(Deliveries.genuine(Deliveries.event2()))
+        const first = prove(delivery, 0)
+        assert.deepStrictEqual(await prove(delivery, 0), await first)
+        assert.deepStrictEqual(calls, ["isGenuine", "decrypt"])
+      })
+  )
 })
 
 describe("a malformed body", () => {
@@ -912,6 +975,19 @@ describe("anyOf", () => {
       )
       assert.strictEqual(refusal.reason, "ForeignApp")
       assert.strictEqual(Option.getOrNull(yield* ticketOf("cli_b")), "of cli_b")
+    }).pipe(Effect.provide(TicketStore.layerMemory)))
+
+  it.scopedLive("lets other requests have a turn while a long forged body is compared with many apps", () =>
+    Effect.gen(function*() {
+      const apps = yield* Effect.forEach(Array.from({ length: 100 }).keys(), (n) => one(`cli_${n}`, `key ${n}`))
+      const all = EventSubscription.anyOf(Effect.succeed(apps))
+      const forged = Deliveries.signed(Deliveries.encryptedText("x".repeat(700_000)), { key: "another key" })
+      let turns = 0
+      const others = yield* Effect.fork(Effect.forever(Effect.delay(Effect.sync(() => turns++), 1)))
+      const refusal = yield* Effect.flip(all.receive(forged))
+      yield* Fiber.interrupt(others)
+      assert.strictEqual(refusal.reason, "Signature")
+      assert.isAbove(turns, 3)
     }).pipe(Effect.provide(TicketStore.layerMemory)))
 
   it.scoped("without any app refuses", () =>

@@ -3,7 +3,7 @@ import { EventCrypto } from "@effect-feishu/emulator"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import type * as HttpServer from "@effect/platform/HttpServer"
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import {
   Clock,
   Deferred,
@@ -474,7 +474,7 @@ describe.each(doors)("%s", (_, serve) => {
         Deliveries.unsigned(Deliveries.event2()),
         yield* good("two")
       ], (delivery) => Effect.map(deliver(url, delivery, agent), ({ status }) => status))
-      assert.deepStrictEqual(statuses, [200, 415, 400, 401, 200])
+      assert.deepStrictEqual(statuses, [200, 415, 401, 401, 200])
       assert.deepStrictEqual(handled, ["one", "two"])
       assert.strictEqual(connections.length, 1)
     })
@@ -580,6 +580,14 @@ describe("EventNodeListener behind a body parser", () => {
       assert.include(lines.join("\n"), "put this door before every body parser")
     }))
 
+  it.scopedLive("logs once a second that a parser has left nothing", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const { url } = yield* open(behind(() => ({}), lines))
+      yield* Effect.replicateEffect(deliver(url, Deliveries.plain({})), 10)
+      assert.strictEqual(lines.length, 1, lines.join("\n"))
+    }))
+
   it.scopedLive.each<BufferEncoding>(["utf8", "latin1", "hex"])(
     "takes a request to which a framework has set the encoding %s",
     (encoding) =>
@@ -648,12 +656,85 @@ describe("EventNodeListener", () => {
       assert.include(lines[1], "and 19 more like this since the last line")
     }))
 
+  it.scopedLive("answers 500 if the answer has no JSON", () =>
+    Effect.gen(function*() {
+      const subscription: EventSubscription.Service = {
+        prove: () => Effect.void,
+        receive: () => Effect.succeed({ outcome: "answered", answer: { toJSON: () => undefined } })
+      }
+      const listener = yield* EventNodeListener.make.pipe(
+        Effect.provideService(EventSubscription.EventSubscription, subscription),
+        Effect.provide(quiet)
+      )
+      const { server } = makeServer()
+      server.on("request", (request, response) => void listener(request, response))
+      yield* listen(server)
+      const address = server.address()
+      const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}${path}`
+      assert.strictEqual((yield* deliver(url, Deliveries.plain({}))).status, 500)
+    }))
+
+  it.scopedLive("makes the span of a delivery no child of the span in which the listener is made", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = yield* recorder
+      const subscription = yield* EventSubscription.make().pipe(
+        Effect.provide([TicketStore.layerMemory, Deliveries.app()])
+      )
+      const listener = yield* EventNodeListener.make.pipe(
+        Effect.provideService(EventSubscription.EventSubscription, subscription),
+        Effect.withSpan("startup"),
+        Effect.withTracer(tracer)
+      )
+      const listenerOf = yield* EventNodeListener.makeApps(() =>
+        Effect.delay(Effect.succeedSome(subscription), 1).pipe(Effect.withSpan("findApp"))
+      ).pipe(Effect.withSpan("startup"), Effect.withTracer(tracer))
+      const { server } = makeServer()
+      server.on(
+        "request",
+        (request, response) => void (request.url === "/app" ? listenerOf("cli_test") : listener)(request, response)
+      )
+      yield* listen(server)
+      const address = server.address()
+      const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`
+      for (const path of ["/", "/app"]) {
+        assert.strictEqual((yield* deliver(`${url}${path}`, yield* good(path))).status, 200)
+      }
+      const ofDeliveries = spans.filter(({ name }) => name !== "startup")
+      assert.deepStrictEqual(ofDeliveries.map(({ name }) => name), [
+        "EventSubscription.receive",
+        "findApp",
+        "EventSubscription.receive"
+      ])
+      for (const { parent } of ofDeliveries) assert.isTrue(Option.isNone(parent))
+    }))
+
   it.scopedLive("makes a span of a forged delivery if spans are recorded", () =>
     Effect.gen(function*() {
       const { spans, tracer } = yield* recorder
       const url = yield* listening(Layer.merge(quiet, Layer.setTracer(tracer)))
       assert.strictEqual((yield* deliver(url, forged)).status, 401)
       assert.deepStrictEqual(spans.map(({ name }) => name), ["EventSubscription.receive"])
+    }))
+})
+
+describe("EventNodeListener on WebCrypto", () => {
+  it.scopedLive("decrypts each delivery once", () =>
+    Effect.gen(function*() {
+      const { getBuiltinModule } = process
+      const decrypt = vi.spyOn(crypto.subtle, "decrypt")
+      yield* Effect.addFinalizer(() => Effect.sync(() => decrypt.mockRestore()))
+      Object.assign(process, { getBuiltinModule: undefined })
+      const context = yield* Layer.build(
+        EventSubscription.layer().pipe(Layer.provide([TicketStore.layerMemory, Deliveries.app()]))
+      ).pipe(Effect.ensuring(Effect.sync(() => Object.assign(process, { getBuiltinModule }))))
+      const listener = yield* Effect.provide(EventNodeListener.make, context)
+      const { server } = makeServer()
+      server.on("request", (request, response) => void listener(request, response))
+      yield* listen(server)
+      const address = server.address()
+      const url = `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}${path}`
+      for (const id of ["1", "2", "3"]) assert.strictEqual((yield* deliver(url, yield* good(id))).status, 200)
+      assert.strictEqual(decrypt.mock.calls.length, 3)
     }))
 })
 

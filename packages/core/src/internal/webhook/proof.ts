@@ -110,6 +110,12 @@ const lengthOfSignature = 64
  */
 const longestMissigned = 512
 
+/**
+ * The longest body without a signature of SHA-256, in bytes. A longer body is refused by its headers alone. Longer than the old
+ * callbacks of cards, whose refusal names them.
+ */
+const longestUnsigned = 16_000
+
 const envelopeOf = (body: Uint8Array): Either.Either<Envelope, EventRefused> => {
   let text: string
   try {
@@ -136,12 +142,18 @@ class SharedDelivery implements Delivery {
   readonly body: Uint8Array
   readonly signed: Signed | undefined
   private read: Either.Either<Envelope, EventRefused> | undefined
-  accepted: { readonly by: Proof; readonly result: Result } | undefined
+  /** The result of the app that has proven the delivery, or is proving it. */
+  proven: { readonly by: Proof; readonly result: Result | Promise<Result> } | undefined
 
   constructor(delivery: Delivery) {
     this.headers = delivery.headers
     this.body = delivery.body
     this.signed = signatureOf(delivery)
+  }
+
+  /** `true` if the signature may be right. */
+  get isSigned(): boolean {
+    return this.signed?.signature.length === lengthOfSignature
   }
 
   get envelope(): Either.Either<Envelope, EventRefused> {
@@ -227,9 +239,10 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
 
   /** Opens a delivery to an app with an Encrypt Key, whose signature is right, wrong or missing. */
   const openEncrypted = (crypto: Crypto, delivery: SharedDelivery, isGenuine: boolean, now: number) => {
-    const { body, signed } = delivery
-    const isMissigned = !isGenuine && signed?.signature.length === lengthOfSignature
-    if (isMissigned && body.length > longestMissigned) return Either.left(wrongSignature)
+    const { body, isSigned, signed } = delivery
+    if (!isGenuine && body.length > (isSigned ? longestMissigned : longestUnsigned)) {
+      return Either.left(signed === undefined ? unsigned : wrongSignature)
+    }
     const { envelope } = delivery
     if (Either.isLeft(envelope)) return Either.left(envelope.left)
     const { encrypted, json } = envelope.right
@@ -246,9 +259,9 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
 
   const open = (delivery: SharedDelivery, now: number): Opened | Promise<Opened> => {
     if (crypto === undefined) return openPlain(delivery)
-    const { signed } = delivery
+    const { isSigned, signed } = delivery
     return andThen(
-      signed === undefined ? false : crypto.isGenuine(signed),
+      signed !== undefined && isSigned && crypto.isGenuine(signed),
       (isGenuine) => openEncrypted(crypto, delivery, isGenuine, now)
     )
   }
@@ -268,13 +281,13 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
 
   const proof: Proof = (delivery, now) => {
     const read = shared(delivery)
-    if (read.accepted?.by === proof) return read.accepted.result
-    return andThen(open(read, now), (message) => {
-      if (Either.isLeft(message)) return Either.left(message.left)
-      const result = prove(message.right, read.signed, now)
-      if (Either.isRight(result)) read.accepted = { by: proof, result }
-      return result
-    })
+    if (read.proven?.by === proof) return read.proven.result
+    const result = andThen(
+      open(read, now),
+      (message) => Either.isLeft(message) ? Either.left(message.left) : prove(message.right, read.signed, now)
+    )
+    if (result instanceof Promise || Either.isRight(result)) read.proven = { by: proof, result }
+    return result
   }
   return proof
 }
