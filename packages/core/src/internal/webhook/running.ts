@@ -67,6 +67,45 @@ const interruptChildren = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.
   return children.size === 0 ? undefined : Fiber.interruptAll([...children])
 }
 
+const closeAndSettle = <A, E>(
+  scope: Scope.CloseableScope,
+  exit: Exit.Exit<A, E>,
+  settle: (exit: Exit.Exit<A, E>) => Effect.Effect<void>
+): Effect.Effect<Exit.Exit<A, E>> =>
+  Effect.matchCauseEffect(Scope.close(scope, exit), {
+    onSuccess: () => Effect.as(settle(exit), exit),
+    // A transaction may commit when its scope closes.
+    onFailure: (cause) => {
+      const failed = Exit.failCause(Exit.isFailure(exit) ? Cause.sequential(exit.cause, cause) : cause)
+      return Effect.as(settle(failed), failed)
+    }
+  })
+
+/** Runs a handler, interrupts what it has forked, closes its scope, and settles. Must run in a fiber that cannot be interrupted. */
+const workOf = <A, E, R>(
+  handle: Effect.Effect<A, E, R>,
+  scope: Scope.CloseableScope,
+  settle: (exit: Exit.Exit<A, E>) => Effect.Effect<void>
+): { readonly work: Effect.Effect<Exit.Exit<A, E>, never, R>; readonly isHandling: () => boolean } => {
+  let isHandling = true
+  const end = (exit: Exit.Exit<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
+    Effect.withFiberRuntime((fiber) => {
+      const interruption = interruptChildren(fiber)
+      if (interruption !== undefined) return Effect.flatMap(interruption, () => end(exit))
+      isHandling = false
+      const ending = closeAndSettle(scope, exit, settle)
+      // An interrupted fiber does not wait where it can be interrupted, and a store may wait there.
+      return Cause.isEmpty(fiber.getFiberRef(FiberRef.interruptedCause))
+        ? ending
+        : Effect.flatMap(Effect.forkDaemon(ending), Fiber.join)
+    })
+  const work = Effect.matchCauseEffect(Effect.interruptible(handle), {
+    onSuccess: (value) => end(Exit.succeed(value)),
+    onFailure: (cause) => end(Exit.failCause(cause))
+  })
+  return { work, isHandling: () => isHandling }
+}
+
 export const make = <R>({ appId, handlerTimeout }: {
   readonly appId: string
   readonly handlerTimeout: Duration.Duration
@@ -119,20 +158,6 @@ export const make = <R>({ appId, handlerTimeout }: {
         })
       )
 
-    const closeAndSettle = <A, E>(
-      scope: Scope.CloseableScope,
-      exit: Exit.Exit<A, E>,
-      settle: Options<A, E, R>["settle"]
-    ): Effect.Effect<Exit.Exit<A, E>> =>
-      Effect.matchCauseEffect(Scope.close(scope, exit), {
-        onSuccess: () => Effect.as(settle(exit), exit),
-        // A transaction may commit when its scope closes.
-        onFailure: (cause) => {
-          const failed = Exit.failCause(Exit.isFailure(exit) ? Cause.sequential(exit.cause, cause) : cause)
-          return Effect.as(settle(failed), failed)
-        }
-      })
-
     /** Starts the work at once, because most handlers end without waiting. */
     const start = <A, E>(
       delivery: Fiber.RuntimeFiber<unknown, unknown>,
@@ -140,32 +165,16 @@ export const make = <R>({ appId, handlerTimeout }: {
       event: FeishuEvent,
       { handle, settle }: Options<A, E, R>
     ): Work<A, E> => {
-      let isHandling = true
-      const end = (exit: Exit.Exit<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
-        Effect.withFiberRuntime((fiber) => {
-          const interruption = interruptChildren(fiber)
-          if (interruption !== undefined) return Effect.flatMap(interruption, () => end(exit))
-          isHandling = false
-          const ending = closeAndSettle(scope, exit, settle)
-          // An interrupted fiber does not wait where it can be interrupted, and a store may wait there.
-          return Cause.isEmpty(fiber.getFiberRef(FiberRef.interruptedCause))
-            ? ending
-            : Effect.flatMap(Effect.forkDaemon(ending), Fiber.join)
-        })
       const context = Context.mergeAll(
         delivery.currentContext as Context.Context<never>,
         services,
         Context.make(Scope.Scope, scope)
       ) as Context.Context<R>
       const fiberRefs = annotated(delivery, event)
-      const fiber = Runtime.runFork(Runtime.make({ context, runtimeFlags: uninterruptible, fiberRefs }))(
-        // The services of the handler end with the layer.
-        Effect.matchCauseEffect(Effect.interruptible(running.isClosing() ? Effect.interrupt : handle), {
-          onSuccess: (value) => end(Exit.succeed(value)),
-          onFailure: (cause) => end(Exit.failCause(cause))
-        })
-      )
-      return { fiber, isHandling: () => isHandling }
+      // The services of the handler end with the layer.
+      const { isHandling, work } = workOf(running.isClosing() ? Effect.interrupt : handle, scope, settle)
+      const fiber = Runtime.runFork(Runtime.make({ context, runtimeFlags: uninterruptible, fiberRefs }))(work)
+      return { fiber, isHandling }
     }
 
     const run = <A, E>(event: FeishuEvent, options: Options<A, E, R>): Effect.Effect<Exit.Exit<A, E> | undefined> =>
