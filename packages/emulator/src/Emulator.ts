@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Stream from "effect/Stream"
-import type { App, CannedAnswer, Event, RateLimit, RequestUrl } from "./App.js"
+import type { AnsweredCall, App, CannedAnswer, Event, RateLimit, RequestUrl } from "./App.js"
 import { CallbackError, NoTicket, OptionsError, RequestUrlError, ServerError, UnknownApp } from "./EmulatorError.js"
 import type * as Fault from "./Fault.js"
 import * as Door from "./internal/control/door.js"
@@ -175,15 +175,22 @@ export interface Service {
     readonly life?: Duration.DurationInput | undefined
   }) => Effect.Effect<Token, UnknownApp>
   /**
-   * Answers calls to `path` with `{ code: 0, msg: "success", data }` in place of an empty `data`. The bearer token is checked
-   * before, and the request is in the journal. `:message_id` stands for any segment of the path. `data` may be a function of
-   * the call. Comes before the answers that were given earlier.
+   * Answers calls to `path` with `{ code: 0, msg: "success", data }`. Checks the bearer token before. The request is in the
+   * journal. `:message_id` in the path stands for any segment. `data` may be a function of the call. An answer comes before the
+   * answers that were given earlier.
    */
-  readonly answer: (
-    path: string,
-    data: unknown,
-    options?: { readonly method?: string | undefined }
-  ) => Effect.Effect<void, OptionsError>
+  readonly answer: {
+    (
+      path: string,
+      data: (call: AnsweredCall) => unknown,
+      options?: { readonly method?: string | undefined }
+    ): Effect.Effect<void, OptionsError>
+    (
+      path: string,
+      data: unknown,
+      options?: { readonly method?: string | undefined }
+    ): Effect.Effect<void, OptionsError>
+  }
   /** The answers from now on. */
   readonly setAnswers: (answers: ReadonlyArray<CannedAnswer>) => Effect.Effect<void, OptionsError>
   /** The answers as they are now. */

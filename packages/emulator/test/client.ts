@@ -1,8 +1,10 @@
 // oxlint-disable typescript/no-explicit-any -- an answer is whatever the platform says: the tests look into it freely
 /** What a client of the platform does, in plain calls: the emulator's tests must not lean on the library. */
+import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Http from "node:http"
 import type { App, Delivery } from "../src/App.js"
@@ -25,6 +27,12 @@ export const selfBuiltApp: App = {
   kind: "self-built",
   tenants: ["tenant_own"]
 }
+
+/** The two doors of an emulator with these options, by name. */
+export const doors = (options: Emulator.Options) => ({
+  layerServer: Layer.merge(Emulator.layerServer(options), FetchHttpClient.layer),
+  layerHttpClient: Emulator.layerHttpClient(options)
+})
 
 export interface Answer {
   readonly status: number
@@ -63,6 +71,24 @@ export const get = (path: string, authorization?: string) =>
       )
     ))
 
+/** Sends any request. A body is sent as JSON. */
+export const send = (
+  method: "GET" | "POST" | "PUT" | "DELETE" | "PATCH",
+  path: string,
+  { authorization, body, headers = {} }: {
+    readonly authorization?: string
+    readonly body?: string
+    readonly headers?: Readonly<Record<string, string>>
+  }
+) =>
+  Effect.flatMap(Emulator.Emulator, ({ baseUrl }) =>
+    execute(
+      HttpClientRequest.make(method)(baseUrl + path).pipe(
+        body === undefined ? (_) => _ : HttpClientRequest.bodyText(body, "application/json"),
+        HttpClientRequest.setHeaders({ ...headers, ...(authorization !== undefined && { authorization }) })
+      )
+    ))
+
 const v3 = "/open-apis/auth/v3"
 const credentials = (app: App) => ({ app_id: app.appId, app_secret: Redacted.value(app.appSecret) })
 
@@ -73,6 +99,12 @@ export const tenantToken = (token: string, tenant: string) =>
   post(`${v3}/tenant_access_token`, { app_access_token: token, tenant_key: tenant })
 export const appTokenInternal = (app: App) => post(`${v3}/app_access_token/internal`, credentials(app))
 export const tenantTokenInternal = (app: App) => post(`${v3}/tenant_access_token/internal`, credentials(app))
+
+/** The header of a call with a token of the self-built app. */
+export const bearer = Effect.map(
+  tenantTokenInternal(selfBuiltApp),
+  ({ body }) => `Bearer ${body["tenant_access_token"]}`
+)
 
 /** The event in a delivery to an app, whose signature must be right. */
 export const open = (app: App, delivery: Delivery): { readonly [field: string]: any } => {

@@ -13,6 +13,7 @@ import type * as Fault from "../Fault.js"
 import * as Journal from "../Journal.js"
 import * as Clock from "./clock.js"
 import * as FaultRules from "./faultRules.js"
+import * as Mask from "./mask.js"
 import * as Options from "./options.js"
 import * as Answers from "./platform/answers.js"
 import { getsTickets, tenantsOf } from "./platform/apps.js"
@@ -157,7 +158,9 @@ const makeChanges = ({ calls, journal, own, settings, state }: {
         const answer: CannedAnswer = {
           method: options?.method,
           path,
-          compute: typeof data === "function" ? (call) => success(data(call)) : () => success(data)
+          ...(typeof data === "function"
+            ? { compute: (call) => success(data(call)) }
+            : { body: success(data) })
         }
         return Options.flawOfAnswers([answer]) ?? Effect.sync(() => answers.add(answer))
       }),
@@ -239,9 +242,10 @@ export const make = (settings: Settings) =>
     const run = yield* FiberSet.makeRuntime<never>()
     const journal = yield* Journal.make
     const state = makeState(settings)
-    const { apps, clock } = state
+    const { apps, clock, tickets } = state
+    const mask = Mask.make({ apps, isTicket: tickets.isTicket })
     const calls = Calls.make({ ...state, limits: settings.limits })
-    const sending = Sending.make({ apps, journal, client: yield* HttpClient.HttpClient })
+    const sending = Sending.make({ apps, journal, mask, client: yield* HttpClient.HttpClient })
     const pushing = Pushing.make({
       apps,
       clock,
@@ -259,6 +263,7 @@ export const make = (settings: Settings) =>
     const handle = Faulty.make({
       calls,
       journal,
+      mask,
       faultOf: state.callFaults.next,
       afterResend: (appId) =>
         Effect.map(delay, (delay) =>

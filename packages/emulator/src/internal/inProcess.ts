@@ -5,7 +5,7 @@ import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { Reply, Request } from "./platform/exchange.js"
+import { longestBody, type Reply, type Request } from "./platform/exchange.js"
 
 const textOf = (request: HttpClientRequest.HttpClientRequest): Effect.Effect<string, HttpClientError.RequestError> => {
   const { body } = request
@@ -42,12 +42,16 @@ export const httpClient = (
 ): HttpClient.HttpClient =>
   HttpClient.make((request, url) =>
     Effect.gen(function*() {
+      const body = yield* textOf(request)
+      const isTooLong = Buffer.byteLength(body) > longestBody
       const reply = yield* handle({
         method: request.method,
         path: url.pathname,
         query: url.search.slice(1),
         headers: request.headers,
-        body: yield* textOf(request)
+        body: isTooLong ? "" : body,
+        isBrokenOff: false,
+        isTooLong
       })
       if (reply.end === "never begun") {
         return yield* new HttpClientError.RequestError({
@@ -57,10 +61,10 @@ export const httpClient = (
         })
       }
       const hasBody = reply.status !== 204 && reply.status !== 205 && reply.status !== 304
-      const body = reply.end === "cut off" ? brokenOff(reply.body) : reply.body
+      const replyBody = reply.end === "cut off" ? brokenOff(reply.body) : reply.body
       return HttpClientResponse.fromWeb(
         request,
-        new Response(hasBody ? body : null, { status: reply.status, headers: { ...reply.headers } })
+        new Response(hasBody ? replyBody : null, { status: reply.status, headers: { ...reply.headers } })
       )
     })
   )

@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import type { App, CannedAnswer, RateLimit } from "../App.js"
 import { OptionsError } from "../EmulatorError.js"
 import type { Fault, PushFault, Rule } from "../Fault.js"
+import * as Answers from "./platform/answers.js"
 import * as Paths from "./platform/paths.js"
 
 const wrong = (option: string, description: string) => new OptionsError({ option, description })
@@ -27,14 +28,24 @@ export const flawOfLimits = (limits: ReadonlyArray<RateLimit>): OptionsError | u
   return undefined
 }
 
+const methods = new Set(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+
 export const flawOfAnswers = (answers: ReadonlyArray<CannedAnswer>): OptionsError | undefined => {
-  for (const { path, status = 200 } of answers) {
+  for (const { body, method, path, status = 200 } of answers) {
     const flaw = Paths.flawOf(path)
     if (flaw !== undefined) return wrong("answers", flaw)
     if (Paths.isAuth(path)) return wrong("answers", `${path} is answered by the emulator itself: use Fault.Answer`)
     if (!Number.isInteger(status) || status < 200 || status > 599) {
       return wrong("answers", `the status of ${path} is ${status}: give one from 200 to 599`)
     }
+    if (method !== undefined && !methods.has(method)) {
+      return wrong("answers", `the method of ${path} is "${method}": give one of ${[...methods].join(", ")}`)
+    }
+    if (path === Paths.paths.tenantQuery && method !== undefined && method !== "GET") {
+      return wrong("answers", `the platform knows ${path} by GET only`)
+    }
+    const flawOfBody = Answers.flawOfBody(body)
+    if (flawOfBody !== undefined) return wrong("answers", `the body for ${path} is ${flawOfBody}`)
   }
   return undefined
 }

@@ -7,19 +7,16 @@ import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
 import type * as Net from "node:net"
-import type { Reply, Request } from "./platform/exchange.js"
+import { longestBody, type Reply, type Request } from "./platform/exchange.js"
 
-/** The longest body of a request, in bytes. The platform takes files of up to 30 MB. */
-const longestBody = 32 * 1024 * 1024
+/** After a body that is too long, the server reads on for so long, in bytes, so that the client gets to the answer. */
+const longestRest = longestBody
 
-const tooLong: Reply = {
-  status: 413,
-  headers: { "content-type": "text/plain", connection: "close" },
-  body: `The body is longer than ${longestBody} bytes`,
-  end: "whole"
-}
-
-const requestOf = (request: Http.IncomingMessage, chunks: ReadonlyArray<Buffer>, isBrokenOff: boolean): Request => {
+const requestOf = (
+  request: Http.IncomingMessage,
+  chunks: ReadonlyArray<Buffer>,
+  flaw?: "broken off" | "too long"
+): Request => {
   const [path = "", ...query] = (request.url ?? "").split("?")
   return {
     method: request.method ?? "",
@@ -28,23 +25,30 @@ const requestOf = (request: Http.IncomingMessage, chunks: ReadonlyArray<Buffer>,
     // Node joins repeated headers. Only "set-cookie", which no request has, would be a list.
     headers: request.headers as Readonly<Record<string, string | undefined>>,
     body: Buffer.concat(chunks).toString("utf8"),
-    isBrokenOff
+    isBrokenOff: flaw === "broken off",
+    isTooLong: flaw === "too long"
   }
 }
 
-/** Reads a request. Returns `undefined` if the body is too long. */
-const read = (request: Http.IncomingMessage): Effect.Effect<Request | undefined> =>
+/** Reads a request. Keeps no body that is too long. */
+const read = (request: Http.IncomingMessage): Effect.Effect<Request> =>
   Effect.async((resume) => {
-    const chunks: Array<Buffer> = []
+    let chunks: Array<Buffer> = []
     let length = 0
+    const end = (flaw?: "broken off" | "too long") => resume(Effect.succeed(requestOf(request, chunks, flaw)))
     request.on("data", (chunk: Buffer) => {
       length += chunk.length
-      if (length <= longestBody) chunks.push(chunk)
-      else resume(Effect.succeed(undefined))
+      if (length <= longestBody) return void chunks.push(chunk)
+      chunks = []
+      if (length > longestBody + longestRest) end("too long")
     })
-    request.on("end", () => resume(Effect.succeed(requestOf(request, chunks, false))))
-    request.on("error", () => resume(Effect.succeed(requestOf(request, chunks, true))))
+    request.on("end", () => end(length > longestBody ? "too long" : undefined))
+    request.on("error", () => end("broken off"))
   })
+
+/** An answer with one of these statuses has no body, and no length either. */
+const lengthOf = ({ status }: Reply, body: Buffer) =>
+  status === 204 || status === 304 ? {} : { "content-length": body.length }
 
 const write = (response: Http.ServerResponse, reply: Reply): Effect.Effect<void> =>
   Effect.sync(() => {
@@ -52,7 +56,7 @@ const write = (response: Http.ServerResponse, reply: Reply): Effect.Effect<void>
     const body = Buffer.from(reply.body)
     switch (reply.end) {
       case "whole":
-        response.writeHead(reply.status, { ...reply.headers, "content-length": body.length }).end(body)
+        response.writeHead(reply.status, { ...reply.headers, ...lengthOf(reply, body) }).end(body)
         break
       case "cut off":
         response.writeHead(reply.status, { ...reply.headers, "content-length": body.length })
@@ -73,7 +77,7 @@ const answerWith = (
   response: Http.ServerResponse
 ): Effect.Effect<void> =>
   read(request).pipe(
-    Effect.flatMap((whole) => whole === undefined ? Effect.succeed(tooLong) : handle(whole)),
+    Effect.flatMap(handle),
     Effect.flatMap((reply) => write(response, reply)),
     // For example an answer that Node refuses to send: the client must not wait for ever.
     Effect.catchAllDefect((defect) =>

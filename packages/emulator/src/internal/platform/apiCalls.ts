@@ -38,7 +38,7 @@ export const make = ({ answers, apps, tokens }: {
     const canned = answers.find(request)
     if (canned !== undefined) {
       const headers = typeof canned.body === "string" ? { "content-type": "text/plain; charset=utf-8" } : {}
-      return decision({ ...of, status: canned.status, headers, body: canned.body as Decision["body"] })
+      return decision({ ...of, ...canned, headers })
     }
     return success({ data: request.path === paths.tenantQuery ? tenantOf(tenantKey) : {} }, of)
   }

@@ -12,8 +12,13 @@ export interface Request {
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: string
   /** `true` if the client went away before the end of the body. */
-  readonly isBrokenOff?: boolean
+  readonly isBrokenOff: boolean
+  /** `true` if the body is longer than `longestBody`. `body` is empty then. */
+  readonly isTooLong: boolean
 }
+
+/** The longest body of a request, in bytes: 32 MB. The platform takes files of up to 30 MB. */
+export const longestBody = 32 * 1024 * 1024
 
 export interface Reply {
   readonly status: number
@@ -30,12 +35,13 @@ export interface Decision {
   readonly token: "none" | "valid" | "invalid"
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: { readonly code: number; readonly msg: string; readonly [field: string]: unknown } | string
+  /** A string is sent as it is, any other value as JSON, and `undefined` as an empty body. */
+  readonly body: unknown
   /** `true` if a push of the app's ticket follows. */
   readonly resend: boolean
 }
 
-export const decision = (given: Partial<Decision> & { readonly body: Decision["body"] }): Decision => ({
+export const decision = (given: Partial<Decision> & Pick<Decision, "body">): Decision => ({
   appId: undefined,
   tenantKey: undefined,
   token: "none",

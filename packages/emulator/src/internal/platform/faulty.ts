@@ -1,19 +1,21 @@
 /** Answers calls, spoils the answers by faults, and notes each call in the journal. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import type { Fault } from "../../Fault.js"
 import type * as Journal from "../../Journal.js"
-import * as Mask from "../mask.js"
+import type { Mask } from "../mask.js"
 import { logId } from "../random.js"
 import type { Calls } from "./calls.js"
 import type { Decision, Reply, Request } from "./exchange.js"
 
 const json = { "content-type": "application/json; charset=utf-8" }
 
-const textOf = (body: Decision["body"]): string => typeof body === "string" ? body : JSON.stringify(body)
+/** Returns an empty text for a body that is `undefined`. */
+const textOf = (body: unknown): string => typeof body === "string" ? body : JSON.stringify(body) ?? ""
 
-const codeOf = (body: Decision["body"] | undefined): number | undefined =>
-  typeof body === "object" && typeof body.code === "number" ? body.code : undefined
+const codeOf = (body: unknown): number | undefined =>
+  Predicate.hasProperty(body, "code") && typeof body.code === "number" ? body.code : undefined
 
 /** One call, from when it arrived. */
 interface Exchange {
@@ -31,8 +33,9 @@ interface Noted extends Partial<Omit<Decision, "headers" | "body">> {
   readonly reply?: Reply | undefined
 }
 
-export const make = ({ afterResend, calls, faultOf, journal }: {
+export const make = ({ afterResend, calls, faultOf, journal, mask }: {
   readonly calls: Calls
+  readonly mask: Mask
   readonly journal: Journal.Journal
   /** Returns the fault of the next call with this path. */
   readonly faultOf: (path: string) => Effect.Effect<Fault | undefined>
@@ -45,18 +48,18 @@ export const make = ({ afterResend, calls, faultOf, journal }: {
         at,
         endedAt,
         method: request.method,
-        path: request.path,
-        query: request.query,
+        path: mask.name(request.path),
+        query: mask.name(request.query),
         appId: noted.appId ?? calls.identify(request),
-        tenantKey: noted.tenantKey,
+        tenantKey: noted.tenantKey && mask.name(noted.tenantKey),
         token: noted.token ?? "none",
         fault: fault?._tag,
         outcome: noted.outcome,
         status: noted.status,
         code: noted.code,
         logId,
-        received: { headers: Mask.headers(request.headers), text: Mask.text(request.body) },
-        sent: noted.reply && { headers: Mask.headers(noted.reply.headers), text: Mask.text(noted.reply.body) }
+        received: { headers: mask.headers(request.headers), text: mask.text(request.body) },
+        sent: noted.reply && { headers: mask.headers(noted.reply.headers), text: mask.text(noted.reply.body) }
       }))
 
   const replyOf = ({ logId }: Exchange, reply: Omit<Reply, "end">, end: Reply["end"] = "whole"): Reply => ({
@@ -65,13 +68,20 @@ export const make = ({ afterResend, calls, faultOf, journal }: {
     end
   })
 
+  const replyTooLong = (exchange: Exchange): Effect.Effect<Reply> => {
+    const headers = { "content-type": "text/plain", connection: "close" }
+    const reply = replyOf(exchange, { status: 413, headers, body: "The body is longer than 32 MB" })
+    return Effect.as(note(exchange, { outcome: "answered", status: 413, reply }), reply)
+  }
+
   /** Answers in place of the platform, which does not act on the call. */
   const replace = (exchange: Exchange): Effect.Effect<Reply> | undefined => {
     const { fault, request } = exchange
-    if (request.isBrokenOff === true) {
+    if (request.isBrokenOff) {
       const reply = replyOf(exchange, { status: 400, headers: {}, body: "" }, "never begun")
       return Effect.as(note(exchange, { outcome: "broken off" }), reply)
     }
+    if (request.isTooLong) return replyTooLong(exchange)
     switch (fault?._tag) {
       case "Drop":
         return Effect.as(
@@ -128,7 +138,7 @@ export const make = ({ afterResend, calls, faultOf, journal }: {
         request,
         at: yield* Clock.currentTimeMillis,
         logId: yield* logId,
-        fault: request.isBrokenOff === true ? undefined : yield* faultOf(request.path)
+        fault: request.isBrokenOff || request.isTooLong ? undefined : yield* faultOf(request.path)
       }
       return yield* replace(exchange)
         ?? Effect.flatMap(decide(exchange), (proper) => spoil(exchange.fault, proper))

@@ -11,6 +11,14 @@ export const paths = {
 /** Returns `true` for the calls for tickets and tokens. */
 export const isAuth = (path: string): boolean => path.startsWith("/open-apis/auth/v3/")
 
+/** Matches a path segment by segment: `:message_id` stands for any segment. */
+export const matches = (pattern: string, path: string): boolean => {
+  const expected = pattern.split("/")
+  const actual = path.split("/")
+  return expected.length === actual.length
+    && expected.every((segment, i) => segment.startsWith(":") ? actual[i] !== "" : segment === actual[i])
+}
+
 const known = new Set<string>(Object.values(paths))
 
 /** Returns why no call can have this path, or `undefined` if a call can. */
@@ -23,4 +31,6 @@ export const flawOf = (path: string): string | undefined =>
     ? `${path} does not exist: the calls for tickets and tokens are ${Object.values(paths).slice(0, 5).join(", ")}`
     : path.includes("?")
     ? `${path} has a query: a path is compared without the query`
+    : !/^[\x21-\x7e]+$/.test(path) || path.includes("#")
+    ? `${path} has a character that a path never has: encode that character, as %20 for a space`
     : undefined

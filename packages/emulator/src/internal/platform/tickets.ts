@@ -4,6 +4,9 @@ import * as Effect from "effect/Effect"
 import type { PlatformClock } from "../clock.js"
 import { hex } from "../random.js"
 
+/** So many tickets are remembered as secrets, valid or not. */
+const mostRemembered = 10_000
+
 const life = Duration.toMillis("3 hours")
 
 export interface Ticket {
@@ -17,6 +20,8 @@ export interface Tickets {
   readonly isValid: (appId: string, value: string, now: number) => boolean
   /** Returns the valid tickets, the newest last. */
   readonly list: (appId: string, now: number) => ReadonlyArray<Ticket>
+  /** Returns `true` if the value is or was a ticket of any app. */
+  readonly isTicket: (value: string) => boolean
   readonly invalidate: (appId: string) => void
   readonly clear: () => void
   /** Adds tickets from a file. */
@@ -25,17 +30,30 @@ export interface Tickets {
 
 export const make = (clock: PlatformClock): Tickets => {
   const byApp = new Map<string, ReadonlyArray<Ticket>>()
+  const remembered = new Set<string>()
+
+  const remember = (value: string): void => {
+    remembered.add(value)
+    const [oldest] = remembered
+    if (remembered.size > mostRemembered && oldest !== undefined) remembered.delete(oldest)
+  }
+
   const list: Tickets["list"] = (appId, now) => (byApp.get(appId) ?? []).filter(({ expiresAt }) => expiresAt > now)
   return {
     list,
     issue: (appId) =>
       Effect.zipWith(hex(32), clock.now, (value, now) => {
+        remember(value)
         byApp.set(appId, [...list(appId, now), { value, expiresAt: now + life }])
         return value
       }),
     isValid: (appId, value, now) => list(appId, now).some((ticket) => ticket.value === value),
+    isTicket: (value) => remembered.has(value),
     invalidate: (appId) => void byApp.delete(appId),
     clear: () => byApp.clear(),
-    restore: (appId, tickets) => void byApp.set(appId, tickets)
+    restore: (appId, tickets) => {
+      for (const { value } of tickets) remember(value)
+      byApp.set(appId, tickets)
+    }
   }
 }

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import type { Acknowledgement, App, Delivery, RequestUrl } from "../../App.js"
 import type { PushFault } from "../../Fault.js"
 import type * as Journal from "../../Journal.js"
-import * as Mask from "../mask.js"
+import type { Mask } from "../mask.js"
 import type { Sealed } from "./sealing.js"
 
 /** The platform waits so long for an answer (page "事件概述"). */
@@ -39,7 +39,8 @@ export interface Sending {
   readonly deliver: (appId: string, delivery: Sealed, label: Label) => Effect.Effect<Outcome>
 }
 
-export const make = ({ apps, client, journal }: {
+export const make = ({ apps, client, journal, mask }: {
+  readonly mask: Mask
   readonly apps: ReadonlyMap<string, App>
   readonly client: HttpClient.HttpClient
   readonly journal: Journal.Journal
@@ -94,9 +95,10 @@ export const make = ({ apps, client, journal }: {
           endedAt: yield* Clock.currentTimeMillis,
           appId,
           ...label,
+          tenantKey: label.tenantKey && mask.name(label.tenantKey),
           ...rest,
-          sent: { headers: Mask.headers(delivery.headers), text: Mask.text(delivery.text) },
-          received: rest.status === undefined ? undefined : { headers: {}, text: Mask.text(body) }
+          sent: { headers: mask.headers(delivery.headers), text: mask.text(delivery.text) },
+          received: rest.status === undefined ? undefined : { headers: {}, text: mask.text(body) }
         })
         return outcome
       })
