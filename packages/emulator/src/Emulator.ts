@@ -93,7 +93,7 @@ export interface Options {
  */
 export interface Delivered {
   readonly eventId: string
-  /** `lost`: a fault took the delivery. */
+  /** `lost`: a fault took the delivery. `no request URL`: also after a reset before the delivery. */
   readonly outcome: "acknowledged" | "refused" | "timed out" | "unreachable" | "no request URL" | "lost"
   /** Of the answer of the request URL. `undefined` if there is none. */
   readonly status: number | undefined
@@ -138,7 +138,7 @@ export interface Service {
   readonly tokens: (appId: string) => Effect.Effect<ReadonlyArray<Token>>
   /** Adds an app, or sets an app up anew. */
   readonly setApp: (app: App) => Effect.Effect<void>
-  /** Changes an app: another secret, disabled, other tenants, another request URL without a handshake. */
+  /** Changes an app: another secret, disabled, other tenants, another request URL without a handshake. The id stays. */
   readonly updateApp: (appId: string, change: (app: App) => App) => Effect.Effect<void, UnknownApp>
   /** Saves the app's request URL if it passes the handshake within 1 s, as the developer console does. */
   readonly setRequestUrl: (appId: string, url: RequestUrl) => Effect.Effect<void, RequestUrlError | UnknownApp>
@@ -147,7 +147,10 @@ export interface Service {
    * `pushAndWait` in a test of a handler.
    */
   readonly push: (appId: string, event: Event) => Effect.Effect<string, UnknownApp>
-  /** Pushes an event to the app's request URL. Returns what came of the first delivery, after at most 3 s. */
+  /**
+   * Pushes an event to the app's request URL. Returns what came of the first delivery, after 3 s at most. Waits longer under the
+   * faults `Late` (for the delay), `Held` (for the next push to the app) and `Forged` (for the forged event).
+   */
   readonly pushAndWait: (appId: string, event: Event) => Effect.Effect<Delivered, UnknownApp>
   /**
    * Sends a callback to the app's request URL once, as a click on a card does (page "回调概述"). Returns the answer, which the
@@ -165,7 +168,7 @@ export interface Service {
   ) => Effect.Effect<Readonly<Record<string, unknown>>, CallbackError | UnknownApp>
   /** Pushes a new ticket to the app now, as it happens every hour. Does not wait for the delivery. */
   readonly pushTicket: (appId: string) => Effect.Effect<void, UnknownApp | NoTicket>
-  /** Pushes a new ticket to the app now. Returns what came of the first delivery, after at most 3 s. */
+  /** Pushes a new ticket to the app now. Returns what came of the first delivery, like `pushAndWait`. */
   readonly pushTicketAndWait: (appId: string) => Effect.Effect<Delivered, UnknownApp | NoTicket>
   /** Issues a user access token, as a login of a user does. For `FeishuClient.forUser`. */
   readonly userToken: (appId: string, options?: {
@@ -212,8 +215,9 @@ export interface Service {
   /** The rules for pushes as they were set. */
   readonly pushFaults: Effect.Effect<ReadonlyArray<Fault.Rule<Fault.PushFault>>>
   /**
-   * Runs the clock of the platform forward: tickets and tokens end, and the pushes of this time are sent now. The times that the
-   * platform sends to the app (signatures, events) stay those of the program's clock.
+   * Runs the clock of the platform forward: tickets and tokens end, and the pushes of this time are sent now. These are the
+   * retries of events, and a ticket for each hour, 3 at most. The times that the platform sends to the app (signatures, events)
+   * stay those of the program's clock. Dies with an `OptionsError` beyond 100 years.
    */
   readonly advance: (duration: Duration.DurationInput) => Effect.Effect<void>
   /** The time by which the clock was run forward, in milliseconds. */
@@ -222,7 +226,7 @@ export interface Service {
   readonly now: Effect.Effect<number>
   /**
    * Begins anew: the apps of the options, with the request URLs of now, and their faults and answers. Forgets tickets, tokens,
-   * counts and the journal. The clock stays.
+   * counts, pushes that are under way or due, and the journal. The clock stays.
    */
   readonly reset: Effect.Effect<void>
   /** What has happened so far, without secrets. */

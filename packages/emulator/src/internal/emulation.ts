@@ -16,7 +16,7 @@ import * as FaultRules from "./faultRules.js"
 import * as Mask from "./mask.js"
 import * as Options from "./options.js"
 import * as Answers from "./platform/answers.js"
-import { getsTickets, tenantsOf } from "./platform/apps.js"
+import { Apps, getsTickets, tenantsOf } from "./platform/apps.js"
 import * as Calls from "./platform/calls.js"
 import * as Faulty from "./platform/faulty.js"
 import * as Tickets from "./platform/tickets.js"
@@ -45,7 +45,10 @@ export const flawOf = ({ answers, apps, faults, limits, pushFaults }: Settings):
     ?? Options.flawOfPushFaults(pushFaults)
 
 /** The time between two tickets that nobody asked for. */
-const ticketInterval = "1 hour"
+const ticketInterval = Duration.toMillis("1 hour")
+
+/** So many tickets of an app are valid at most. After an advance, no more are pushed. */
+const mostTickets = 3
 
 /** A user access token lives for 2 hours (page "获取 user_access_token"). */
 const userTokenLife = Duration.hours(2)
@@ -55,7 +58,7 @@ const makeState = (settings: Settings) => {
   const clock = Clock.make()
   return {
     clock,
-    apps: new Map(settings.apps.map((app) => [app.appId, app])),
+    apps: new Apps(settings.apps.map((app) => [app.appId, app])),
     tickets: Tickets.make(clock),
     tokens: Tokens.make(),
     answers: Answers.make(settings.answers),
@@ -105,11 +108,12 @@ const makeViews = (state: State, journal: Journal.Journal, own: Own) => {
 }
 
 /** What changes the platform at once. */
-const makeChanges = ({ calls, journal, own, settings, state }: {
+const makeChanges = ({ calls, journal, own, pushing, settings, state }: {
   readonly settings: Settings
   readonly state: State
   readonly journal: Journal.Journal
   readonly calls: Calls.Calls
+  readonly pushing: Pushing.Pushing
   readonly own: Own
 }) => {
   const { answers, apps, callFaults, clock, pushFaults, tickets, tokens } = state
@@ -133,6 +137,7 @@ const makeChanges = ({ calls, journal, own, settings, state }: {
     }).pipe(own)
 
   const reset = Effect.gen(function*() {
+    yield* pushing.clear
     const urls = new Map([...apps.values()].map(({ appId, requestUrl }) => [appId, requestUrl]))
     apps.clear()
     for (const app of settings.apps) {
@@ -145,12 +150,12 @@ const makeChanges = ({ calls, journal, own, settings, state }: {
     yield* Effect.orDie(callFaults.set(settings.faults))
     yield* Effect.orDie(pushFaults.set(settings.pushFaults))
     yield* journal.clear
-  })
+  }).pipe(Effect.uninterruptible)
 
   return {
     setApp: (app: App) => Effect.sync(() => void apps.set(app.appId, app)),
     updateApp: (appId: string, change: (app: App) => App) =>
-      Effect.map(find(appId), (app) => void apps.set(appId, change(app))),
+      Effect.map(find(appId), (app) => void apps.set(appId, { ...change(app), appId })),
     userToken,
     answer: (path: string, data: unknown, options?: { readonly method?: string | undefined }) =>
       Effect.suspend(() => {
@@ -221,17 +226,24 @@ const makeDeliveries = ({ journal, own, pushing, sending, state }: {
 }
 
 /** Pushes a ticket every hour to each app that has a request URL. */
-const pushTicketsHourly = ({ apps, clock }: State, pushTicket: (appId: string) => Effect.Effect<void, unknown>) =>
-  Effect.suspend(() =>
+const pushTicketsHourly = ({ apps, clock }: State, pushTicket: (appId: string) => Effect.Effect<void, unknown>) => {
+  const pushAll = Effect.suspend(() =>
     Effect.forEach(
       [...apps.values()].filter(({ requestUrl }) => requestUrl !== undefined),
       ({ appId }) => Effect.ignore(pushTicket(appId)),
       { discard: true }
     )
-  ).pipe(
-    (push) => Effect.zipRight(clock.sleep(ticketInterval), push),
-    Effect.forever
   )
+  return Effect.gen(function*() {
+    let due = (yield* clock.now) + ticketInterval
+    for (;;) {
+      yield* clock.sleepUntil(due)
+      const hours = 1 + Math.floor(((yield* clock.now) - due) / ticketInterval)
+      due += hours * ticketInterval
+      yield* Effect.replicateEffect(pushAll, Math.min(hours, mostTickets), { discard: true })
+    }
+  })
+}
 
 /** Starts the platform. Sends pushes to a URL by the `HttpClient`. */
 export const make = (settings: Settings) =>
@@ -239,7 +251,8 @@ export const make = (settings: Settings) =>
     const runtime = yield* Effect.runtime<never>()
     const own: Own = Effect.provide(runtime)
     // In the scope of the emulator: a push must not depend on who caused it, nor on how that one can be interrupted.
-    const run = yield* FiberSet.makeRuntime<never>()
+    const fibers = yield* FiberSet.make<void>()
+    const run = yield* FiberSet.runtime(fibers)<never>()
     const journal = yield* Journal.make
     const state = makeState(settings)
     const { apps, clock, tickets } = state
@@ -251,10 +264,15 @@ export const make = (settings: Settings) =>
       clock,
       journal,
       run,
+      // Does not wait: a request URL in this process may cause this in a fiber of its own delivery.
+      interruptAll: Effect.sync(() => {
+        for (const fiber of fibers) fiber.unsafeInterruptAsFork(fiber.id())
+      }),
       sending,
       faultOf: state.pushFaults.next,
       signRetriesAnew: settings.signRetriesAnew
     })
+    yield* Effect.addFinalizer(() => pushing.clear)
     const deliveries = makeDeliveries({ journal, own, pushing, sending, state })
 
     const delay = settings.pushDelay === "realistic"
@@ -278,7 +296,7 @@ export const make = (settings: Settings) =>
         own(handle(request)),
       service: {
         ...makeViews(state, journal, own),
-        ...makeChanges({ calls, journal, own, settings, state }),
+        ...makeChanges({ calls, journal, own, pushing, settings, state }),
         ...deliveries
       }
     }

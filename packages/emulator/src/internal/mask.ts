@@ -3,6 +3,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { App } from "../App.js"
+import type { Apps } from "./platform/apps.js"
 
 /** The longest text that the journal keeps, in characters. */
 const longest = 16_384
@@ -85,16 +86,15 @@ export interface Mask {
 }
 
 export const make = ({ apps, isTicket }: {
-  readonly apps: ReadonlyMap<string, App>
+  readonly apps: Apps
   readonly isTicket: (value: string) => boolean
 }): Mask => {
-  let known = { key: "", pattern: patternOf([]) }
+  let known = { changes: -1, pattern: patternOf([]) }
 
   /** Hides the secrets of the apps. */
   const hideSecrets = (text: string): string => {
-    const secrets = [...apps.values()].flatMap(secretsOf)
-    const key = secrets.join("\n")
-    if (key !== known.key) known = { key, pattern: patternOf(secrets) }
+    const { changes } = apps
+    if (changes !== known.changes) known = { changes, pattern: patternOf([...apps.values()].flatMap(secretsOf)) }
     return known.pattern === undefined ? text : text.replace(known.pattern, "…")
   }
 

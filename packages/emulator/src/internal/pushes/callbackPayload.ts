@@ -3,8 +3,8 @@ import { FeishuEvents } from "@effect-feishu/core"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import type { App, Event } from "../../App.js"
-import { tenantsOf } from "../platform/apps.js"
 import { hex } from "../random.js"
+import { tenantOf } from "./eventText.js"
 
 type Fields = Event["payload"]
 
@@ -42,11 +42,11 @@ const merge = (defaults: Fields, given: Fields): Fields => {
   return merged
 }
 
-/** Returns the callback with the tenant and the fields that `event` leaves out, if the type is known. */
+/** Returns the callback with the fields that `event` leaves out, if the type is known. */
 export const complete = Effect.fnUntraced(function*(app: App, event: Event) {
   const fields = event.schema === "1.0" ? undefined : yield* fieldsOf(event.type)
   if (fields === undefined) return event
-  const tenantKey = event.tenantKey === null ? undefined : event.tenantKey ?? tenantsOf(app)[0]
+  const tenantKey = tenantOf(app, event)
   const operator = tenantKey === undefined ? fields.operator : { ...fields.operator, tenant_key: tenantKey }
-  return { ...event, tenantKey, payload: merge({ ...fields, operator }, event.payload) }
+  return { ...event, payload: merge({ ...fields, operator }, event.payload) }
 })

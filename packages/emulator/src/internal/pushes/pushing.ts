@@ -40,9 +40,11 @@ export interface Begun {
 export interface Pushing {
   /** Begins to push an event. */
   readonly push: (app: App, event: Event) => Effect.Effect<Begun>
+  /** Ends all pushes. */
+  readonly clear: Effect.Effect<void>
 }
 
-/** What comes of an event whose app is removed. */
+/** What comes of an event whose app or whose emulator is gone before the first delivery. */
 const gone = { outcome: "no request URL", status: undefined, body: "" } as const
 
 const labelOf = (app: App, { event, eventId, fault }: Push): Omit<Label, "attempt"> => ({
@@ -54,7 +56,7 @@ const labelOf = (app: App, { event, eventId, fault }: Push): Omit<Label, "attemp
   fault: fault?._tag
 })
 
-export const make = ({ apps, clock, faultOf, journal, run, sending, signRetriesAnew }: {
+export const make = ({ apps, clock, faultOf, interruptAll, journal, run, sending, signRetriesAnew }: {
   readonly apps: ReadonlyMap<string, App>
   readonly clock: PlatformClock
   readonly journal: Journal.Journal
@@ -63,7 +65,18 @@ export const make = ({ apps, clock, faultOf, journal, run, sending, signRetriesA
   readonly signRetriesAnew: boolean
   /** Runs an effect in the scope of the emulator, whoever causes the push. */
   readonly run: (effect: Effect.Effect<void>) => unknown
+  /** Interrupts what runs. */
+  readonly interruptAll: Effect.Effect<void>
 }): Pushing => {
+  /** The pushes whose first delivery has not ended. */
+  const unsettled = new Set<Push>()
+
+  const settle = (push: Push, outcome: FirstOutcome): Effect.Effect<unknown> =>
+    Effect.suspend(() => {
+      unsettled.delete(push)
+      return Deferred.succeed(push.first, outcome)
+    })
+
   /** By app: the push that waits for the next one. */
   const held = new Map<string, Effect.Effect<void>>()
 
@@ -87,7 +100,7 @@ export const make = ({ apps, clock, faultOf, journal, run, sending, signRetriesA
       if (attempt === 1 && fault?._tag === "Replayed") {
         later(fault.after, sending.deliver(appId, delivery, { ...label, origin: "replayed" }))
       }
-      return Deferred.succeed(push.first, outcome)
+      return settle(push, outcome)
     })
   }
 
@@ -98,10 +111,11 @@ export const make = ({ apps, clock, faultOf, journal, run, sending, signRetriesA
   /** Sends the first delivery and, until one is acknowledged, the four after it. */
   const deliverUntilAcknowledged = (push: Push): Effect.Effect<void> =>
     Effect.gen(function*() {
+      const sleep = clock.makeSleep()
       let first: Sealed | undefined
       for (let attempt = 1; attempt <= retryDelays.length + 1; attempt++) {
         const app = apps.get(push.appId)
-        if (app === undefined) return void (yield* Deferred.succeed(push.first, gone))
+        if (app === undefined) return void (yield* settle(push, gone))
         const sealed = !signRetriesAnew && first || (yield* render(app, push))
         first ??= sealed
         const { outcome } = yield* deliver(push, app, sealed, attempt)
@@ -113,9 +127,10 @@ export const make = ({ apps, clock, faultOf, journal, run, sending, signRetriesA
         const delay = retryDelays[attempt - 1]
         // Without a request URL, there is nothing to try again.
         if (delay === undefined || apps.get(push.appId)?.requestUrl === undefined) return
-        yield* clock.sleep(delay)
+        yield* sleep(delay)
       }
-    })
+      // A test that waits gets to know of a fault in the emulator or in the event.
+    }).pipe(Effect.tapErrorCause((cause) => Deferred.failCause(push.first, cause)))
 
   /** Sends an event of the same type with made-up secrets. */
   const forge = (app: App, push: Push) =>
@@ -143,7 +158,7 @@ export const make = ({ apps, clock, faultOf, journal, run, sending, signRetriesA
       ...lost,
       sent: undefined,
       received: undefined
-    }).pipe(Effect.zipRight(Deferred.succeed(push.first, { ...lost, body: "" })), Effect.asVoid)
+    }).pipe(Effect.zipRight(settle(push, { ...lost, body: "" })), Effect.asVoid)
   }
 
   /** Starts the deliveries of a push, in the way of its fault. */
@@ -174,6 +189,8 @@ export const make = ({ apps, clock, faultOf, journal, run, sending, signRetriesA
     push: (app, event) =>
       Effect.gen(function*() {
         const { appId } = app
+        // Dies at the caller if the event has what JSON does not have, and not out of sight.
+        JSON.stringify(event.payload)
         const push: Push = {
           appId,
           event,
@@ -182,10 +199,18 @@ export const make = ({ apps, clock, faultOf, journal, run, sending, signRetriesA
           fault: yield* faultOf(event.type),
           first: yield* Deferred.make<FirstOutcome>()
         }
+        unsettled.add(push)
         const waiting = held.get(appId) ?? Effect.void
         held.delete(appId)
         start(app, push, waiting)
         return { eventId: push.eventId, first: Deferred.await(push.first) }
-      })
+      }),
+    clear: Effect.suspend(() => {
+      held.clear()
+      return Effect.zipRight(
+        interruptAll,
+        Effect.forEach([...unsettled], (push) => settle(push, gone), { discard: true })
+      )
+    })
   }
 }
