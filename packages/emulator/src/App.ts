@@ -1,5 +1,5 @@
 /**
- * The apps that the emulated platform knows, as their developers set them up.
+ * The apps of the emulated platform, as the developer console has them, and what the platform sends to an app.
  *
  * @since 0.1.0
  */
@@ -8,19 +8,19 @@ import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 
 /**
- * What arrives at a request URL: the bytes are `body`, and the signature is over them.
+ * A request to the request URL of an app. The signature is over the bytes of `body`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Delivery {
-  /** Lower-case names. */
+  /** With lower-case names. */
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
 }
 
 /**
- * What a request URL answers.
+ * The answer of a request URL.
  *
  * @since 0.1.0
  * @category models
@@ -31,8 +31,8 @@ export interface Acknowledgement {
 }
 
 /**
- * Where the events of an app go: a URL, or a function in the same process, which needs no socket. Where the function
- * fails nothing is there; where it dies it has answered with 500.
+ * Where the platform sends the events of an app: to a URL, or to a function in the same process. A function that fails counts as
+ * a URL that cannot be reached. A function that dies counts as an answer with HTTP 500.
  *
  * @since 0.1.0
  * @category models
@@ -50,55 +50,55 @@ export interface App {
   readonly kind?: "store" | "self-built" | undefined
   /** Default: true. */
   readonly enabled?: boolean | undefined
-  /** Events are encrypted and signed where the app has one. */
+  /** Default: none. With an encrypt key, events are encrypted and signed. */
   readonly encryptKey?: Redacted.Redacted | undefined
-  /** It is inside each event. */
+  /** Default: none. Each event contains the verification token. */
   readonly verificationToken?: Redacted.Redacted | undefined
-  /** The tenants that have installed the app. A self-built app has just one, its own. Default: `["tenant_1"]`. */
+  /** The tenants that have installed the app. A self-built app has one tenant. Default: `["tenant_1"]`. */
   readonly tenants?: ReadonlyArray<string> | undefined
-  /** `true`: the tokens are JSON Web Tokens of 4 KB, as the platform's newer ones. Default: `false`. */
+  /** `true`: tokens have the shape of JSON Web Tokens of 4 KB, as newer tokens of the platform do. Default: `false`. */
   readonly jwtTokens?: boolean | undefined
-  /** As if saved before the emulator began, without a handshake; `Emulator.setRequestUrl` performs one. */
+  /** Saved without a handshake. `Emulator.setRequestUrl` performs a handshake. Default: none. */
   readonly requestUrl?: RequestUrl | undefined
 }
 
 /**
- * A limit of calls for each app, as the platform has for each of its calls (page "频控策略"). A path may have several.
+ * Limits the calls of each app to a path (page "频控策略"). A path may have several limits.
  *
- * A call to an authentication path counts for the app that it names, even with a wrong secret; any other call for the
- * app whose token it carries.
+ * A call for a ticket or a token counts for the app that the body names, also with a wrong secret. Any other call counts for the
+ * app of the bearer token.
  *
  * @since 0.1.0
  * @category models
  */
 export interface RateLimit {
-  /** The call's path. */
+  /** `:message_id` stands for any segment. Calls to all paths that match count together. */
   readonly path: string
-  /** So many calls … */
+  /** The number of calls that a window allows. */
   readonly calls: number
-  /** … in each window of this length, in whole seconds. */
+  /** The length of a window, in whole seconds. */
   readonly per: Duration.DurationInput
-  /** How it is reported. Default: 429. */
+  /** The HTTP status of a refusal. Default: 429. */
   readonly status?: 429 | 400 | undefined
 }
 
 /**
- * An event, but for what the platform adds to each.
+ * An event without the fields that the platform adds to every event.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Event {
   readonly type: string
-  /** Default: `2.0`; the ticket's event is a `1.0`. */
+  /** Default: `2.0`. */
   readonly schema?: "1.0" | "2.0" | undefined
-  /** `null`: the event names no tenant. Default: the first tenant of the app, but for a ticket. */
+  /** `null`: the event names no tenant. Default: the first tenant of the app. The event of a ticket never names a tenant. */
   readonly tenantKey?: string | null | undefined
   readonly payload: Readonly<Record<string, unknown>>
 }
 
 /**
- * A call to which a canned answer is given.
+ * A call that gets a canned answer.
  *
  * @since 0.1.0
  * @category models
@@ -108,26 +108,27 @@ export interface AnsweredCall {
   readonly path: string
   /** Without the question mark. */
   readonly query: string
-  /** The fields of a body in JSON. */
+  /** The fields of the body. None if the body is no JSON object. */
   readonly body: Readonly<Record<string, unknown>>
 }
 
 /**
- * An answer in place of the empty success that the emulator gives to calls it knows nothing of. The bearer token is checked
- * before.
+ * Replaces the empty success with which the emulator answers a call. The emulator checks the bearer token before.
  *
  * @since 0.1.0
  * @category models
  */
 export interface CannedAnswer {
-  /** Default: any method. */
+  /** In capital letters. Default: any method. */
   readonly method?: string | undefined
   /** Without the query. `:message_id` stands for any segment: `/open-apis/im/v1/messages/:message_id`. */
   readonly path: string
   /** Default: 200. */
   readonly status?: number | undefined
-  /** The whole body, as JSON. A string is sent as it is, with the content type `text/plain`. */
+  /** The whole body. A string is sent as it is, as `text/plain`, any other value as JSON. Default: an empty body. */
   readonly body?: unknown
-  /** Computes the body for each call, in place of `body`. */
+  /**
+   * Computes the body for each call. Replaces `body`. If the function throws, the emulator answers with HTTP 400 and the reason.
+   */
   readonly compute?: ((call: AnsweredCall) => unknown) | undefined
 }

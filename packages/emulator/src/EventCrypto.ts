@@ -1,5 +1,5 @@
 /**
- * How the platform encrypts and signs what it pushes (pages "将事件发送至开发者服务器" and "接收事件").
+ * Encrypts and signs events as the platform does (pages "将事件发送至开发者服务器" and "接收事件").
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import * as Crypto from "node:crypto"
 const keyOf = (encryptKey: string): Buffer => Crypto.createHash("sha256").update(encryptKey).digest()
 
 /**
- * `base64(iv ‖ AES-256-CBC(key = SHA-256(encrypt key), PKCS#7))`, the `encrypt` field of an encrypted body.
+ * Encrypts a text. Returns the field `encrypt` of a body: `base64(iv ‖ AES-256-CBC(key = SHA-256(encrypt key), PKCS#7))`.
  *
  * @since 0.1.0
  * @category crypto
@@ -24,7 +24,7 @@ export const encrypt = (options: {
 }
 
 /**
- * The text in an `encrypt` field. Throws where the key is another or the field is damaged.
+ * Decrypts the field `encrypt` of a body. Throws if the key is wrong or the field is damaged.
  *
  * @since 0.1.0
  * @category crypto
@@ -36,7 +36,8 @@ export const decrypt = (options: { readonly encryptKey: string; readonly encrypt
 }
 
 /**
- * The header `X-Lark-Signature`: lower-case hexadecimal SHA-256 over timestamp, nonce, encrypt key and the raw body.
+ * Computes the header `X-Lark-Signature`: the SHA-256 of timestamp, nonce, encrypt key and raw body, in lower-case hexadecimal
+ * digits.
  *
  * @since 0.1.0
  * @category crypto

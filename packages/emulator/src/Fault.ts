@@ -1,5 +1,5 @@
 /**
- * What goes wrong, with a call or with a push, and when.
+ * What goes wrong with calls and with pushes, and when.
  *
  * @since 0.1.0
  */
@@ -7,19 +7,20 @@ import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
+import { matches } from "./internal/platform/paths.js"
 
 /**
  * What goes wrong with a call.
  *
- * The platform has not acted on a call that ends in `Drop`, `Refuse` or `Answer`; on the others it has.
+ * Under `Drop`, `Refuse` and `Answer` the platform does not act on the call. Under the others it does.
  *
- * - `Drop`: the connection ends before any answer.
- * - `Cut`: the proper answer breaks off in the middle and the connection ends.
- * - `CutJson`: half of the proper answer, as if it were all of it.
- * - `ContentType`: the proper answer under this content type.
- * - `Delay`: the proper answer, later; `Duration.infinity` for never.
- * - `Refuse`: the platform's envelope with this code, and `x-ogw-ratelimit-reset` where `resetSeconds` is given.
- * - `Answer`: exactly this answer, as a gateway or a stranger might give it.
+ * - `Drop`: ends the connection without an answer.
+ * - `Cut`: sends half of the answer, and ends the connection.
+ * - `CutJson`: sends half of the answer as a complete answer.
+ * - `ContentType`: sends the answer with this content type.
+ * - `Delay`: sends the answer after this time. `Duration.infinity` sends none.
+ * - `Refuse`: sends this code and this message as the platform does. Adds `x-ogw-ratelimit-reset` if `resetSeconds` is given.
+ * - `Answer`: sends exactly this answer, as a gateway may do.
  *
  * @since 0.1.0
  * @category models
@@ -50,8 +51,8 @@ export type Fault = Data.TaggedEnum<{
 export const { $is, $match, Answer, ContentType, Cut, CutJson, Delay, Drop, Refuse } = Data.taggedEnum<Fault>()
 
 /**
- * A rate limit as the platform reports it: HTTP 429, or 400 on its older calls (page "频控策略"). The header
- * `x-ogw-ratelimit-limit`, the length of the window in seconds, is 100 as in that page's example.
+ * Refuses a call as the platform does over a rate limit: with HTTP 429, or 400 for older calls (page "频控策略"). The header
+ * `x-ogw-ratelimit-limit` is 100, as in the example of that page.
  *
  * @since 0.1.0
  * @category constructors
@@ -65,7 +66,7 @@ export const rateLimit = (options: { readonly resetSeconds: number; readonly sta
   })
 
 /**
- * A gateway's error page.
+ * Answers a call with the error page of a gateway.
  *
  * @since 0.1.0
  * @category constructors
@@ -78,7 +79,7 @@ export const html = (status: number): Fault =>
   })
 
 /**
- * An answer of this many bytes.
+ * Answers a call with this number of bytes.
  *
  * @since 0.1.0
  * @category constructors
@@ -89,13 +90,13 @@ export const oversized = (bytes: number): Fault =>
 /**
  * What goes wrong with a push.
  *
- * - `Lost`: it never arrives, and the platform does not know.
- * - `Late`: it is sent only after this time.
- * - `Held`: it is sent after the first delivery of the next push to the same app, so out of order.
- * - `Doubled`: after a success it is sent again, as the same event under a new signature.
- * - `Replayed`: somebody who has listened to the first delivery sends the same bytes with the same headers again.
- * - `Forged`: before it, somebody who does not know the app's secrets sends an event of the same type.
- * - `Tampered`: its first delivery is altered on the way, after it was signed.
+ * - `Lost`: the event is never delivered, and the platform does not retry.
+ * - `Late`: the first delivery is sent after this time.
+ * - `Held`: the first delivery is sent after the first delivery of the next push to the same app, so out of order.
+ * - `Doubled`: an acknowledged event is sent again after this time, with a new signature.
+ * - `Replayed`: an attacker sends the bytes and headers of the first delivery again after this time.
+ * - `Forged`: an attacker without the app's secrets sends an event of the same type before the first delivery.
+ * - `Tampered`: an attacker changes the signed body of the first delivery.
  *
  * @since 0.1.0
  * @category models
@@ -117,14 +118,14 @@ export type PushFault = Data.TaggedEnum<{
 export const { Doubled, Forged, Held, Late, Lost, Replayed, Tampered } = Data.taggedEnum<PushFault>()
 
 /**
- * When a fault happens.
+ * A fault, and when the fault happens.
  *
  * @since 0.1.0
  * @category rules
  */
 export interface Rule<F> {
   readonly fault: F
-  /** The calls' paths, or the events' types, that it is for. All where undefined. */
+  /** The paths of the calls, or the types of the events. `undefined` for all. */
   readonly only: ReadonlyArray<string> | undefined
   readonly when: When
 }
@@ -138,7 +139,7 @@ type When = Data.TaggedEnum<{
 const When = Data.taggedEnum<When>()
 
 interface Options {
-  /** Only for this call's path, or this event's type. Default: for all. */
+  /** The path of the calls, or the type of the events. `:message_id` stands for any segment of a path. Default: all. */
   readonly only?: string | ReadonlyArray<string> | undefined
 }
 
@@ -149,7 +150,7 @@ const rule = <F>(fault: F, when: When, options: Options | undefined): Rule<F> =>
 })
 
 /**
- * The next `count` times.
+ * The fault happens the next `count` times.
  *
  * @since 0.1.0
  * @category rules
@@ -158,7 +159,7 @@ export const next = <F>(count: number, fault: F, options?: Options): Rule<F> =>
   rule(fault, When.Next({ count }), options)
 
 /**
- * Every `nth` time, counted from here: with 5, the 5th, the 10th, …
+ * The fault happens every `nth` time: the 5th time, the 10th time, and so on for 5. Setting the rule starts the count.
  *
  * @since 0.1.0
  * @category rules
@@ -166,7 +167,7 @@ export const next = <F>(count: number, fault: F, options?: Options): Rule<F> =>
 export const every = <F>(nth: number, fault: F, options?: Options): Rule<F> => rule(fault, When.Every({ nth }), options)
 
 /**
- * With this probability, from 0 to 1. The same seed gives the same sequence.
+ * The fault happens with this probability, above 0 and up to 1. The same seed gives the same sequence.
  *
  * @since 0.1.0
  * @category rules
@@ -192,8 +193,9 @@ const arm = (when: When): Effect.Effect<boolean> => {
 }
 
 /**
- * The rules with counters at zero: asked for each call or push, they give the fault of the first rule whose turn it
- * is. The rules behind that one are not asked. A fault without a rule goes wrong once.
+ * Starts the counters of the rules at zero. Returns a function that takes the path of a call, or the type of an event, and returns
+ * the fault of the first rule that applies. The rules after that rule do not count this call. A fault without a rule happens
+ * once.
  *
  * @since 0.1.0
  * @category rules
@@ -206,7 +208,7 @@ export const armed = <F extends Fault | PushFault>(faults: ReadonlyArray<F | Rul
   return (subject: string): Effect.Effect<F | undefined> =>
     Effect.gen(function*() {
       for (const { fault, isDue, only } of armed) {
-        if ((only === undefined || only.includes(subject)) && (yield* isDue)) return fault
+        if ((only === undefined || only.some((pattern) => matches(pattern, subject))) && (yield* isDue)) return fault
       }
       return undefined
     })

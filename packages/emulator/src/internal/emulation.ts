@@ -53,6 +53,9 @@ const mostTickets = 3
 /** A user access token lives for 2 hours (page "获取 user_access_token"). */
 const userTokenLife = Duration.hours(2)
 
+/** The last date that JavaScript has, for a token without an end. */
+const latestDate = 8.64e15
+
 /** What the platform knows. */
 const makeState = (settings: Settings) => {
   const clock = Clock.make()
@@ -130,8 +133,9 @@ const makeChanges = ({ calls, journal, own, pushing, settings, state }: {
       const app = yield* find(appId)
       const life = Duration.toMillis(options?.life ?? userTokenLife)
       const tenantKey = options?.tenantKey ?? tenantsOf(app)[0]
-      const value = `u-${yield* hex(40)}`
-      const token = { value, kind: "user", appId, tenantKey, expiresAt: (yield* clock.now) + life } as const
+      const value = Tokens.shape("user", { digits: yield* hex(40), isJwt: app.jwtTokens === true })
+      const expiresAt = Math.min((yield* clock.now) + life, latestDate)
+      const token = { value, kind: "user", appId, tenantKey, expiresAt } as const
       tokens.add(token)
       return tokenOf(token)
     }).pipe(own)

@@ -1,5 +1,6 @@
 /** Finds options and rules that are wrong, or that can never apply. */
 import * as Duration from "effect/Duration"
+import * as Redacted from "effect/Redacted"
 import type { App, CannedAnswer, RateLimit } from "../App.js"
 import { OptionsError } from "../EmulatorError.js"
 import type { Fault, PushFault, Rule } from "../Fault.js"
@@ -11,10 +12,13 @@ const wrong = (option: string, description: string) => new OptionsError({ option
 export const flawOfApps = (apps: ReadonlyArray<App>): OptionsError | undefined => {
   const ids = apps.map(({ appId }) => appId)
   const twice = ids.find((id, i) => ids.indexOf(id) !== i)
+  const withoutSecret = apps.find(({ appSecret }) => Redacted.value(appSecret) === "")
   return twice !== undefined
     ? wrong("apps", `two apps have the id ${twice}`)
     : ids.includes("")
     ? wrong("apps", "an app has no id")
+    : withoutSecret !== undefined
+    ? wrong("apps", `${withoutSecret.appId} has an empty secret`)
     : undefined
 }
 
@@ -23,7 +27,10 @@ export const flawOfLimits = (limits: ReadonlyArray<RateLimit>): OptionsError | u
     const flaw = Paths.flawOf(path)
     if (flaw !== undefined) return wrong("limits", flaw)
     if (!Number.isInteger(calls) || calls < 0) return wrong("limits", `${calls} calls to ${path}: give a whole number`)
-    if (Duration.toMillis(per) < 1000) return wrong("limits", `the window for ${path} must be 1 s or longer`)
+    const seconds = Duration.toSeconds(per)
+    if (!Number.isInteger(seconds) || seconds < 1) {
+      return wrong("limits", `the window for ${path}: give whole seconds, 1 or more`)
+    }
   }
   return undefined
 }
@@ -53,9 +60,11 @@ export const flawOfAnswers = (answers: ReadonlyArray<CannedAnswer>): OptionsErro
 const flawOfWhen = (when: Rule<unknown>["when"]): string | undefined => {
   switch (when._tag) {
     case "Next":
-      return Number.isInteger(when.count) && when.count > 0 ? undefined : `next(${when.count}) never applies`
+      return Number.isInteger(when.count) && when.count > 0
+        ? undefined
+        : `next(${when.count}): give a whole number above 0`
     case "Every":
-      return Number.isInteger(when.nth) && when.nth > 0 ? undefined : `every(${when.nth}) never applies`
+      return Number.isInteger(when.nth) && when.nth > 0 ? undefined : `every(${when.nth}): give a whole number above 0`
     case "WithProbability":
       return when.probability > 0 && when.probability <= 1
         ? undefined

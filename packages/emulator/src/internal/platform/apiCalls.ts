@@ -3,10 +3,7 @@ import type { Answers } from "./answers.js"
 import { type Apps, isEnabled, tenantsOf } from "./apps.js"
 import { bearerOf, type Decision, decision, refusal, type Request, success } from "./exchange.js"
 import { paths } from "./paths.js"
-import type { Token, Tokens } from "./tokens.js"
-
-/** A token as the platform shapes it: `a-…`, `t-…`, `u-…`, or a JSON Web Token. */
-const isShaped = (bearer: string): boolean => /^[atu]-/.test(bearer) || /^ey[^.]*\.[^.]+\.[^.]*$/.test(bearer)
+import { kindByShape, type Token, type Tokens } from "./tokens.js"
 
 const tenantOf = (tenantKey: string | undefined) => ({
   tenant: {
@@ -25,12 +22,19 @@ export const make = ({ answers, apps, tokens }: {
   const deny = (code: number, msg: string, rest?: Partial<Decision>): Decision =>
     refusal(code, msg, { token: "invalid", status: 400, ...rest })
 
-  const denyUnknown = (bearer: string, token: Token | undefined): Decision => {
+  /** Refuses a token that is unknown, or known and expired. */
+  const denyInvalid = (kind: Token["kind"], token: Token | undefined): Decision => {
     const rest = { appId: token?.appId, tenantKey: token?.tenantKey }
-    if (bearer.startsWith("a-") || token?.kind === "app") return deny(99991664, "Invalid app access token.", rest)
-    if (token?.kind === "user") return deny(99991677, "Authentication token expired.", rest)
-    if (bearer.startsWith("u-")) return deny(99991668, "Invalid user access token.", rest)
-    return deny(99991663, "Invalid access token for authorization.", rest)
+    switch (kind) {
+      case "app":
+        return deny(99991664, "Invalid app access token.", rest)
+      case "tenant":
+        return deny(99991663, "Invalid access token for authorization.", rest)
+      case "user":
+        return token === undefined
+          ? deny(99991668, "Invalid user access token.", rest)
+          : deny(99991677, "Authentication token expired.", rest)
+    }
   }
 
   const answer = (request: Request, { appId, tenantKey }: Token): Decision => {
@@ -46,10 +50,11 @@ export const make = ({ answers, apps, tokens }: {
   return (request: Request, now: number): Decision => {
     const bearer = bearerOf(request)
     if (bearer === undefined) return deny(99991661, "Missing access token for authorization.", { token: "none" })
-    if (!isShaped(bearer)) return deny(99991671, "Invalid access token format.")
+    const kind = kindByShape(bearer)
+    if (kind === undefined) return deny(99991671, "Invalid access token format.")
     const token = tokens.find(bearer)
     const app = token && apps.get(token.appId)
-    if (token === undefined || app === undefined || token.expiresAt <= now) return denyUnknown(bearer, app && token)
+    if (token === undefined || app === undefined || token.expiresAt <= now) return denyInvalid(kind, app && token)
     const of = { appId: token.appId, tenantKey: token.tenantKey }
     if (!isEnabled(app)) return deny(99991662, "The app is disabled.", of)
     if (token.tenantKey !== undefined && !tenantsOf(app).includes(token.tenantKey)) {

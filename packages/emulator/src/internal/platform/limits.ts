@@ -2,6 +2,7 @@
 import * as Duration from "effect/Duration"
 import type { RateLimit } from "../../App.js"
 import { type Decision, refusal } from "./exchange.js"
+import { matches } from "./paths.js"
 
 export interface Limits {
   /** Counts a call. Returns the refusal if the app has no call left in the current window of one of the limits. */
@@ -36,7 +37,7 @@ export const make = (limits: ReadonlyArray<RateLimit>): Limits => {
     count: (appId, path, now) => {
       let refused: Decision | undefined
       for (const [index, limit] of limits.entries()) {
-        if (limit.path !== path) continue
+        if (!matches(limit.path, path)) continue
         const window = windowOf(appId, index, Duration.toMillis(limit.per), now)
         window.calls++
         if (window.calls > limit.calls) refused = refuse(limit, appId, window.endsAt - now)

@@ -3,6 +3,8 @@
  * new one, while the old one lives on (page "商店应用获取 app_access_token").
  */
 import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 
 const life = Duration.toMillis("2 hours")
 
@@ -37,11 +39,32 @@ export interface Tokens {
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64url")
 
-/** Shapes a token as a JSON Web Token of 4 KB, as newer tokens are. Nobody can verify it, and nobody should. */
-const jwt = (digits: string): string =>
+/** Shapes a token as a JSON Web Token of 4 KB, as newer tokens are. No app can verify the token, and none should. */
+const jwt = (kind: Token["kind"], digits: string): string =>
   `${base64(JSON.stringify({ alg: "ES256", typ: "JWT" }))}.${
-    base64(JSON.stringify({ jti: digits, pad: digits.repeat(Math.ceil(2_900 / digits.length)) }))
+    base64(JSON.stringify({ kind, jti: digits, pad: digits.repeat(Math.ceil(2_850 / digits.length)) }))
   }.${base64(digits.repeat(2))}`
+
+/** Shapes a token as the platform does: `a-…`, `t-…`, `u-…`, or a JSON Web Token. */
+export const shape = (
+  kind: Token["kind"],
+  { digits, isJwt }: { readonly digits: string; readonly isJwt: boolean }
+): string => isJwt ? jwt(kind, digits) : `${kind[0]}-${digits}`
+
+const isShaped = (value: string): boolean => /^[atu]-/.test(value) || /^ey[^.]*\.[^.]+\.[^.]*$/.test(value)
+
+const decodePayload = Schema.decodeOption(
+  Schema.parseJson(Schema.Struct({ kind: Schema.Literal("app", "tenant", "user") }))
+)
+
+/** Returns the kind that a token has by its shape, or `undefined` if no token has this shape. */
+export const kindByShape = (value: string): Token["kind"] | undefined => {
+  if (!isShaped(value)) return undefined
+  if (value.startsWith("a-")) return "app"
+  if (value.startsWith("u-")) return "user"
+  const payload = Buffer.from(value.split(".")[1] ?? "", "base64url").toString("utf8")
+  return Option.match(decodePayload(payload), { onNone: () => "tenant", onSome: ({ kind }) => kind })
+}
 
 export const make = (): Tokens => {
   const tokens = new Map<string, Token>()
@@ -55,7 +78,7 @@ export const make = (): Tokens => {
       const current = issued.get(key)
       if (current !== undefined && current.newest.expiresAt - now >= renewal) return current.newest
       const kind = tenantKey === undefined ? "app" : "tenant"
-      const value = isJwt ? jwt(digits) : `${kind[0]}-${digits}`
+      const value = shape(kind, { digits, isJwt })
       const token: Token = { value, kind, appId, tenantKey, expiresAt: now + life }
       tokens.set(value, token)
       // The one before the last has ended: two follow each other at 90 minutes at least, and live for 120.
