@@ -1,5 +1,5 @@
 /**
- * All that a test of a Feishu service needs, in one layer.
+ * Layers for tests: an app, an emulator that knows the app, and the services of this library.
  *
  * @since 0.1.0
  */
@@ -25,16 +25,16 @@ import * as Emulator from "./Emulator.js"
  * @category models
  */
 export interface Options extends Omit<Emulator.Options, "apps"> {
-  /** What differs from the app `cli_test`, a store app that the tenant `tenant_1` has installed. */
+  /** Changes fields of the app. Default: the store app `cli_test`, which the tenant `tenant_1` has installed. */
   readonly app?: Partial<App> | undefined
 }
 
 type OptionsErrors = FeishuApp.FeishuAppError | Emulator.OptionsError
 
 /**
- * A `FeishuApp`, the emulator that knows it, and an `HttpClient` that leads to that emulator, without a socket.
+ * Provides a `FeishuApp`, an `Emulator` that knows the app, and an `HttpClient` that calls the emulator without a socket.
  *
- * Under `it.effect` all of it runs on the `TestClock`.
+ * Uses the `TestClock` in `it.effect`.
  *
  * @since 0.1.0
  * @category layers
@@ -56,7 +56,7 @@ export const layer = (
 }
 
 /**
- * A request URL that leads to this subscription, without a socket.
+ * Returns a request URL that delivers to a subscription without a socket.
  *
  * @since 0.1.0
  * @category request URLs
@@ -80,15 +80,30 @@ export interface TicketOptions<R = never> extends Options {
 type PlatformServices = FeishuApp.FeishuApp | HttpClient.HttpClient | Emulator.Emulator
 type StoreServices = TicketStore.TicketStore | Claims.Claims
 
-/** What a handler may need in `layerTicket`, because the layer provides it. */
+/** The services of `layerTicket` that a handler may need. */
 type TicketServices = PlatformServices | StoreServices | AppTicket.AppTicket
 
-/** What a handler may need in `layerToken`: all that a call to the platform needs. */
+/** The services of `layerToken` that a handler may need. */
 type TokenServices = TicketServices | TokenStore.TokenStore | AccessToken.AccessToken
+
+/** The services that handlers need and `layerTicket` does not provide. */
+type MissingInTicket<R> = Exclude<
+  Exclude<Exclude<EventSubscription.Needed<R>, AppTicket.AppTicket>, StoreServices>,
+  PlatformServices
+>
+
+/** The services that handlers need and `layerToken` does not provide. */
+type MissingInToken<R> = Exclude<
+  Exclude<
+    Exclude<Exclude<EventSubscription.Needed<R>, AccessToken.AccessToken>, AppTicket.AppTicket | TokenStore.TokenStore>,
+    StoreServices
+  >,
+  PlatformServices
+>
 
 type SubscriptionErrors = OptionsErrors | EventSubscription.EventSubscriptionError
 
-/** An `EventSubscription` to which the emulator pushes. */
+/** Provides an `EventSubscription`, and saves its request URL in the emulator. */
 const subscribed = <R>(options: EventSubscription.Options<R> | undefined) =>
   Layer.effectDiscard(Effect.gen(function*() {
     const { appId } = yield* FeishuApp.FeishuApp
@@ -97,7 +112,7 @@ const subscribed = <R>(options: EventSubscription.Options<R> | undefined) =>
     yield* Effect.orDie(updateApp(appId, (app) => ({ ...app, requestUrl: url })))
   })).pipe(Layer.provideMerge(EventSubscription.layer(options)))
 
-/** The app has an encrypt key and a verification token, unless the options say otherwise. */
+/** Gives the app an encrypt key and a verification token, unless the options have others. */
 const withKeys = (options: Options | undefined) =>
   layer({
     ...options,
@@ -109,27 +124,28 @@ const withKeys = (options: Options | undefined) =>
   })
 
 /**
- * The whole loop: besides what `layer` has, an `AppTicket`, and an `EventSubscription` to which the emulator pushes. Handlers
- * may need each of these services. The app `cli_test` has an encrypt key and a verification token.
+ * Provides the services of `layer`, a `TicketStore`, an `AppTicket`, and an `EventSubscription` to which the emulator pushes.
+ * Provides these services to the handlers, too. The app has an encrypt key and a verification token.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerTicket = <R = never>(
+export function layerTicket(
+  options?: TicketOptions
+): Layer.Layer<TicketServices | EventSubscription.EventSubscription, SubscriptionErrors>
+export function layerTicket<R>(
+  options: TicketOptions<R>
+): Layer.Layer<TicketServices | EventSubscription.EventSubscription, SubscriptionErrors, MissingInTicket<R>>
+export function layerTicket<R>(
   options?: TicketOptions<R>
-): Layer.Layer<
-  TicketServices | EventSubscription.EventSubscription,
-  SubscriptionErrors,
-  Exclude<
-    Exclude<Exclude<EventSubscription.Needed<NoInfer<R>>, AppTicket.AppTicket>, StoreServices>,
-    PlatformServices
-  >
-> =>
-  subscribed(options?.subscription).pipe(
+): Layer.Layer<TicketServices | EventSubscription.EventSubscription, SubscriptionErrors, MissingInTicket<R>> {
+  // The first signature is for calls without handlers: TypeScript would infer `R` from the place where the layer is used.
+  return subscribed(options?.subscription).pipe(
     Layer.provideMerge(AppTicket.layer(options?.ticket)),
     Layer.provideMerge(TicketStore.layerMemory),
     Layer.provideMerge(withKeys(options))
   )
+}
 
 /**
  * @since 0.1.0
@@ -140,30 +156,26 @@ export interface TokenOptions<R = never> extends TicketOptions<R> {
 }
 
 /**
- * All of it: besides what `layerTicket` has, an `AccessToken`, so that a `FeishuClient` works, also in a handler.
+ * Provides the services of `layerTicket`, a `TokenStore` and an `AccessToken`, so that handlers and tests can call the platform
+ * with `FeishuClient`.
  *
  * @since 0.1.0
  * @category layers
  */
-export const layerToken = <R = never>(
+export function layerToken(
+  options?: TokenOptions
+): Layer.Layer<TokenServices | EventSubscription.EventSubscription, SubscriptionErrors>
+export function layerToken<R>(
+  options: TokenOptions<R>
+): Layer.Layer<TokenServices | EventSubscription.EventSubscription, SubscriptionErrors, MissingInToken<R>>
+export function layerToken<R>(
   options?: TokenOptions<R>
-): Layer.Layer<
-  TokenServices | EventSubscription.EventSubscription,
-  SubscriptionErrors,
-  Exclude<
-    Exclude<
-      Exclude<
-        Exclude<EventSubscription.Needed<NoInfer<R>>, AccessToken.AccessToken>,
-        AppTicket.AppTicket | TokenStore.TokenStore
-      >,
-      StoreServices
-    >,
-    PlatformServices
-  >
-> =>
-  subscribed(options?.subscription).pipe(
+): Layer.Layer<TokenServices | EventSubscription.EventSubscription, SubscriptionErrors, MissingInToken<R>> {
+  // The first signature is for calls without handlers: TypeScript would infer `R` from the place where the layer is used.
+  return subscribed(options?.subscription).pipe(
     Layer.provideMerge(AccessToken.layer(options?.token)),
     Layer.provideMerge(Layer.merge(AppTicket.layer(options?.ticket), TokenStore.layerMemory)),
     Layer.provideMerge(TicketStore.layerMemory),
     Layer.provideMerge(withKeys(options))
   )
+}

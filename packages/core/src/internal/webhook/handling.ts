@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Answer as ClaimAnswer, Claim, ClaimsError, Service as Claims } from "../../Claims.js"
 import type { EventHandler } from "../../EventHandler.js"
@@ -45,6 +46,12 @@ const handled = Exit.succeed("handled" as const)
 /** The name of an event is held after the event was handled, and claimed while the event is being handled. */
 const wasHandled = ({ isHeld }: Taken): boolean => isHeld
 
+/** A handler that unwraps an `Option` with `yield*` fails with an error that says nothing about the event. */
+const isNone = (cause: Cause.Cause<unknown>): boolean =>
+  Option.exists(Cause.failureOption(cause), Cause.isNoSuchElementException)
+
+const noTenant = ": an Option is None, for example the tenantKey of an event that names no tenant"
+
 export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
   readonly appId: string
   /** Logs its own failures. */
@@ -62,7 +69,7 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
     const logFailure = (what: string, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
       Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)
         ? Effect.void
-        : Effect.logError(`${what} failed`, exit.cause)
+        : Effect.logError(`${what} failed${isNone(exit.cause) ? noTenant : ""}`, exit.cause)
 
     /** Ignores a store that fails, which logs its own failures, and logs a store that dies. */
     const tolerant = (effect: Effect.Effect<unknown, ClaimsError>): Effect.Effect<void> =>
