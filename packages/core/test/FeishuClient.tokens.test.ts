@@ -95,7 +95,7 @@ describe("An API that does not take tenant tokens", () => {
       yield* invalidateTokens("cli_test")
       yield* settle(call(rightPath))
       assert.deepStrictEqual((yield* calls(rightPath)).map(({ token }) => token), ["invalid", "valid"])
-    }).pipe(Effect.provide(EmulatorTest.layerToken())))
+    }).pipe(Effect.provide(EmulatorTest.layerToken({ pushDelay: "200 millis" }))))
 
   it.effect("causes one token call for bodies that can be read once, too", () =>
     Effect.gen(function*() {

@@ -24,7 +24,9 @@ import * as Emulator from "./Emulator.js"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends Omit<Emulator.Options, "apps"> {
+export interface Options extends Omit<Emulator.Options, "apps" | "pushDelay"> {
+  /** The time between a resend and its push. Default: 0, so that a test that needs a ticket need not adjust the clock. */
+  readonly pushDelay?: Emulator.Options["pushDelay"]
   /** Changes fields of the app. Default: the store app `cli_test`, which the tenant `tenant_1` has installed. */
   readonly app?: Partial<App> | undefined
 }
@@ -51,7 +53,7 @@ export const layer = (
       encryptKey: app.encryptKey,
       verificationToken: app.verificationToken
     }),
-    Emulator.layerHttpClient({ ...options, apps: [app] })
+    Emulator.layerHttpClient({ ...options, pushDelay: options?.pushDelay ?? 0, apps: [app] })
   )
 }
 
