@@ -138,10 +138,9 @@ export function layerTicket(
 export function layerTicket<R>(
   options: TicketOptions<R>
 ): Layer.Layer<TicketServices | EventSubscription.EventSubscription, SubscriptionErrors, MissingInTicket<R>>
-export function layerTicket<R>(
-  options?: TicketOptions<R>
-): Layer.Layer<TicketServices | EventSubscription.EventSubscription, SubscriptionErrors, MissingInTicket<R>> {
+export function layerTicket<R>(options?: TicketOptions<R>) {
   // The first signature is for calls without handlers: TypeScript would infer `R` from the place where the layer is used.
+  // @effect-diagnostics-next-line missingLayerContext:off -- compares with the first signature only
   return subscribed(options?.subscription).pipe(
     Layer.provideMerge(AppTicket.layer(options?.ticket)),
     Layer.provideMerge(TicketStore.layerMemory),
@@ -170,10 +169,9 @@ export function layerToken(
 export function layerToken<R>(
   options: TokenOptions<R>
 ): Layer.Layer<TokenServices | EventSubscription.EventSubscription, SubscriptionErrors, MissingInToken<R>>
-export function layerToken<R>(
-  options?: TokenOptions<R>
-): Layer.Layer<TokenServices | EventSubscription.EventSubscription, SubscriptionErrors, MissingInToken<R>> {
+export function layerToken<R>(options?: TokenOptions<R>) {
   // The first signature is for calls without handlers: TypeScript would infer `R` from the place where the layer is used.
+  // @effect-diagnostics-next-line missingLayerContext:off -- compares with the first signature only
   return subscribed(options?.subscription).pipe(
     Layer.provideMerge(AccessToken.layer(options?.token)),
     Layer.provideMerge(Layer.merge(AppTicket.layer(options?.ticket), TokenStore.layerMemory)),

@@ -34,8 +34,10 @@ const exchange = (baseUrl: string, parts: ReadonlyArray<string | Buffer>, { hang
     socket.on("data", (chunk) => received.push(chunk))
     socket.on("error", () => {})
     socket.on("close", () => resume(Effect.succeed(Buffer.concat(received).toString("utf8"))))
-    for (const part of parts) socket.write(part)
-    if (hangUp) setTimeout(() => socket.destroy(), 20)
+    for (const part of parts.slice(0, -1)) socket.write(part)
+    socket.write(parts.at(-1) ?? "", () => {
+      if (hangUp) socket.destroy()
+    })
   }).pipe(Effect.timeout("10 seconds"))
 
 const head = (length: number) => `POST /open-apis/x HTTP/1.1\r\nhost: x\r\ncontent-length: ${length}\r\n\r\n`

@@ -220,7 +220,7 @@ describe("advance", () => {
         const code = Effect.map(Client.appToken(app, received.tickets[0] ?? ""), ({ body }) => body["code"])
         assert.strictEqual(yield* code, 0)
         const seconds = Number(received.deliveries[0]?.headers["x-lark-request-timestamp"])
-        assert.closeTo(seconds, Date.now() / 1000, 60)
+        assert.closeTo(seconds, (yield* Clock.currentTimeMillis) / 1000, 60)
         yield* emulator.advance("3 hours")
         assert.strictEqual(yield* code, 10012)
       }).pipe(Effect.provide(Layer.merge(Emulator.layerServer({ apps: [app] }), FetchHttpClient.layer)))
