@@ -32,7 +32,7 @@ const hidden = new Set(["app_secret", "token", "encrypt", "refresh_token", "pass
 const hiddenHeaders = new Set(["cookie", "set-cookie", "proxy-authorization"])
 
 /** Shows both ends of a value that the emulator has made: `t-3f…9a`. */
-const ends = (value: string): string => value.length < 16 ? "…" : `${value.slice(0, 4)}…${value.slice(-2)}`
+export const ends = (value: string): string => value.length < 16 ? "…" : `${value.slice(0, 4)}…${value.slice(-2)}`
 
 const maskField = (name: string, value: unknown): unknown =>
   typeof value === "string" && made.has(name)
