@@ -1,4 +1,4 @@
-/** Pushes events, and pushes each event again until the app acknowledges it. */
+/** Pushes events, each in the way of its fault. */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -7,29 +7,10 @@ import type { PushFault } from "../../Fault.js"
 import type * as Journal from "../../Journal.js"
 import type { PlatformClock } from "../clock.js"
 import { hex } from "../random.js"
-import { eventText, tenantOf } from "./eventText.js"
-import { open, seal, type Sealed, tamper } from "./sealing.js"
-import type { Label, Outcome, Sending } from "./sending.js"
-
-/** The waits after deliveries that were not acknowledged (page "事件概述"). */
-const retryDelays = ["15 seconds", "5 minutes", "1 hour", "6 hours"] as const
-
-/** An event that is being pushed. */
-interface Push {
-  readonly appId: string
-  readonly event: Event
-  readonly eventId: string
-  /** The time of the event, in milliseconds since 1970. */
-  readonly ts: number
-  readonly fault: PushFault | undefined
-  /** Gets the outcome of the first delivery. */
-  readonly first: Deferred.Deferred<FirstOutcome>
-}
-
-/** What came of the first delivery. `lost` if a fault took the delivery. */
-export interface FirstOutcome extends Omit<Outcome, "outcome"> {
-  readonly outcome: Outcome["outcome"] | "lost"
-}
+import { forge } from "./forging.js"
+import { type FirstOutcome, gone, labelOf, type Push } from "./push.js"
+import * as Retrying from "./retrying.js"
+import type { Sending } from "./sending.js"
 
 export interface Begun {
   readonly eventId: string
@@ -43,18 +24,6 @@ export interface Pushing {
   /** Ends all pushes. */
   readonly clear: Effect.Effect<void>
 }
-
-/** What comes of an event whose app or whose emulator is gone before the first delivery. */
-const gone = { outcome: "no request URL", status: undefined, body: "" } as const
-
-const labelOf = (app: App, { event, eventId, fault }: Push): Omit<Label, "attempt"> => ({
-  kind: "event",
-  tenantKey: tenantOf(app, event),
-  eventType: event.type,
-  eventId,
-  origin: "platform",
-  fault: fault?._tag
-})
 
 export const make = ({ apps, clock, faultOf, interruptAll, journal, run, sending, signRetriesAnew }: {
   readonly apps: ReadonlyMap<string, App>
@@ -80,70 +49,10 @@ export const make = ({ apps, clock, faultOf, interruptAll, journal, run, sending
   /** By app: the push that waits for the next one. */
   const held = new Map<string, Effect.Effect<void>>()
 
-  /** Renders an event for an app as it is now. Its keys may have changed; the id and the time of the event have not. */
-  const render = (app: App, { event, eventId, ts }: Push) =>
-    seal({
-      encryptKey: open(app.encryptKey),
-      text: eventText({ app, event, eventId, token: open(app.verificationToken), now: ts }),
-      isSigned: true
-    })
-
   const later = (duration: Parameters<PlatformClock["sleep"]>[0], effect: Effect.Effect<unknown>): void =>
     void run(Effect.zipRight(clock.sleep(duration), Effect.asVoid(effect)))
 
-  /** Sends the delivery with this number, and what a fault adds to it. */
-  const deliver = (push: Push, app: App, sealed: Sealed, attempt: number): Effect.Effect<Outcome> => {
-    const { appId, fault } = push
-    const label = { ...labelOf(app, push), attempt }
-    const delivery = attempt === 1 && fault?._tag === "Tampered" ? tamper(sealed) : sealed
-    return Effect.tap(sending.deliver(appId, delivery, label), (outcome) => {
-      if (attempt === 1 && fault?._tag === "Replayed") {
-        later(fault.after, sending.deliver(appId, delivery, { ...label, origin: "replayed" }))
-      }
-      return settle(push, outcome)
-    })
-  }
-
-  /** Sends an event a second time, though the app acknowledged it. */
-  const double = (push: Push, app: App, attempt: number) =>
-    Effect.flatMap(render(app, push), (sealed) => deliver(push, app, sealed, attempt))
-
-  /** Sends the first delivery and, until one is acknowledged, the four after it. */
-  const deliverUntilAcknowledged = (push: Push): Effect.Effect<void> =>
-    Effect.gen(function*() {
-      const sleep = clock.makeSleep()
-      let first: Sealed | undefined
-      for (let attempt = 1; attempt <= retryDelays.length + 1; attempt++) {
-        const app = apps.get(push.appId)
-        if (app === undefined) return void (yield* settle(push, gone))
-        const sealed = !signRetriesAnew && first || (yield* render(app, push))
-        first ??= sealed
-        const { outcome } = yield* deliver(push, app, sealed, attempt)
-        if (outcome === "acknowledged") {
-          if (push.fault?._tag !== "Doubled") return
-          yield* clock.sleep(push.fault.after)
-          return void (yield* double(push, app, attempt + 1))
-        }
-        const delay = retryDelays[attempt - 1]
-        // Without a request URL, there is nothing to try again.
-        if (delay === undefined || apps.get(push.appId)?.requestUrl === undefined) return
-        yield* sleep(delay)
-      }
-      // A test that waits gets to know of a fault in the emulator or in the event.
-    }).pipe(Effect.tapErrorCause((cause) => Deferred.failCause(push.first, cause)))
-
-  /** Sends an event of the same type with made-up secrets. */
-  const forge = (app: App, push: Push) =>
-    Effect.gen(function*() {
-      const { event } = push
-      const payload = "app_ticket" in event.payload ? { ...event.payload, app_ticket: "forged" } : event.payload
-      const forged = { ...push, event: { ...event, payload }, eventId: yield* hex(32) }
-      const now = yield* Clock.currentTimeMillis
-      const text = eventText({ app, event: forged.event, eventId: forged.eventId, token: yield* hex(32), now })
-      const encryptKey = app.encryptKey === undefined ? undefined : yield* hex(32)
-      const delivery = yield* seal({ encryptKey, text, isSigned: true })
-      yield* sending.deliver(app.appId, delivery, { ...labelOf(app, forged), attempt: 1, origin: "forged" })
-    })
+  const deliverUntilAcknowledged = Retrying.make({ apps, clock, later, sending, settle, signRetriesAnew })
 
   const lose = (app: App, push: Push): Effect.Effect<void> => {
     const lost = { outcome: "lost", status: undefined } as const
@@ -177,7 +86,7 @@ export const make = ({ apps, clock, faultOf, interruptAll, journal, run, sending
         later(fault.by, deliveries)
         break
       case "Forged":
-        run(Effect.zipRight(forge(app, push), deliveries))
+        run(Effect.zipRight(forge(sending, app, push), deliveries))
         break
       default:
         run(deliveries)
