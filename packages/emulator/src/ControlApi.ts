@@ -459,6 +459,7 @@ const platform = HttpApiGroup.make("platform", { topLevel: true })
     // Runs the clock forward.
     HttpApiEndpoint.post("advance", "/clock").setPayload(Schema.Struct({ advance: DurationText }))
       .addSuccess(Schema.Struct({ now: Millis, advanced: Schema.Number }))
+      .addError(OptionsError, { status: 400 })
   )
   .add(HttpApiEndpoint.del("clearJournal", "/journal").addSuccess(noContent))
   .add(HttpApiEndpoint.post("reset", "/reset").addSuccess(noContent))

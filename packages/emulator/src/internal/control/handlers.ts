@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { ControlApi, type Faults } from "../../ControlApi.js"
 import type * as Emulator from "../../Emulator.js"
+import { OptionsError } from "../../EmulatorError.js"
 import type * as Fault from "../../Fault.js"
 import type * as Journal from "../../Journal.js"
 import * as Options from "../options.js"
@@ -152,12 +153,13 @@ const platform = ({ emulator }: Parts) =>
       .handle("addAnswer", ({ payload }) =>
         Effect.flatMap(emulator.answers, (answers) => emulator.setAnswers([payload, ...answers])))
       .handle("advance", ({ payload: { advance } }) =>
-        Effect.zipRight(
-          emulator.advance(advance),
-          Effect.all({ now: emulator.now, advanced: emulator.advanced })
+        emulator.advance(advance).pipe(
+          Effect.catchAllDefect((defect) =>
+            defect instanceof OptionsError ? defect : Effect.die(defect)
+          ),
+          Effect.zipRight(Effect.all({ now: emulator.now, advanced: emulator.advanced }))
         ))
-      .handle("clearJournal", () =>
-        emulator.clearJournal)
+      .handle("clearJournal", () => emulator.clearJournal)
       .handle("reset", () => emulator.reset)
   })
 
