@@ -73,6 +73,8 @@ export interface Options {
   readonly limits?: ReadonlyArray<RateLimit> | undefined
   /** Answers to calls that the emulator knows nothing of. The first that matches counts. Default: an empty success. */
   readonly answers?: ReadonlyArray<CannedAnswer> | undefined
+  /** Valid tickets of an earlier run, the newest last. `Service.reset` removes them. Default: none. */
+  readonly tickets?: ReadonlyArray<EarlierTicket> | undefined
   /**
    * The time between a resend and its push. The platform takes up to 2 minutes (page "ISV 相关"): `realistic` draws from 1 s to
    * 2 min. Default: 200 ms.
@@ -109,6 +111,16 @@ export interface Delivered {
 export interface Ticket {
   readonly value: Redacted.Redacted
   readonly expiresAt: DateTime.Utc
+}
+
+/**
+ * A ticket that an earlier emulator has pushed to one of the apps.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EarlierTicket extends Ticket {
+  readonly appId: string
 }
 
 /**
@@ -249,6 +261,7 @@ const settingsOf = (options: Options): Emulation.Settings => ({
   pushFaults: options.pushFaults ?? [],
   limits: options.limits ?? [],
   answers: options.answers ?? [],
+  tickets: options.tickets ?? [],
   pushDelay: options.pushDelay ?? "200 millis",
   signRetriesAnew: options.signRetriesAnew ?? true
 })

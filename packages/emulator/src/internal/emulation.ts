@@ -33,14 +33,20 @@ export interface Settings {
   readonly pushFaults: ReadonlyArray<Fault.PushFault | Fault.Rule<Fault.PushFault>>
   readonly limits: ReadonlyArray<RateLimit>
   readonly answers: ReadonlyArray<CannedAnswer>
+  readonly tickets: ReadonlyArray<{
+    readonly appId: string
+    readonly value: Redacted.Redacted
+    readonly expiresAt: DateTime.Utc
+  }>
   readonly pushDelay: Duration.DurationInput | "realistic"
   readonly signRetriesAnew: boolean
 }
 
-export const flawOf = ({ answers, apps, faults, limits, pushFaults }: Settings): OptionsError | undefined =>
+export const flawOf = ({ answers, apps, faults, limits, pushFaults, tickets }: Settings): OptionsError | undefined =>
   Options.flawOfApps(apps)
     ?? Options.flawOfLimits(limits)
     ?? Options.flawOfAnswers(answers)
+    ?? Options.flawOfTickets(apps, tickets)
     ?? Options.flawOfFaults(faults)
     ?? Options.flawOfPushFaults(pushFaults)
 
@@ -56,13 +62,25 @@ const userTokenLife = Duration.hours(2)
 /** The last date that JavaScript has, for a token without an end. */
 const latestDate = 8.64e15
 
+/** Groups the tickets of an earlier run by app. */
+const ticketsByApp = ({ tickets }: Settings): ReadonlyMap<string, ReadonlyArray<Tickets.Ticket>> => {
+  const byApp = new Map<string, Array<Tickets.Ticket>>()
+  for (const { appId, expiresAt, value } of tickets) {
+    const before = byApp.get(appId) ?? []
+    byApp.set(appId, [...before, { value: Redacted.value(value), expiresAt: DateTime.toEpochMillis(expiresAt) }])
+  }
+  return byApp
+}
+
 /** What the platform knows. */
 const makeState = (settings: Settings) => {
   const clock = Clock.make()
+  const tickets = Tickets.make(clock)
+  for (const [appId, earlier] of ticketsByApp(settings)) tickets.restore(appId, earlier)
   return {
     clock,
     apps: new Apps(settings.apps.map((app) => [app.appId, app])),
-    tickets: Tickets.make(clock),
+    tickets,
     tokens: Tokens.make(),
     answers: Answers.make(settings.answers),
     callFaults: FaultRules.make<Fault.Fault>(settings.faults, Options.flawOfFaults),

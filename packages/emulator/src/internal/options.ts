@@ -57,6 +57,14 @@ export const flawOfAnswers = (answers: ReadonlyArray<CannedAnswer>): OptionsErro
   return undefined
 }
 
+export const flawOfTickets = (
+  apps: ReadonlyArray<App>,
+  tickets: ReadonlyArray<{ readonly appId: string }>
+): OptionsError | undefined => {
+  const other = tickets.find(({ appId }) => !apps.some((app) => app.appId === appId))
+  return other === undefined ? undefined : wrong("tickets", `a ticket is of ${other.appId}, which is none of the apps`)
+}
+
 const flawOfWhen = (when: Rule<unknown>["when"]): string | undefined => {
   switch (when._tag) {
     case "Next":
