@@ -1,91 +1,22 @@
 /**
  * What can be typed: commands, options, and what `--help` says of them. What a command does is loaded when it runs.
  */
-import type * as CliApp from "@effect/cli/CliApp"
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
-import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
-import * as ValidationError from "@effect/cli/ValidationError"
+import type * as ValidationError from "@effect/cli/ValidationError"
 import * as Console from "effect/Console"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as HashSet from "effect/HashSet"
 import * as CommandLine from "./CommandLine.js"
+import { app, duration, file, json, jsonLines, load, port, reveal } from "./CommandOptions.js"
 import * as Completions from "./Completions.js"
-import type { Failed } from "./ExitCode.js"
+import * as EmulatorCommands from "./EmulatorCommands.js"
 import * as Failure from "./Failure.js"
 import * as Help from "./Help.js"
-import type { Output } from "./Output.js"
 
 declare const __VERSION__: string
-
-const invalid = (text: string) => Effect.fail(ValidationError.invalidValue(HelpDoc.p(text)))
-
-const units = { ms: "millis", s: "seconds", m: "minutes", min: "minutes", h: "hours" } as const
-
-/** `30s`, `1.5m`, `500ms`. */
-const duration = (name: string) =>
-  Options.text(name).pipe(
-    Options.withPseudoName("duration"),
-    Options.mapEffect((text) => {
-      const [, number, unit] = /^(\d+(?:\.\d+)?) ?(ms|s|m|min|h)$/.exec(text) ?? []
-      return number === undefined
-        ? invalid(`--${name} is a number with its unit, for example 30s, 2m or 500ms`)
-        : Effect.succeed(Duration.decode(`${Number(number)} ${units[unit as keyof typeof units]}`))
-    })
-  )
-
-const port = (number: number) =>
-  Options.text("port").pipe(
-    Options.withPseudoName("number"),
-    Options.mapEffect((text) =>
-      /^\d{1,5}$/.test(text) && Number(text) <= 65535
-        ? Effect.succeed(Number(text))
-        : invalid("--port is a number from 0 to 65535")
-    ),
-    Options.withDefault(number)
-  )
-
-const json = Options.boolean("json").pipe(
-  Options.withDescription("One JSON document on standard output, and nothing else there.")
-)
-
-const jsonLines = Options.boolean("json").pipe(
-  Options.withDescription("JSON on standard output, a document in each line, and nothing else there.")
-)
-
-const reveal = (what: string) =>
-  Options.boolean("reveal").pipe(Options.withDescription(`Show ${what} in full: it is a secret.`))
-
-/** Not `Options.file`, which takes no pipe: not `<(pass show feishu)`, and not `-`. */
-const file = (name: string) => Options.withPseudoName(Options.text(name), "file")
-
-/** Which app, on which platform. */
-const app = {
-  envFile: file("env-file").pipe(
-    Options.withDescription("Take variables that are not in the environment from this file of NAME=value lines."),
-    Options.optional
-  ),
-  appId: Options.text("app-id").pipe(
-    Options.withDescription("In place of FEISHU_APP_ID."),
-    Options.optional
-  ),
-  appSecretFile: file("app-secret-file").pipe(
-    Options.withDescription("A file that holds the app secret, in place of FEISHU_APP_SECRET."),
-    Options.optional
-  ),
-  baseUrl: Options.text("base-url").pipe(
-    Options.withPseudoName("url"),
-    Options.withDescription("Where the platform is, in place of FEISHU_BASE_URL: an emulator, a private deployment."),
-    Options.optional
-  ),
-  domain: Options.choice("domain", ["feishu", "lark"]).pipe(
-    Options.withDescription("In place of FEISHU_DOMAIN. Default: feishu."),
-    Options.optional
-  )
-}
 
 const storeOf = (pseudoName: string, more: string) =>
   Options.text("store").pipe(
@@ -104,12 +35,6 @@ const wait = (what: string) =>
     Options.withDescription(what),
     Options.optional
   )
-
-type Handler<A> = (options: A) => Effect.Effect<void, Failed, Output | CliApp.CliApp.Environment>
-
-/** Runs what is loaded only now. */
-const load = <A>(module: () => Promise<{ readonly run: Handler<A> }>) => (options: A) =>
-  Effect.flatMap(Effect.promise(module), ({ run }) => run(options))
 
 const resendOptions = {
   ...app,
@@ -213,32 +138,6 @@ const verifyOptions = {
   json
 }
 
-const emulatorOptions = {
-  envFile: app.envFile,
-  appId: Options.text("app-id").pipe(
-    Options.withDescription("The app that it knows. Default: FEISHU_APP_ID, or else cli_emulated."),
-    Options.optional
-  ),
-  appSecretFile: app.appSecretFile,
-  port: port(4000).pipe(Options.withDescription("0 is any free one. Default: 4000.")),
-  requestUrl: Options.text("request-url").pipe(
-    Options.withPseudoName("url"),
-    Options.withDescription("Where it pushes to. It is saved once it answers the handshake, however long that takes."),
-    Options.optional
-  ),
-  tenant: Options.text("tenant").pipe(
-    Options.withPseudoName("key"),
-    Options.withDescription("A tenant that has installed the app; may be given several times. Default: tenant_1."),
-    Options.repeated
-  ),
-  realistic: Options.boolean("realistic").pipe(
-    Options.withDescription(
-      "Push a ticket 1 s to 2 min after it was asked for, as the platform does, not after 200 ms."
-    )
-  ),
-  json: jsonLines
-}
-
 /** What a command is loaded with. */
 type Values<Config extends Command.Command.Config> = Command.Command.ParseConfig<Config>
 export type Resend = Values<typeof resendOptions>
@@ -247,9 +146,9 @@ export type Ticket = Values<typeof ticketOptions>
 export type Token = Values<typeof tokenOptions>
 export type Doctor = Values<typeof doctorOptions>
 export type Verify = Values<typeof verifyOptions>
-export type Emulator = Values<typeof emulatorOptions>
 
-const subcommands = [
+/** The commands, but for those of the emulator. */
+const commands = [
   Command.make("resend", resendOptions, load(() => import("./commands/Resend.js"))).pipe(
     Command.withDescription(
       "Ask the platform to push an app ticket now, and try again while it makes sense."
@@ -280,11 +179,6 @@ const subcommands = [
     Command.withDescription(
       "Tell whether a delivery to a request URL, an event or a callback, is genuine, and what it holds."
     )
-  ),
-  Command.make("emulator", emulatorOptions, load(() => import("./commands/Emulator.js"))).pipe(
-    Command.withDescription(
-      "Be the platform, for an app in any language: tickets, tokens, and a journal of all that happens."
-    )
   )
 ] as const
 
@@ -303,36 +197,82 @@ const examples: Record<string, ReadonlyArray<string>> = {
     "verify --body delivery.json --timestamp 1502199207 --nonce 5f2d1a --signature 8a54…",
     "verify --body - < challenge.json"
   ],
-  emulator: [
-    "emulator",
-    "emulator --port 4000 --app-id cli_mine --request-url http://127.0.0.1:3000/webhook/event --realistic"
-  ]
+  ...EmulatorCommands.examples
 }
 
 const config = CliConfig.make({ showBuiltIns: false })
 
-const root = Command.make("feishu-ticket").pipe(
+const program = Command.make("feishu-ticket").pipe(
   Command.withDescription(
     "See whether a Feishu / Lark store app's credentials, request URL and ticket work, and have a platform to develop "
       + "against."
-  ),
-  Command.withSubcommands(subcommands)
+  )
 )
 
+/** Each command that is one word. */
+const first = Command.withSubcommands(program, [...commands, EmulatorCommands.start])
+
+/** All commands. Here `emulator` must be followed by one of its commands, so `first` runs it alone. */
+const root = Command.withSubcommands(program, [
+  ...commands,
+  Command.withSubcommands(EmulatorCommands.start, EmulatorCommands.subcommands)
+])
+
+interface Described extends Help.Described {
+  readonly isGroup: boolean
+}
+
 /** Made where it is needed: it takes its time, and `--version` has none. */
-const describe = () =>
-  subcommands.map(({ descriptor }: { readonly descriptor: CommandDescriptor.Command<unknown> }) => ({
-    name: HashSet.toValues(CommandDescriptor.getNames(descriptor)).join(),
-    help: CommandDescriptor.getHelp(descriptor, config)
-  }))
+const describe = (): ReadonlyArray<Described> => {
+  const describeOne = (
+    { descriptor }: { readonly descriptor: CommandDescriptor.Command<unknown> },
+    before = "",
+    isGroup = false
+  ) => ({
+    name: before + HashSet.toValues(CommandDescriptor.getNames(descriptor)).join(),
+    help: CommandDescriptor.getHelp(descriptor, config),
+    isGroup
+  })
+  return [
+    ...commands.map((command) => describeOne(command)),
+    describeOne(EmulatorCommands.start),
+    ...EmulatorCommands.leaves.map((command) => describeOne(command, "emulator ")),
+    describeOne(EmulatorCommands.app, "emulator ", true),
+    ...EmulatorCommands.appLeaves.map((command) => describeOne(command, "emulator app "))
+  ]
+}
+
+/** Returns the longest name of a command that the words hold. */
+const nameIn = (words: ReadonlyArray<string>): string | undefined => {
+  const plain = words.filter((word) => !word.startsWith("-"))
+  const start = plain.findIndex((word) => word in examples)
+  const names = [3, 2, 1].map((length) => plain.slice(start, start + length).join(" "))
+  return start < 0 ? undefined : names.find((name) => name in examples)
+}
 
 /** The help of the command that is named, or of all. */
 const help = (named: string | undefined): string => {
   const described = describe()
   const command = described.find(({ name }) => name === named)
+  /** Those that have one word more. */
+  const within = (before: string) =>
+    described.filter(({ name }) => name.startsWith(before) && !name.slice(before.length).includes(" "))
   return command === undefined
-    ? Help.ofAll({ description: Command.getHelp(root, config), commands: described })
-    : Help.ofCommand({ ...command, examples: examples[command.name] ?? [] })
+    ? Help.ofAll({ description: Command.getHelp(root, config), commands: within("") })
+    : Help.ofCommand({ ...command, commands: within(`${command.name} `), examples: examples[command.name] ?? [] })
+}
+
+/** Says what `@effect/cli` finds wrong. */
+const sentenceOf = (error: ValidationError.ValidationError, name: string): string =>
+  Help.plain(error.error)
+    .replace(/^Expected to find option: '(.*)'$/, `${name} needs $1`)
+    .replace(/^Missing argument <([^>]*)>.*$/s, `${name} needs $1: feishu-ticket ${name} --help shows what it takes`)
+
+const isFirst = (name: string | undefined): boolean => name?.includes(" ") !== true
+
+const runTree = (name: string | undefined, args: ReadonlyArray<string>) => {
+  const about = { name: "feishu-ticket", version: __VERSION__, executable: "feishu-ticket" }
+  return isFirst(name) ? Command.run(first, about)(args) : Command.run(root, about)(args)
 }
 
 /** The words for `@effect/cli`, which would only print what is wrong with them. */
@@ -342,20 +282,22 @@ const check = (words: ReadonlyArray<string>) =>
       if (process.stdin.isTTY) return words
       return yield* new Failure.UsageError({ message: "--wizard asks its questions in a terminal, and there is none" })
     }
-    const known = describe().map(({ help, name }) => ({
+    const known = describe().map(({ help, isGroup, name }) => ({
       name,
-      options: Help.optionsOf(help).map(([option]) => option)
+      options: Help.optionsOf(help).map(([option]) => option),
+      args: Help.argsOf(help).map(([argument]) => argument),
+      isGroup
     }))
-    const { command, logLevel } = yield* Effect.mapError(
+    const { command, logLevel, name } = yield* Effect.mapError(
       CommandLine.check(words, known),
       (message) => new Failure.UsageError({ message })
     )
-    yield* CommandDescriptor.parse(root.descriptor, ["feishu-ticket", ...command], CliConfig.defaultConfig).pipe(
-      Effect.mapError(({ error }) =>
-        new Failure.UsageError({
-          message: Help.plain(error).replace(/^Expected to find option: '(.*)'$/, `${command[0]} needs $1`)
-        })
-      )
+    yield* CommandDescriptor.parse(
+      isFirst(name) ? first.descriptor : root.descriptor,
+      ["feishu-ticket", ...command],
+      CliConfig.defaultConfig
+    ).pipe(
+      Effect.mapError((error) => new Failure.UsageError({ message: sentenceOf(error, name) }))
     )
     return [...logLevel, ...command]
   })
@@ -367,7 +309,7 @@ export const run = (args: ReadonlyArray<string>) => {
   const words = args.slice(2)
   // Rendered here, for `@effect/cli` gives each option seven lines, and the list of commands one line of 300 columns.
   if (words.length === 0 || words.some((word) => word === "--help" || word === "-h")) {
-    return Console.log(help(words.find((word) => word in examples)))
+    return Console.log(help(nameIn(words)))
   }
   if (words.includes("--version")) return Console.log(__VERSION__)
   const json = words.includes("--json")
@@ -381,11 +323,6 @@ export const run = (args: ReadonlyArray<string>) => {
   }
   return check(words).pipe(
     Effect.catchAll((error) => Failure.fail(error, { json })),
-    Effect.flatMap((words) =>
-      Command.run(root, { name: "feishu-ticket", version: __VERSION__, executable: "feishu-ticket" })([
-        ...args.slice(0, 2),
-        ...words
-      ])
-    )
+    Effect.flatMap((checked) => runTree(nameIn(words), [...args.slice(0, 2), ...checked]))
   )
 }

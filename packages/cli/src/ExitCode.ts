@@ -5,7 +5,7 @@ import * as Data from "effect/Data"
 
 export const meanings = {
   0: "done",
-  1: "verify: the delivery is not genuine",
+  1: "verify: the delivery is not genuine; emulator push, emulator callback: the app did not take it",
   2: "usage or configuration: correct the command line, a variable or a file",
   3: "network: the platform, or the store, cannot be reached or gives no usable answer",
   4: "refused by the platform",

@@ -17,18 +17,44 @@ export class UsageError extends Data.TaggedError("UsageError")<{ readonly messag
 /** There is no ticket that is valid. */
 export class NoTicket extends Data.TaggedError("NoTicket")<{ readonly message: string }> {}
 
-export type Failure = UsageError | NoTicket | FeishuError | TicketTimeout | TicketStoreError | EventRefused
+/** No emulator answers. */
+export class NoEmulator extends Data.TaggedError("NoEmulator")<{ readonly message: string }> {}
+
+/** The emulator refuses, as the platform would. */
+export class EmulatorRefused extends Data.TaggedError("EmulatorRefused")<{ readonly message: string }> {}
+
+/** The app did not take what the emulator sent. */
+export class NotTaken extends Data.TaggedError("NotTaken")<{
+  readonly message: string
+  /** For `--json`: what came of the delivery. */
+  readonly more: object
+}> {}
+
+export type Failure =
+  | UsageError
+  | NoTicket
+  | NoEmulator
+  | EmulatorRefused
+  | NotTaken
+  | FeishuError
+  | TicketTimeout
+  | TicketStoreError
+  | EventRefused
 
 export const exitCodeOf = (failure: Failure): ExitCode => {
   switch (failure._tag) {
     case "EventRefused":
+    case "NotTaken":
       return 1
     case "UsageError":
       return 2
     case "FeishuNetworkError":
       return failure.reason === "Unavailable" ? 5 : 3
     case "TicketStoreError":
+    case "NoEmulator":
       return 3
+    case "EmulatorRefused":
+      return 4
     case "FeishuApiError":
       return failure.isRetryable ? 5 : 4
     case "NoTicket":
@@ -55,6 +81,8 @@ export const toJson = (failure: Failure): object => {
       return { _tag, reason: failure.reason, advice: failure.advice, message }
     case "EventRefused":
       return { _tag, reason: failure.reason, message: failure.description }
+    case "NotTaken":
+      return { _tag, message, ...failure.more }
     default:
       return { _tag, message }
   }

@@ -64,45 +64,71 @@ const descriptionOf = (doc: HelpDoc.HelpDoc): string => paragraphs(doc).join(" "
 
 /** What `@effect/cli` adds to each description of one's own. */
 const isOwn = (text: string): boolean =>
-  !/^(A user-defined piece of text|A true or false value|An integer|One of the following: |This (setting|option) )/
+  !/^(A user-defined piece of text|A true or false value|An integer|One of the following: |This (setting|option|argument) )/
     .test(text)
 
-/** Each option with what it takes, and its description. */
-export const optionsOf = (doc: HelpDoc.HelpDoc): ReadonlyArray<Row> => {
+/** Each option, and each word behind the command, with what it takes and its description. */
+const rowsOf = (doc: HelpDoc.HelpDoc): ReadonlyArray<Row> => {
   switch (doc._tag) {
     case "DescriptionList":
       return doc.definitions.map(([name, text]) => [textOf(name), paragraphs(text).filter(isOwn).join(" ")])
     case "Sequence":
-      return [...optionsOf(doc.left), ...optionsOf(doc.right)]
+      return [...rowsOf(doc.left), ...rowsOf(doc.right)]
     default:
       return []
   }
 }
 
-const usage = (name: string) => section("USAGE", [`  $ feishu-ticket ${name} [options]`])
+const isOption = ([name]: Row): boolean => name.startsWith("-")
 
-export const ofCommand = ({ examples, help, name }: {
+/** Each option with what it takes, and its description. */
+export const optionsOf = (doc: HelpDoc.HelpDoc): ReadonlyArray<Row> => rowsOf(doc).filter(isOption)
+
+/** Each word that follows the command, and its description. A command of further commands has their names there. */
+export const argsOf = (doc: HelpDoc.HelpDoc): ReadonlyArray<Row> => rowsOf(doc).filter(([name]) => name.startsWith("<"))
+
+const usage = (line: string) => section("USAGE", [`  $ feishu-ticket ${line} [options]`])
+
+/** `<KEY> 1+` is `KEY...`. */
+const wordOf = (name: string): string =>
+  name.replace(/^<(.*?)>(.*)$/, (_, word, rest) => rest === "" ? word : `${word}...`)
+
+export interface Described {
   readonly name: string
   readonly help: HelpDoc.HelpDoc
+}
+
+const commandRows = (commands: ReadonlyArray<Described>) =>
+  table(commands.map(({ help, name }) => [name, descriptionOf(help)]))
+
+export const ofCommand = ({ commands, examples, help, isGroup, name }: Described & {
   readonly examples: ReadonlyArray<string>
-}): string =>
-  [
+  /** The commands that begin with the words of this one. */
+  readonly commands: ReadonlyArray<Described>
+  /** `true`: the command does nothing without a further word. */
+  readonly isGroup: boolean
+}): string => {
+  const args = argsOf(help).map(([name, text]): Row => [wordOf(name), text])
+  return [
     ...wrap(descriptionOf(help), width()),
-    ...usage(name),
-    ...section("OPTIONS", table(optionsOf(help))),
+    ...usage([name, ...isGroup ? ["COMMAND"] : args.map(([name]) => name)].join(" ")),
+    ...(args.length > 0 ? section("ARGUMENTS", table(args)) : []),
+    ...(isGroup ? [] : section("OPTIONS", table(optionsOf(help)))),
+    ...(commands.length > 0 ? section("COMMANDS", commandRows(commands)) : []),
     ...section(examples.length === 1 ? "EXAMPLE" : "EXAMPLES", commandLines(examples)),
     "",
     "Variables and exit codes: feishu-ticket --help"
   ].join("\n")
+}
 
 export const ofAll = ({ commands, description }: {
   readonly description: HelpDoc.HelpDoc
-  readonly commands: ReadonlyArray<{ readonly name: string; readonly help: HelpDoc.HelpDoc }>
+  readonly commands: ReadonlyArray<Described>
 }): string =>
   [
     ...wrap(descriptionOf(description), width()),
     ...usage("COMMAND"),
-    ...section("COMMANDS", table(commands.map(({ help, name }) => [name, descriptionOf(help)]))),
+    ...section("COMMANDS", commandRows(commands)),
     ...section(
       "OPTIONS",
       table([

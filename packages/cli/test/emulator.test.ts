@@ -148,9 +148,11 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
       assert.deepStrictEqual(listening, {
         type: "listening",
         url: baseUrl,
+        console: `${baseUrl}/`,
         appId: "cli_given",
         requestUrl: url,
-        variables: { FEISHU_BASE_URL: baseUrl, FEISHU_APP_ID: "cli_given" }
+        variables: { FEISHU_BASE_URL: baseUrl, FEISHU_APP_ID: "cli_given" },
+        missing: ["FEISHU_APP_SECRET", "FEISHU_ENCRYPT_KEY", "FEISHU_VERIFICATION_TOKEN"]
       })
       assert.deepStrictEqual([...new Set(others.map(({ type }) => type))].toSorted(), ["call", "handshake", "push"])
       assert.deepInclude(others.find(({ type }) => type === "push"), {
@@ -225,6 +227,11 @@ it.scoped.each(
       appId: Option.none(),
       appSecretFile: Option.none(),
       port: 0,
+      host: "127.0.0.1",
+      baseUrl: Option.none(),
+      answers: Option.none(),
+      state: Option.none(),
+      writeEnv: Option.none(),
       requestUrl: Option.none(),
       tenant: [],
       realistic,

@@ -1,122 +1,178 @@
 /**
  * `feishu-ticket emulator`: the platform on this machine, for an app in any language.
  */
+import * as ControlApi from "@effect-feishu/emulator/ControlApi"
 import * as EmulatorServer from "@effect-feishu/emulator/Emulator"
-import * as Journal from "@effect-feishu/emulator/Journal"
-import * as DateTime from "effect/DateTime"
+import type * as EmulatorError from "@effect-feishu/emulator/EmulatorError"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type * as Commands from "../Commands.js"
-import * as Configuration from "../Configuration.js"
+import type * as EmulatorCommands from "../EmulatorCommands.js"
 import * as Failure from "../Failure.js"
+import * as JsonFile from "../JsonFile.js"
 import * as Output from "../Output.js"
-import * as Time from "../Time.js"
+import { show } from "./emulator/entries.js"
+import * as EnvFile from "./emulator/envFile.js"
+import * as Setup from "./emulator/setup.js"
+import * as StateFile from "./emulator/stateFile.js"
 
-/** Of letters and digits, as the platform's are. */
-const madeUp = Effect.map(
-  Effect.replicateEffect(Random.nextIntBetween(0, 36), 32),
-  (numbers) => numbers.map((number) => number.toString(36)).join("")
-)
+const isUrl = (text: string) => /^https?:\/\//i.test(text) && URL.canParse(text)
 
-const secretNames = ["FEISHU_APP_SECRET", "FEISHU_ENCRYPT_KEY", "FEISHU_VERIFICATION_TOKEN"] as const
+const checkUrls = ({ baseUrl, requestUrl }: EmulatorCommands.Start) =>
+  Effect.forEach(
+    [["--request-url", requestUrl], ["--base-url", baseUrl]] as const,
+    ([name, url]) =>
+      Option.isSome(url) && !isUrl(url.value)
+        ? new Failure.UsageError({ message: `${name} must be an http or https URL` })
+        : Effect.void,
+    { discard: true }
+  )
 
-export const run = (options: Commands.Emulator) =>
+/** Addresses that no other machine can reach. */
+const isLoopback = (host: string): boolean => /^(localhost|::1|\[::1\]|127(\.\d+){3})$/i.test(host)
+
+/** Says whether the library sends secrets to the URL only with `allowHttp`. */
+const needsAllowHttp = (url: string): boolean => {
+  const { hostname, protocol } = new URL(url)
+  return protocol === "http:" && !isLoopback(hostname)
+}
+
+const readAnswers = (path: Option.Option<string>) =>
+  Option.match(path, {
+    onNone: () => Effect.succeed([]),
+    onSome: (path) => JsonFile.decode(`--answers ${path}`, path, Schema.Array(ControlApi.Answer))
+  })
+
+/** Names the console by the address that apps use, and by the one of this machine if that is another. */
+const consoleOf = (url: string, { baseUrl, host, port }: EmulatorCommands.Start): string => {
+  const own = `http://127.0.0.1:${port}/`
+  return Option.isSome(baseUrl) && port !== 0 && (isLoopback(host) || host === "0.0.0.0" || host === "::")
+    ? own
+    : `${url}/`
+}
+
+const failureOf = (
+  error: EmulatorError.ServerError | EmulatorError.OptionsError,
+  { answers, host }: EmulatorCommands.Start
+): Failure.UsageError => {
+  if (error._tag === "ServerError") {
+    const { cause, port } = error
+    const why = cause instanceof Error ? cause.message : String(cause)
+    return new Failure.UsageError({
+      message: isLoopback(host)
+        ? `port ${port} cannot be listened on: choose another with --port, or 0 for any free one (${why})`
+        : `port ${port} of ${host} cannot be listened on: choose others with --port and --host (${why})`
+    })
+  }
+  return new Failure.UsageError({
+    message: error.option === "answers" && Option.isSome(answers)
+      ? `--answers ${answers.value}: ${error.description}`
+      : error.message
+  })
+}
+
+/** Runs the emulator until the process ends. */
+const serve = (options: EmulatorCommands.Start, setup: Setup.Setup) =>
   Effect.gen(function*() {
-    const variables = new Map(yield* Configuration.variables(options))
-    // The address of the platform is what this command makes.
-    for (const name of ["FEISHU_BASE_URL", "FEISHU_DOMAIN"]) variables.delete(name)
-    const made: Record<string, string> = {}
-    for (const name of secretNames) {
-      if (!variables.has(name)) made[name] = yield* madeUp
-    }
-    const app = yield* Configuration.app(
-      new Map([["FEISHU_APP_ID", "cli_emulated"], ...variables, ...Object.entries(made)])
-    )
-    const isUrl = (text: string) => /^https?:\/\//i.test(text) && URL.canParse(text)
-    if (Option.isSome(options.requestUrl) && !isUrl(options.requestUrl.value)) {
-      return yield* new Failure.UsageError({ message: "--request-url must be an http or https URL" })
-    }
+    const { app, made, missing, missingLines, savedUrl, secrets } = setup
     const output = yield* Output.Output
-    const say = (type: string, json: object, text: string) =>
-      output.line(options.json ? JSON.stringify({ type, ...json }) : text)
-
-    const show = (entry: Journal.Entry) => {
-      const { _tag, at, ...rest } = entry
-      const iso = (millis: number) => DateTime.formatIso(DateTime.unsafeMake(millis))
-      return say(
-        _tag.toLowerCase(),
-        { at: iso(at), ...rest, ...("endedAt" in rest ? { endedAt: iso(rest.endedAt) } : {}) },
-        `${output.paint("dim", Time.ofDay(at))}  ${Output.plain(Journal.line(entry))}`
+    const emulator = yield* EmulatorServer.Emulator
+    const { baseUrl } = emulator
+    const requestUrl = Option.getOrUndefined(options.requestUrl)
+    const place = {
+      FEISHU_BASE_URL: baseUrl,
+      ...(needsAllowHttp(baseUrl) && { FEISHU_ALLOW_HTTP: "true" }),
+      FEISHU_APP_ID: app.appId
+    }
+    const kind = app.kind === "self-built" ? { FEISHU_APP_KIND: app.kind } : {}
+    if (Option.isSome(options.state)) {
+      yield* StateFile.keep(options.state.value, emulator, { appId: app.appId, made: setup.allMade })
+    }
+    yield* setup.verify
+    if (Option.isSome(options.writeEnv)) {
+      yield* EnvFile.write(options.writeEnv.value, {
+        FEISHU_DOMAIN: undefined,
+        FEISHU_APP_KIND: undefined,
+        ...place,
+        ...kind,
+        ...secrets
+      })
+    }
+    if (!isLoopback(options.host)) {
+      yield* Effect.logWarning(
+        `other machines can reach the emulator at ${options.host}: whoever can, can steer it and call its app`
       )
     }
-
-    const program = Effect.gen(function*() {
-      const emulator = yield* EmulatorServer.Emulator
-      const requestUrl = Option.getOrUndefined(options.requestUrl)
-      const settings: Record<string, string> = {
-        FEISHU_BASE_URL: emulator.baseUrl,
-        FEISHU_APP_ID: app.appId,
-        ...(app.kind === "self-built" ? { FEISHU_APP_KIND: app.kind } : {}),
-        ...made
-      }
-      const given = secretNames.filter((name) => !(name in made))
-      yield* say(
-        "listening",
-        { url: emulator.baseUrl, appId: app.appId, requestUrl: requestUrl ?? null, variables: settings },
+    const variables: Record<string, string> = { ...place, ...kind, ...made }
+    const console = consoleOf(baseUrl, options)
+    const pushes = requestUrl !== undefined
+      ? `# It pushes to ${requestUrl}, and a ticket as soon as that answers the handshake.`
+      : savedUrl !== undefined
+      ? `# It pushes to ${String(savedUrl)}, as before.`
+      : "# It pushes nothing, for it has no --request-url."
+    yield* output.line(
+      options.json
+        ? JSON.stringify({
+          type: "listening",
+          url: baseUrl,
+          console,
+          appId: app.appId,
+          requestUrl: requestUrl ?? savedUrl ?? null,
+          variables,
+          missing
+        })
         // As a whole, a file for `--env-file`: in one, a line of words would swallow the next.
-        [
-          `# The platform listens on ${output.paint("cyan", emulator.baseUrl)}. Its app:`,
-          ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
-          ...(given.length > 0 ? [`# ${given.join(", ")}: as in the environment`] : []),
-          requestUrl === undefined
-            ? "# It pushes nothing, for it has no --request-url."
-            : `# It pushes to ${requestUrl}, and a ticket as soon as that answers the handshake.`,
+        : [
+          `# The platform listens on ${output.paint("cyan", baseUrl)}`,
+          `# Its console for the browser: ${output.paint("cyan", console)}`,
+          "# Its app:",
+          ...Object.entries(variables).map(([name, value]) => EnvFile.line(name, value)),
+          ...missingLines,
+          ...(Option.isSome(options.writeEnv) ? [`# ${options.writeEnv.value} has all of these variables.`] : []),
+          pushes,
           ""
         ].join("\n")
-      )
-      let reason: string | undefined
-      /** Each exchange, but of a handshake that is tried again and again only what is new. */
-      const journal = Stream.runForEach(emulator.changes, (entry) => {
-        const isOld = entry._tag === "Handshake" && entry.outcome === "failed" && entry.reason === reason
-        if (entry._tag === "Handshake") reason = entry.reason
-        return isOld ? Effect.void : show(entry)
-      })
-      const handshake = requestUrl === undefined ? Effect.void : emulator.setRequestUrl(app.appId, requestUrl).pipe(
-        Effect.retry(Schedule.spaced("1 second")),
-        output.waiting(`waiting for ${requestUrl} to answer the handshake`),
-        // What it was asked for before is lost, and what an earlier run of it pushed is no ticket of this one's. Only a
-        // self-built app gets none.
-        Effect.zipRight(Effect.ignore(emulator.pushTicket(app.appId)))
-      )
-      return yield* Effect.zipRight(Effect.all([journal, handshake], { concurrency: "unbounded" }), Effect.never)
-    })
+    )
 
-    yield* program.pipe(
+    let reason: string | undefined
+    /** Shows each exchange, but of a handshake that is tried again and again only what is new. */
+    const journal = Stream.runForEach(emulator.changes, (entry) => {
+      const isOld = entry._tag === "Handshake" && entry.outcome === "failed" && entry.reason === reason
+      if (entry._tag === "Handshake") reason = entry.reason
+      const { json, text } = show(entry, output.paint)
+      return isOld ? Effect.void : output.line(options.json ? JSON.stringify(json) : text)
+    })
+    const handshake = requestUrl === undefined ? Effect.void : emulator.setRequestUrl(app.appId, requestUrl).pipe(
+      Effect.retry(Schedule.spaced("1 second")),
+      output.waiting(`waiting for ${requestUrl} to answer the handshake`),
+      // A ticket that was asked for before is lost. Only a self-built app gets none.
+      Effect.andThen(Effect.ignore(emulator.pushTicket(app.appId)))
+    )
+    return yield* Effect.andThen(Effect.all([journal, handshake], { concurrency: "unbounded" }), Effect.never)
+  })
+
+export const run = (options: EmulatorCommands.Start) =>
+  Effect.gen(function*() {
+    yield* checkUrls(options)
+    const answers = yield* readAnswers(options.answers)
+    const setup = yield* Setup.make(options)
+    yield* Effect.scoped(serve(options, setup)).pipe(
       Effect.provide(EmulatorServer.layerServer({
+        host: options.host,
         port: options.port,
+        baseUrl: Option.getOrUndefined(options.baseUrl),
         pushDelay: options.realistic ? "realistic" : Duration.millis(200),
-        apps: [{
-          appId: app.appId,
-          appSecret: app.appSecret,
-          kind: app.kind,
-          encryptKey: Option.getOrUndefined(app.encryptKey),
-          verificationToken: Option.getOrUndefined(app.verificationToken),
-          ...(options.tenant.length > 0 ? { tenants: options.tenant } : {})
-        }]
+        apps: setup.apps,
+        tickets: setup.tickets,
+        answers
       })),
       Effect.catchTags({
-        ServerError: ({ cause, port }) =>
-          new Failure.UsageError({
-            message: `port ${port} cannot be listened on: choose another with --port, or 0 for any free one (${
-              cause instanceof Error ? cause.message : String(cause)
-            })`
-          }),
-        OptionsError: ({ message }) => new Failure.UsageError({ message }),
-        // Tried again until it passes; and the app is there.
+        ServerError: (error) => failureOf(error, options),
+        OptionsError: (error) => failureOf(error, options),
+        // The handshake is tried again until it passes; and the app is there, unless it was removed.
         RequestUrlError: Effect.die,
         UnknownApp: Effect.die
       })

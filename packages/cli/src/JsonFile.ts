@@ -1,0 +1,76 @@
+/**
+ * Files of JSON, or standard input, that an option or an argument names.
+ */
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Configuration from "./Configuration.js"
+import { UsageError } from "./Failure.js"
+
+const standardInput = (named: string) =>
+  Stream.runCollect(
+    NodeStream.fromReadable<UsageError, Uint8Array>(
+      () => process.stdin,
+      (error) => new UsageError({ message: `${named} cannot be read: ${String(error)}` })
+    )
+  ).pipe(Effect.map((chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)).toString("utf8")))
+
+/** Reads a file, or standard input for `-`. `named` is how errors name it. */
+export const readText = (named: string, path: string): Effect.Effect<string, UsageError, FileSystem.FileSystem> =>
+  path === "-" ? standardInput(named) : Configuration.readFile(named, path)
+
+/** Returns what is wrong with JSON: each field with its flaw, or the place where the text breaks off. */
+const parse = (named: string, text: string): Either.Either<unknown, UsageError> =>
+  Either.try({
+    try: (): unknown => JSON.parse(text),
+    catch: (error) =>
+      new UsageError({ message: `${named} holds no JSON: ${error instanceof Error ? error.message : String(error)}` })
+  })
+
+/** Formats a path as JavaScript does: `[0].status`. */
+const fieldOf = (path: ReadonlyArray<PropertyKey>): string =>
+  path.map((part, i) => typeof part === "number" ? `[${part}]` : i === 0 ? String(part) : `.${String(part)}`).join("")
+
+/** Names each field that is wrong, at most five. */
+export const flawsOf = (error: ParseResult.ParseError): string => {
+  const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+  const deepest = Math.max(...issues.map(({ path }) => path.length))
+  const sentences = issues
+    .filter(({ path }) => path.length === deepest)
+    .map(({ message, path }) => path.length === 0 ? message : `${fieldOf(path)}: ${message}`)
+  return [...new Set(sentences)].slice(0, 5).join("; ")
+}
+
+/** Reads a file, or standard input for `-`, as JSON. */
+export const read = (named: string, path: string): Effect.Effect<unknown, UsageError, FileSystem.FileSystem> =>
+  Effect.flatMap(readText(named, path), (text) => parse(named, text))
+
+/** Reads a file, or standard input for `-`, as JSON of a schema. */
+export const decode = <A, I>(
+  named: string,
+  path: string,
+  schema: Schema.Schema<A, I>
+): Effect.Effect<A, UsageError, FileSystem.FileSystem> =>
+  Effect.flatMap(read(named, path), (json) =>
+    Effect.mapError(
+      Schema.decodeUnknown(schema)(json, { errors: "all" }),
+      (error) => new UsageError({ message: `${named}: ${flawsOf(error)}` })
+    ))
+
+const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/** Reads a file, or standard input for `-`, as a JSON object. */
+export const readObject = (
+  named: string,
+  path: string,
+  what: string
+): Effect.Effect<Readonly<Record<string, unknown>>, UsageError, FileSystem.FileSystem> =>
+  Effect.flatMap(read(named, path), (json) =>
+    Schema.is(Fields)(json) && !Array.isArray(json)
+      ? Effect.succeed(json)
+      : new UsageError({ message: `${named} must hold a JSON object, ${what}` }))
