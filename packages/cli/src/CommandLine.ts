@@ -84,6 +84,9 @@ const flawOfArgument = (
     readonly names: ReadonlyArray<string>
   }
 ): string | undefined => {
+  if (args.length > 0 && word.length > 1 && word.startsWith("-")) {
+    return `${name} takes no word that begins with -: feishu-ticket ${name} --help shows what it takes`
+  }
   if (before < args.length || args.at(-1)?.endsWith("+") === true) return undefined
   const subcommands = subcommandsOf(name, names)
   if (subcommands.includes(word) && option !== undefined) {
@@ -194,11 +197,12 @@ export const check = (words: ReadonlyArray<string>, commands: ReadonlyArray<Know
   }
   const { name } = command
   const path = name.split(" ")
-  const sorted = sort(command, [...all.slice(path.length), ...logLevel], names)
-  if (Either.isLeft(sorted)) return Either.left(sorted.left)
-  if (command.isGroup === true) {
+  const [next = "-"] = all.slice(path.length)
+  if (command.isGroup === true && next.startsWith("-")) {
     return Either.left(`${name} needs a further word: ${either(subcommandsOf(name, names))}`)
   }
+  const sorted = sort(command, [...all.slice(path.length), ...logLevel], names)
+  if (Either.isLeft(sorted)) return Either.left(sorted.left)
   const { args, options } = sorted.right
   // The log level was sorted with the options.
   const own = options.slice(0, options.length - logLevel.length)

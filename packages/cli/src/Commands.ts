@@ -266,6 +266,7 @@ const help = (named: string | undefined): string => {
 const sentenceOf = (error: ValidationError.ValidationError, name: string): string =>
   Help.plain(error.error)
     .replace(/^Expected to find option: '(.*)'$/, `${name} needs $1`)
+    .replace(/^Expected one of the following cases: (.*)$/s, `${name} takes one of $1`)
     .replace(/^Missing argument <([^>]*)>.*$/s, `${name} needs $1: feishu-ticket ${name} --help shows what it takes`)
 
 const isFirst = (name: string | undefined): boolean => name?.includes(" ") !== true

@@ -64,7 +64,7 @@ const descriptionOf = (doc: HelpDoc.HelpDoc): string => paragraphs(doc).join(" "
 
 /** What `@effect/cli` adds to each description of one's own. */
 const isOwn = (text: string): boolean =>
-  !/^(A user-defined piece of text|A true or false value|An integer|One of the following: |This (setting|option|argument) )/
+  !/^(A user-defined piece of text|A true or false value|An integer|A floating point number|One of the following: |This (setting|option|argument) )/
     .test(text)
 
 /** Each option, and each word behind the command, with what it takes and its description. */
@@ -163,7 +163,7 @@ export const ofAll = ({ commands, description }: {
       ...commandLines(["doctor --env-file .env"]),
       ...indented("A platform on this machine, and an app's request URL that works with it:"),
       ...commandLines([
-        "emulator --request-url http://127.0.0.1:3000/webhook/event | tee emulated.env",
+        "emulator --request-url http://127.0.0.1:3000/webhook/event --write-env emulated.env",
         "serve --env-file emulated.env --events"
       ]),
       ...indented("Completions, for the shell that runs:"),

@@ -40,8 +40,10 @@ const fieldOf = (path: ReadonlyArray<PropertyKey>): string =>
 export const flawsOf = (error: ParseResult.ParseError): string => {
   const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
   const deepest = Math.max(...issues.map(({ path }) => path.length))
-  const sentences = issues
-    .filter(({ path }) => path.length === deepest)
+  const lowest = issues.filter(({ path }) => path.length === deepest)
+  // Said of each optional field, besides what is wrong with its value.
+  const telling = lowest.filter(({ message }) => !message.startsWith("Expected undefined, "))
+  const sentences = (telling.length > 0 ? telling : lowest)
     .map(({ message, path }) => path.length === 0 ? message : `${fieldOf(path)}: ${message}`)
   return [...new Set(sentences)].slice(0, 5).join("; ")
 }

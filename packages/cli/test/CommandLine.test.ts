@@ -6,7 +6,11 @@ import { check } from "../src/CommandLine.js"
 const commands = [
   { name: "resend", options: ["--app-id text", "--app-secret-file file", "--retry-for duration", "--json"] },
   { name: "serve", options: ["--domain feishu | lark", "--tenant key...", "--port number", "--json"] },
-  { name: "token", options: ["--json"] }
+  { name: "token", options: ["--json"] },
+  { name: "emulator", options: ["--port number", "--json"] },
+  { name: "emulator push", options: ["--app id", "--json"], args: ["<EVENT>"] },
+  { name: "emulator app", options: [], isGroup: true },
+  { name: "emulator app tenants", options: ["--app id"], args: ["<KEY> 1+"] }
 ]
 
 const wrong = (line: string) => Either.getOrThrow(Either.flip(check(line.split(" "), commands)))
@@ -19,11 +23,11 @@ describe("CommandLine", () => {
   it.each([
     ["--json resend", "options stand behind the command: feishu-ticket resend --json"],
     ["--app-id=cli_1 resend", "options stand behind the command: feishu-ticket resend --app-id"],
-    ["--json", "the first word is a command: resend, serve or token"],
-    ["--log-level debug", "the first word is a command: resend, serve or token"],
+    ["--json", "the first word is a command: resend, serve, token or emulator"],
+    ["--log-level debug", "the first word is a command: resend, serve, token or emulator"],
     ["resnd", "there is no command resnd: did you mean resend?"],
     ["Serve --json", "there is no command Serve: did you mean serve?"],
-    ["status", "there is no command status: there are resend, serve and token"],
+    ["status", "there is no command status: there are resend, serve, token and emulator"],
     ["resend --retry-fro 3s", "resend has no option --retry-fro: did you mean --retry-for?"],
     ["resend --JSON", "resend has no option --JSON: did you mean --json?"],
     ["resend --verbose", "resend has no option --verbose: feishu-ticket resend --help shows what it has"],
@@ -36,7 +40,25 @@ describe("CommandLine", () => {
     ["resend --json --json", "--json is given twice"],
     ["resend --app-id a --app-id=b", "--app-id is given twice"],
     ["resend --json=yes", "--json takes no value"],
-    ["serve --domain mars", "--domain is feishu or lark"]
+    ["serve --domain mars", "--domain is feishu or lark"],
+    ["emulator pusj x", "there is no such command of emulator: did you mean push?"],
+    ["emulator state", "there is no such command of emulator: there are push and app"],
+    ["emulator --json push x", "options stand behind the command: feishu-ticket emulator push --json"],
+    [
+      "emulator push x y",
+      "emulator push takes no word behind EVENT: feishu-ticket emulator push --help shows what it takes"
+    ],
+    [
+      "emulator push -1",
+      "emulator push takes no word that begins with -: feishu-ticket emulator push --help shows what it takes"
+    ],
+    [
+      "emulator push x --port 3",
+      "emulator push has no option --port: feishu-ticket emulator push --help shows what it has"
+    ],
+    ["emulator app", "emulator app needs a further word: tenants"],
+    ["emulator app --app x", "emulator app needs a further word: tenants"],
+    ["emulator app tenant", "there is no such command of emulator app: did you mean tenants?"]
   ])("%s: %s", (line, message) => {
     assert.strictEqual(wrong(line), message)
   })
@@ -58,12 +80,21 @@ describe("CommandLine", () => {
     ["resend"],
     ["resend --json --app-id -x --retry-for=3s"],
     ["resend --app-id=a=b"],
+    ["emulator --port 0 --json"],
+    ["emulator push --json app_ticket"],
+    ["emulator push -"],
+    ["emulator app tenants --app a one two"],
     ["resend --json true"],
     ["serve --tenant a --tenant b --domain lark --json=false"],
     ["--log-level debug resend --json"],
     ["--log-level=none resend"]
   ])("has nothing against %s", (line) => {
     assert.strictEqual(right(line), line)
+  })
+
+  it("puts the options before the other words, because @effect/cli wants them there", () => {
+    assert.strictEqual(right("emulator push app_ticket --app a --json"), "emulator push --app a --json app_ticket")
+    assert.strictEqual(right("emulator push x --log-level debug"), "--log-level debug emulator push x")
   })
 
   it("puts the log level to where it is understood", () => {
