@@ -64,14 +64,11 @@ const notOverwritten = "It is left as it is: choose another file, or remove this
 export const read = (path: string): Effect.Effect<State | undefined, Failure.UsageError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
-    const isThere = yield* Effect.isSuccess(fs.stat(path))
-    if (!isThere) {
-      const isMissing = yield* Effect.match(fs.stat(path), {
-        onSuccess: () => false,
-        onFailure: (error) => error._tag === "SystemError" && error.reason === "NotFound"
-      })
-      if (isMissing) return undefined
-    }
+    const isMissing = yield* Effect.match(fs.stat(path), {
+      onSuccess: () => false,
+      onFailure: (error) => error._tag === "SystemError" && error.reason === "NotFound"
+    })
+    if (isMissing) return undefined
     const named = `--state ${path}`
     const wrong = (message: string) => new Failure.UsageError({ message: `${message}. ${notOverwritten}` })
     const json = yield* Effect.mapError(JsonFile.read(named, path), ({ message }) => wrong(message))
