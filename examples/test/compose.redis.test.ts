@@ -123,8 +123,8 @@ describe("examples/compose", () => {
     assert.include(Fs.readFileSync(`${root}examples/many-machines.ts`, "utf8"), `"${requestUrl.pathname}"`)
     assert.strictEqual(new URL(services.app.environment?.["FEISHU_REDIS_URL"] ?? "").hostname, "redis")
     // The state is in the volume.
-    const [volume, path] = services.emulator.volumes?.[0]?.split(":") ?? []
-    assert.property(volumes, volume ?? "")
+    const [volume = "", path = ""] = services.emulator.volumes?.[0]?.split(":") ?? []
+    assert.property(volumes, volume)
     assert.deepStrictEqual(restsOf(stage, "VOLUME"), [path])
     assert.isTrue(options.get("--state")?.startsWith(`${path}/`))
     // Both have the same app.

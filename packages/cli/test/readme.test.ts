@@ -24,21 +24,34 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("
   it.effect("shows commands with options that they have", () =>
     Effect.gen(function*() {
       const lines = [...readmes.matchAll(/^npx feishu-ticket (.*)$/gm)].map(([_, line = ""]) => line)
-      const names = [...new Set(lines.map((line) => line.split(" ")[0] ?? ""))].filter((name) => /^\w/.test(name))
+      /** The words before the first option: the command, and what it is about. */
+      const commandOf = (line: string) => line.split(/ --| #/)[0] ?? ""
+      const commands = [...new Set(lines.map(commandOf))].filter((command) => /^\w/.test(command))
+      const names = [...new Set(commands.map((command) => command.split(" ")[0] ?? ""))]
       assert.deepStrictEqual(
         names.toSorted(),
         ["doctor", "emulator", "resend", "serve", "ticket", "token", "verify"]
       )
+      const steering = "push callback fault answer clock journal state reset app".split(" ")
+      for (const name of steering) {
+        assert.isTrue(commands.some((command) => command.startsWith(`emulator ${name}`)), name)
+      }
       const help = yield* Effect.forEach(
-        names,
-        (name) => Effect.map(run([name, "--help"]), ({ stdout }) => [name, stdout] as const),
+        commands,
+        (command) => Effect.map(run([...command.split(" "), "--help"]), ({ stdout }) => [command, stdout] as const),
         { concurrency: 2 }
       )
       const helpOf = new Map(help)
       for (const line of lines) {
         const options = [...line.matchAll(/--[a-z-]+/g)].map(([option]) => option)
-        const text = helpOf.get(line.split(" ")[0] ?? "")
+        const text = helpOf.get(commandOf(line))
         for (const option of options) if (text !== undefined) assert.include(text, `  ${option} `, line)
+      }
+      // The README names each option by which the emulator is started.
+      const { stdout } = yield* run(["emulator", "--help"])
+      const readme = read("../README.md")
+      for (const [, option = ""] of stdout.matchAll(/^ {2}(--[a-z-]+)/gm)) {
+        assert.isTrue(readme.includes(option), `the README leaves out ${option}`)
       }
     }))
 })
