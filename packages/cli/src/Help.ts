@@ -163,8 +163,8 @@ export const ofAll = ({ commands, description }: {
       ...commandLines(["doctor --env-file .env"]),
       ...indented("A platform on this machine, and an app's request URL that works with it:"),
       ...commandLines([
-        "emulator --request-url http://127.0.0.1:3000/webhook/event --write-env emulated.env",
-        "serve --env-file emulated.env --events"
+        "emulator --request-url http://127.0.0.1:3000/webhook/event --write-env local.env",
+        "serve --env-file local.env --events"
       ]),
       ...indented("Completions, for the shell that runs:"),
       "  $ source <(feishu-ticket --completions bash)"

@@ -59,6 +59,20 @@ describe("what is loaded", () => {
     )
   })
 
+  it.each(["Push", "Callback", "Fault", "Answer", "Clock", "Journal", "State", "Reset", "App"])(
+    "for emulator %s is neither the emulator itself nor another command",
+    (name) => {
+      const loaded = loadedWith(`commands/emulator/${name}.ts`)
+      assert.include(loaded, "emulator/src/ControlApi.ts")
+      assertNone(
+        loaded,
+        new RegExp(
+          `^emulator/src/(Emulator\\.ts|internal)|^src/commands/(?!emulator/(${name}|[a-z]\\w*|Running)\\.ts)|ioredis`
+        )
+      )
+    }
+  )
+
   it("only for the commands that are servers is the emulator, or an HTTP server", () => {
     for (const name of commands) {
       const loaded = loadedWith(`commands/${name}.ts`)
