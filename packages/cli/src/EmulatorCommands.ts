@@ -1,5 +1,5 @@
 /**
- * What can be typed behind `feishu-ticket emulator`: the options that start it, and the commands that steer one that runs.
+ * The command `feishu-ticket emulator`: the options that start an emulator, and the commands that steer a running emulator.
  */
 import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
@@ -14,11 +14,11 @@ const url = (name: string) => Options.withPseudoName(Options.text(name), "url")
 const startOptions = {
   envFile: common.envFile,
   appId: Options.text("app-id").pipe(
-    Options.withDescription("The app that it knows. Default: FEISHU_APP_ID, or else cli_emulated."),
+    Options.withDescription("The app that the emulator knows. Default: FEISHU_APP_ID, or cli_emulated."),
     Options.optional
   ),
   appSecretFile: common.appSecretFile,
-  port: port(4000).pipe(Options.withDescription("0 is any free one. Default: 4000.")),
+  port: port(4000).pipe(Options.withDescription("The port to listen on: 0 is any free port. Default: 4000.")),
   host: Options.text("host").pipe(
     Options.withDescription(
       "The address to listen on: 0.0.0.0 is every address of this machine. Default: 127.0.0.1, which other machines cannot "
@@ -28,12 +28,14 @@ const startOptions = {
   ),
   baseUrl: url("base-url").pipe(
     Options.withDescription(
-      "The URL by which apps reach it, for example http://emulator:4000. Default: http:// with the address and the port."
+      "The URL by which apps reach the emulator, for example http://emulator:4000. Default: http:// with the address and the port."
     ),
     Options.optional
   ),
   requestUrl: url("request-url").pipe(
-    Options.withDescription("Where it pushes to. It is saved once it answers the handshake, however long that takes."),
+    Options.withDescription(
+      "The app's request URL, where the emulator pushes to. The URL is saved as soon as it answers the handshake."
+    ),
     Options.optional
   ),
   tenant: Options.text("tenant").pipe(
@@ -71,7 +73,7 @@ const startOptions = {
 /** Which emulator. */
 const steering = {
   url: url("url").pipe(
-    Options.withDescription("Where the emulator is. Default: FEISHU_BASE_URL, or else http://127.0.0.1:4000."),
+    Options.withDescription("Where the emulator is. Default: FEISHU_BASE_URL, or http://127.0.0.1:4000."),
     Options.optional
   ),
   envFile: common.envFile,
@@ -82,7 +84,7 @@ const ofApp = {
   ...steering,
   app: Options.text("app").pipe(
     Options.withPseudoName("id"),
-    Options.withDescription("Which app, if the emulator knows several. Default: its only app, or else FEISHU_APP_ID."),
+    Options.withDescription("Which app, if the emulator knows several. Default: the only app, or FEISHU_APP_ID."),
     Options.optional
   )
 }
@@ -319,8 +321,8 @@ export type UserToken = Values<typeof userTokenOptions>
 /** Starts the emulator. */
 export const start = Command.make("emulator", startOptions, load(() => import("./commands/Emulator.js"))).pipe(
   Command.withDescription(
-    "Be the platform, for an app in any language: tickets, tokens, a console in the browser, and a journal of all that "
-      + "happens. A further word steers an emulator that runs."
+    "Run the platform on this machine, for an app in any language: tickets, tokens, a console for the browser, and a journal. "
+      + "A further word steers an emulator that runs."
   )
 )
 

@@ -72,7 +72,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         if (++asked === 3) Deferred.unsafeDone(askedThrice, Exit.void)
       }).pipe(Scope.extend(before))
       const emulator = yield* start(["emulator", "--port", "0", "--request-url", `http://127.0.0.1:${port}/events`])
-      yield* emulator.printed(/^# It pushes to http:\/\/127\.0\.0\.1:\d+\/events, .*\n/m)
+      yield* emulator.printed(/^# The platform pushes to http:\/\/127\.0\.0\.1:\d+\/events, .*\n/m)
       yield* Effect.timeout(Deferred.await(askedThrice), "25 seconds")
       yield* Scope.close(before, Exit.void)
 

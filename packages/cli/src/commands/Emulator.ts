@@ -31,7 +31,7 @@ const checkUrls = ({ baseUrl, requestUrl }: EmulatorCommands.Start) =>
     { discard: true }
   )
 
-/** Addresses that no other machine can reach. */
+/** Matches loopback addresses, which no other machine can reach. */
 const isLoopback = (host: string): boolean => /^(localhost|::1|\[::1\]|127(\.\d+){3})$/i.test(host)
 
 /** Says whether the library sends secrets to the URL only with `allowHttp`. */
@@ -46,7 +46,7 @@ const readAnswers = (path: Option.Option<string>) =>
     onSome: (path) => JsonFile.decode(`--answers ${path}`, path, Schema.Array(ControlApi.Answer))
   })
 
-/** Names the console by the address that apps use, and by the one of this machine if that is another. */
+/** Returns the URL of the console: on this machine's own address if a browser here may not know the name in `--base-url`. */
 const consoleOf = (url: string, { baseUrl, host, port }: EmulatorCommands.Start): string => {
   const own = `http://127.0.0.1:${port}/`
   return Option.isSome(baseUrl) && port !== 0 && (isLoopback(host) || host === "0.0.0.0" || host === "::")
@@ -109,10 +109,10 @@ const serve = (options: EmulatorCommands.Start, setup: Setup.Setup) =>
     const variables: Record<string, string> = { ...place, ...kind, ...made }
     const console = consoleOf(baseUrl, options)
     const pushes = requestUrl !== undefined
-      ? `# It pushes to ${requestUrl}, and a ticket as soon as that answers the handshake.`
+      ? `# The platform pushes to ${requestUrl}, and pushes a ticket as soon as this URL answers the handshake.`
       : savedUrl !== undefined
-      ? `# It pushes to ${String(savedUrl)}, as before.`
-      : "# It pushes nothing, for it has no --request-url."
+      ? `# The platform pushes to ${String(savedUrl)}, as before.`
+      : "# The platform pushes nothing, because there is no --request-url."
     yield* output.line(
       options.json
         ? JSON.stringify({
@@ -124,11 +124,11 @@ const serve = (options: EmulatorCommands.Start, setup: Setup.Setup) =>
           variables,
           missing
         })
-        // As a whole, a file for `--env-file`: in one, a line of words would swallow the next.
+        // All of the output is a file for `--env-file`, in which a line of words must be a comment.
         : [
           `# The platform listens on ${output.paint("cyan", baseUrl)}`,
-          `# Its console for the browser: ${output.paint("cyan", console)}`,
-          "# Its app:",
+          `# Console for the browser: ${output.paint("cyan", console)}`,
+          "# The app:",
           ...Object.entries(variables).map(([name, value]) => EnvFile.line(name, value)),
           ...missingLines,
           ...(Option.isSome(options.writeEnv) ? [`# ${options.writeEnv.value} has all of these variables.`] : []),
@@ -138,7 +138,7 @@ const serve = (options: EmulatorCommands.Start, setup: Setup.Setup) =>
     )
 
     let reason: string | undefined
-    /** Shows each exchange, but of a handshake that is tried again and again only what is new. */
+    /** Shows each exchange. Leaves out a failed handshake that has the same reason as the one before. */
     const journal = Stream.runForEach(emulator.changes, (entry) => {
       const isOld = entry._tag === "Handshake" && entry.outcome === "failed" && entry.reason === reason
       if (entry._tag === "Handshake") reason = entry.reason
@@ -148,7 +148,7 @@ const serve = (options: EmulatorCommands.Start, setup: Setup.Setup) =>
     const handshake = requestUrl === undefined ? Effect.void : emulator.setRequestUrl(app.appId, requestUrl).pipe(
       Effect.retry(Schedule.spaced("1 second")),
       output.waiting(`waiting for ${requestUrl} to answer the handshake`),
-      // A ticket that was asked for before is lost. Only a self-built app gets none.
+      // A ticket that the app requested earlier is lost. A self-built app gets no ticket.
       Effect.andThen(Effect.ignore(emulator.pushTicket(app.appId)))
     )
     return yield* Effect.andThen(Effect.all([journal, handshake], { concurrency: "unbounded" }), Effect.never)
@@ -172,7 +172,7 @@ export const run = (options: EmulatorCommands.Start) =>
       Effect.catchTags({
         ServerError: (error) => failureOf(error, options),
         OptionsError: (error) => failureOf(error, options),
-        // The handshake is tried again until it passes; and the app is there, unless it was removed.
+        // The handshake is retried until it passes.
         RequestUrlError: Effect.die,
         UnknownApp: Effect.die
       })
