@@ -128,8 +128,8 @@ describe("examples/compose", () => {
     assert.deepStrictEqual(restsOf(stage, "VOLUME"), [path])
     assert.isTrue(options.get("--state")?.startsWith(`${path}/`))
     // Both have the same app.
-    const own = ["FEISHU_ALLOW_HTTP", "FEISHU_BASE_URL", "FEISHU_REDIS_URL", "PORT"]
-    const shared = Object.entries(services.app.environment ?? {}).filter(([name]) => !own.includes(name))
+    const own = new Set(["FEISHU_ALLOW_HTTP", "FEISHU_BASE_URL", "FEISHU_REDIS_URL", "PORT"])
+    const shared = Object.entries(services.app.environment ?? {}).filter(([name]) => !own.has(name))
     assert.deepStrictEqual(Object.fromEntries(shared), services.emulator.environment)
     assert.deepStrictEqual(
       shared.map(([name]) => name).toSorted(),
