@@ -337,6 +337,8 @@ export const State = Schema.Struct({
 export const Template = Schema.Struct({
   type: Schema.String,
   kind: Schema.Literal("event", "callback"),
+  /** Default: `2.0`. */
+  schema: Schema.optional(Schema.Literal("1.0", "2.0")),
   titles: Schema.Struct({ en: Schema.String, zh: Schema.String }),
   payload: Fields
 }).annotations({ identifier: "Template" })
