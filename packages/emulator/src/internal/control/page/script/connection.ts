@@ -1,0 +1,58 @@
+// @effect-diagnostics globalTimers:off -- this runs in the browser
+/** Follows the journal by server-sent events, and connects again after the emulator was away. */
+import type { Dom } from "./dom.js"
+import type { Endpoints } from "./endpoints.js"
+import type { Entry, JournalList } from "./journal.js"
+import type { Language } from "./language.js"
+import type { StateHolder } from "./state.js"
+
+export const makeConnection = (
+  { find, setText }: Dom,
+  { onChange, t }: Language,
+  { call, parse }: Endpoints,
+  state: StateHolder,
+  journal: JournalList,
+  onEntries: (entries: ReadonlyArray<Entry>) => void
+) => {
+  /** The time between two tries, in milliseconds. */
+  const pause = 1000
+  let connection: "connecting" | "connected" | "disconnected" = "connecting"
+  let source: EventSource | undefined
+
+  const show = (next: typeof connection): void => {
+    connection = next
+    find("connection").dataset["state"] = next
+    setText(find("connection"), t(next))
+  }
+
+  const retry = (): void => {
+    source?.close()
+    source = undefined
+    show("disconnected")
+    setTimeout(() => void connect(), pause)
+  }
+
+  /** Reads the journal anew each time, because the ids of an emulator that was started again begin at 1. */
+  const connect = async (): Promise<void> => {
+    const isThere = await state.read()
+    const known = await call<ReadonlyArray<Entry>>("GET", "/journal?limit=1000")
+    if (!isThere || !known.ok) return retry()
+    journal.replace(known.value)
+    const opened = new EventSource(`/_emulator/changes?after=${journal.newest()}`)
+    source = opened
+    opened.addEventListener("open", () => show("connected"))
+    opened.addEventListener("error", () => {
+      if (source === opened) retry()
+    })
+    opened.addEventListener("entries", ({ data }: MessageEvent<string>) => {
+      const entries = parse(data) as ReadonlyArray<Entry>
+      journal.add(entries)
+      onEntries(entries)
+      state.readSoon()
+    })
+  }
+
+  onChange(() => show(connection))
+
+  return { connect }
+}
