@@ -26,6 +26,18 @@ if (!hasRedis) {
   )
 }
 
+/** Tests with such a name open pages in a Chromium. */
+const needsChromium = "**/test/**/*.browser.test.ts"
+
+const pathOf = (name: string) => spawnSync("sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).stdout?.trim()
+const chromium = ["chromium", "chromium-browser", "google-chrome"].map(pathOf).find(Boolean)
+if (chromium === undefined) {
+  process.stderr.write(
+    "There is no Chromium here, so the tests that need one are left out. To run them: "
+      + "apt-get install chromium fonts-noto-cjk\n"
+  )
+}
+
 /**
  * Has one project for all packages, because several projects would wait for one another: with `npm test` a worker goes on to
  * the next file, so that each worker loads Effect once. `npm test` has as many workers at least as at most, because vitest
@@ -40,9 +52,11 @@ export default defineWorkspace([{
     include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
     exclude: [
       ...(hasRedis ? [] : [needsRedis]),
+      ...(chromium === undefined ? [needsChromium] : []),
       // `npm run test:nextjs` installs what this test needs.
       ...(process.env["NEXTJS"] === "1" ? [] : ["examples/test/nextjs.test.ts"])
     ],
+    env: chromium === undefined ? {} : { CHROMIUM: chromium },
     testTimeout: 30_000
   }
 }])

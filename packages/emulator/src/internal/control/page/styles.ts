@@ -131,7 +131,7 @@ textarea { resize: vertical; }
   main { display: block; }
   .side { border-right: 0; }
   .end { margin-left: 0; }
-  #rows { height: 80dvh; }
+  #rows { flex: none; height: 80dvh; }
   #rows:empty { height: 1px; }
   #rows li { grid-template-columns: 1.2rem minmax(0, 1fr) auto; height: 3.4rem; contain-intrinsic-size: auto 3.4rem; gap: 0 .5rem;
     align-content: center; }

@@ -52,6 +52,13 @@ export const makeConnection = (
     })
   }
 
+  /** The newest entry at the last read of the state. */
+  let newest = 0
+  state.onRead(({ lastEntry }) => {
+    // Somebody else has cleared the journal.
+    if (lastEntry < newest) journal.forget(newest)
+    newest = journal.newest()
+  })
   onChange(() => show(connection))
 
   return { connect }

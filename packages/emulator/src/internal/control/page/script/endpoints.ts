@@ -33,12 +33,13 @@ export const makeEndpoints = ({ t }: Language) => {
         return t("errorNoTicket")
       case "OptionsError":
         return t("errorOptions", { description })
-      case "NotFound":
-        return t("errorGone")
       case "HttpApiDecodeError":
         return t("errorInput", { field: issues?.[0]?.path?.join(".") ?? "", message: issues?.[0]?.message ?? "" })
       default:
-        return t("errorOther", { status, text: text.trim().slice(0, 500) })
+        // The answer for an entry that is not in the journal has no body.
+        return status === 404 && text === ""
+          ? t("errorGone")
+          : t("errorOther", { status, text: text.trim().slice(0, 500) })
     }
   }
 

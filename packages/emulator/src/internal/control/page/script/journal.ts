@@ -182,11 +182,11 @@ export const makeJournal = ({ find, make, onClick, select, setText }: Dom, { cur
       missed = 0
       rebuild()
     },
-    clear: (): void => {
-      entries = []
+    /** Drops the entries up to this id. */
+    forget: (id: number): void => {
+      entries = entries.filter((entry) => entry.id > id)
       missed = 0
       rebuild()
-      showPause()
     },
     newest: (): number => entries.at(-1)?.id ?? 0,
     ofEvent: (eventId: string): ReadonlyArray<Entry> =>

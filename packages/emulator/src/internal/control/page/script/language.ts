@@ -45,7 +45,7 @@ export const makeLanguage = (words: Words) => {
 
   /** Formats a duration with its two largest units. */
   const duration = (millis: number): string => {
-    const seconds = Math.round(millis / 1000)
+    const seconds = Math.floor(millis / 1000)
     const parts = [
       ["days", Math.floor(seconds / 86_400)],
       ["hours", Math.floor(seconds / 3600) % 24],

@@ -30,15 +30,17 @@ export const makePlatform = (
   }
 
   const clearJournal = async (): Promise<void> => {
+    const newest = journal.newest()
     const answer = await call<void>("DELETE", "/journal")
-    if (answer.ok) journal.clear()
+    if (answer.ok) journal.forget(newest)
     say("traffic-result", answer.ok ? t("journalCleared") : answer.sentence, answer.ok ? "" : "bad")
   }
 
   const reset = async (): Promise<void> => {
+    const newest = journal.newest()
     const answer = await call<void>("POST", "/reset")
     dialog("reset").close()
-    if (answer.ok) journal.clear()
+    if (answer.ok) journal.forget(newest)
     say("traffic-result", answer.ok ? t("resetDone") : answer.sentence, answer.ok ? "" : "bad")
     await state.read()
   }

@@ -67,5 +67,5 @@ export const start = (parts: Parts, words: Words): void => {
   // Others change the emulator, too.
   setInterval(() => {
     if (!document.hidden) state.readSoon()
-  }, 5000)
+  }, 2000)
 }

@@ -16,6 +16,7 @@ export const makeState = ({ call }: Endpoints) => {
   let reading: Promise<boolean> | undefined
   let isTimed = false
   const listeners: Array<(state: State) => void> = []
+  const readListeners: Array<(state: State) => void> = []
 
   const app = (): AppState | undefined => state?.apps.find(({ appId }) => appId === chosen) ?? state?.apps[0]
 
@@ -29,6 +30,7 @@ export const makeState = ({ call }: Endpoints) => {
     if (!answer.ok) return false
     state = answer.value
     readAt = performance.now()
+    for (const listener of readListeners) listener(state)
     show()
     return true
   }
@@ -63,6 +65,9 @@ export const makeState = ({ call }: Endpoints) => {
     /** The time on the platform's clock, which goes on between two reads. */
     now: (): number => state === undefined ? 0 : state.now + performance.now() - readAt,
     show,
+    /** Calls the listener after each read. */
+    onRead: (listener: (state: State) => void) => void readListeners.push(listener),
+    /** Calls the listener after each read, and after another app is chosen. */
     onChange: (listener: (state: State) => void) => void listeners.push(listener)
   }
 }
