@@ -8,7 +8,7 @@ import * as Client from "./client.js"
 
 export const launch = (): Promise<Browser> =>
   // The sandbox of the browser needs rights that a container does not have.
-  chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "", args: ["--no-sandbox"] })
+  chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "", args: ["--no-sandbox", "--disable-gpu"] })
 
 /** The buttons that were pressed and the forms that were submitted, in any test. */
 export const used = new Set<string>()
@@ -90,7 +90,14 @@ export const show = (
     const { emulator } = running
     const port = Number(new URL(emulator.baseUrl).port)
     const context = yield* Effect.acquireRelease(
-      Effect.promise(() => browser.newContext({ locale: "en-US", viewport: { width: 1280, height: 800 }, ...options })),
+      Effect.promise(() =>
+        browser.newContext({
+          locale: "en-US",
+          viewport: { width: 1280, height: 800 },
+          reducedMotion: "reduce",
+          ...options
+        })
+      ),
       (context) => Effect.promise(() => context.close())
     )
     const problems: Array<string> = []

@@ -2,6 +2,8 @@
 /** The console in a real browser, against an emulator and an app that listen. */
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { build, type BuildOptions } from "esbuild"
+import { fileURLToPath } from "node:url"
 import type { Browser, Page } from "playwright-core"
 import type { Fault, PushFault, Rule } from "../src/Fault.js"
 import { templates } from "../src/internal/control/templates.js"
@@ -88,6 +90,43 @@ const press = async (shown: Shown, answer: unknown, type = "card.action.trigger"
   return shown.page.locator("#send-result").innerText()
 }
 
+/** Returns the page as a bundle of the emulator has it. */
+const bundled = async (options: BuildOptions): Promise<typeof import("../src/internal/control/page.js")> => {
+  const { outputFiles } = await build({
+    ...options,
+    entryPoints: [fileURLToPath(new URL("../src/internal/control/page.ts", import.meta.url))],
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    write: false
+  })
+  return await import(`data:text/javascript,${encodeURIComponent(outputFiles?.[0]?.text ?? "")}`)
+}
+
+/** Returns the contrast of texts with what is behind them. */
+const contrastsOf = (page: Page) =>
+  page.evaluate(() => {
+    const luminance = (color: string): number => {
+      const [r = 0, g = 0, b = 0] = (color.match(/[\d.]+/g) ?? []).map((part) => {
+        const value = Number(part) / 255
+        return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
+      })
+      return 0.2126 * r + 0.7152 * g + 0.0722 * b
+    }
+    const groundOf = (element: Element | null): string => {
+      const ground = element === null ? "rgb(255, 255, 255)" : getComputedStyle(element).backgroundColor
+      return /^rgba\(.*, 0\)$/.test(ground) && element !== null ? groundOf(element.parentElement) : ground
+    }
+    const selectors = ["h1", ".hint", "#app-state", "#rows .bad", "#rows .time", "#push-ticket", "#apps small"]
+    return selectors.map((selector) => {
+      const element = document.querySelector(selector)
+      const both = element === null ? [] : [getComputedStyle(element).color, groundOf(element)].map(luminance)
+      const [dark = 0, light = 0] = both.toSorted((one, other) => one - other)
+      return { selector, contrast: (light + 0.05) / (dark + 0.05) }
+    })
+  })
+
 describe("The console", () => {
   test("without a request URL the first steps are shown, and a URL that passes the handshake is saved", {
     isSaved: false
@@ -128,6 +167,9 @@ describe("The console", () => {
     )
     await waitFor("#apps small", "Tickets: 1 · Tokens: 2")
     assert.notInclude(await page.content(), ticket)
+    await run(Effect.forEach(Array.from({ length: 60 }), () => emulator.userToken(appId)))
+    await waitFor("#tokens li", "user · tenant_1")
+    await waitFor("#tokens li", "and 12 more")
     await button("Invalidate tokens").click()
     await waitFor("#app-result.good", "All tokens of the app are invalid now.")
     await waitFor("#tokens li", /^None$/)
@@ -247,6 +289,20 @@ describe("The console", () => {
     }
   )
 
+  test("a delivery that a fault delays does not block the form", {}, async (shown) => {
+    const { button, emulator, page, waitFor } = shown
+    await run(emulator.setPushFaults([{ _tag: "Late", by: "1 hour" }]))
+    await button("Push an event…").click()
+    await button("Send").click()
+    await waitFor("#send-result", "Waiting for the app…")
+    await page.keyboard.press("Escape")
+    await sendPayload(shown, { type: "in.time" })
+    await waitFor("#send-result", "The app acknowledged in.time with HTTP 200.")
+    await run(emulator.advance("2 hours"))
+    await waitFor("#rows .what", "im.message.receive_v1")
+    await waitFor("#send-result", "The app acknowledged in.time with HTTP 200.")
+  })
+
   test(
     "a pressed button shows what the user sees: a toast, a card, a preview, or the platform's error",
     {},
@@ -293,14 +349,17 @@ describe("The console", () => {
       options.map((option) => option.getAttribute("value") ?? "")
     )
     assert.lengthOf(kinds, 15)
-    for (const [index, kind] of kinds.entries()) {
+    for (const kind of kinds) {
       if (!await dialog.isVisible()) await button("Add a fault…").click()
       await page.locator("#fault-kind").selectOption(kind)
       await dialog.getByRole("button", { name: "Add", exact: true }).click()
-      await page.waitForFunction((count) => document.querySelectorAll("#faults li").length === count, index + 1)
-      const tag = (await rules()).map(({ fault }) => fault._tag)
-      assert.include(tag, kind === "RateLimit" ? "Refuse" : kind)
+      await dialog.waitFor({ state: "hidden" })
     }
+    await page.waitForFunction((count) => document.querySelectorAll("#faults li").length === count, kinds.length)
+    assert.deepStrictEqual(
+      (await rules()).map(({ fault }) => fault._tag as string),
+      kinds.map((kind) => kind === "RateLimit" ? "Refuse" : kind)
+    )
     await waitFor("#faults li", "Calls: Refuse with a code 99991400, the next 1 times")
     await waitFor("#faults li", "Pushes: Tamper with the first delivery, the next 1 times")
     await button("Clear faults").click()
@@ -463,7 +522,8 @@ describe("The console", () => {
     await page.keyboard.press("Escape")
     assert.isFalse(await details.isVisible())
 
-    await page.locator("#pause").click()
+    // The page does not learn that the journal is empty.
+    await page.route("**/_emulator/state", (route) => route.abort())
     await run(emulator.clearJournal)
     await rows(page).first().click()
     await waitFor("#details-body", "The entry is not in the journal any more.")
@@ -506,78 +566,55 @@ describe("The console", () => {
     }
   )
 
-  for (const colorScheme of ["light", "dark"] as const) {
-    test(`the ${colorScheme} scheme has enough contrast`, { colorScheme }, async ({ call, page }) => {
-      await call(`${auth}/app_access_token`, {})
-      await waitForRows(page, 1)
-      const contrasts = await page.evaluate(() => {
-        const luminance = (color: string): number => {
-          const [r = 0, g = 0, b = 0] = (color.match(/[\d.]+/g) ?? []).map((part) => {
-            const value = Number(part) / 255
-            return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4
-          })
-          return 0.2126 * r + 0.7152 * g + 0.0722 * b
-        }
-        const groundOf = (element: Element | null): string => {
-          const ground = element === null ? "rgb(255, 255, 255)" : getComputedStyle(element).backgroundColor
-          return /^rgba\(.*, 0\)$/.test(ground) && element !== null ? groundOf(element.parentElement) : ground
-        }
-        return ["h1", ".hint", "#app-state", "#rows .bad", "#rows .time", "#push-ticket", "#apps small"].map(
-          (selector) => {
-            const element = document.querySelector(selector)
-            if (element === null) return { selector, contrast: 0 }
-            const [dark = 0, light = 0] = [getComputedStyle(element).color, groundOf(element)].map(luminance).toSorted((
-              a,
-              b
-            ) => a - b)
-            return { selector, contrast: (light + 0.05) / (dark + 0.05) }
-          }
-        )
-      })
-      for (const { contrast, selector } of contrasts) assert.isAbove(contrast, 4.5, selector)
+  test("the light and the dark scheme have enough contrast", { colorScheme: "light" }, async ({ call, page }) => {
+    await call(`${auth}/app_access_token`, {})
+    await waitForRows(page, 1)
+    for (const [colorScheme, expected] of [["light", "rgb(246, 247, 248)"], ["dark", "rgb(20, 23, 26)"]] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" })
       const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor)
-      assert.strictEqual(ground, colorScheme === "dark" ? "rgb(20, 23, 26)" : "rgb(246, 247, 248)")
-    })
-  }
+      assert.strictEqual(ground, expected)
+      for (const { contrast, selector } of await contrastsOf(page)) {
+        assert.isAbove(contrast, 4.5, `${colorScheme} ${selector}`)
+      }
+    }
+  })
 
-  for (const width of [320, 390, 699]) {
-    test(`the page fits into ${width} px`, {
-      viewport: { width, height: 700 },
-      apps: [storeApp, selfBuiltApp]
-    }, async ({ call, emulator, page }) => {
-      const fits = async (what: string) => {
-        const { inner, scroll } = await page.evaluate(() => ({
-          inner: innerWidth,
-          scroll: Math.max(
-            document.documentElement.scrollWidth,
-            ...[...document.querySelectorAll("dialog[open], #details")].map((element) => element.scrollWidth)
-          )
-        }))
-        assert.isAtMost(scroll, inner, what)
-        assert.strictEqual(inner, width)
-      }
-      await call(`/open-apis/${"a-long-path/".repeat(20)}`, {})
-      await run(emulator.pushTicketAndWait(appId))
-      await waitForRows(page, 2)
-      for (const language of ["en", "zh"]) {
-        await fits(language)
-        for (const button of ["#push-event", "#fault-open", "#reset-open", "#help-open"]) {
-          await page.locator(button).click()
-          await page.locator("dialog[open]").waitFor()
-          await fits(`${language} ${button}`)
-          await page.keyboard.press("Escape")
-        }
-        await rows(page).last().click()
-        await page.locator("#details").waitFor()
-        await fits(`${language} details`)
+  test("the page fits into 320 px and 390 px, in one column", {
+    viewport: { width: 320, height: 700 },
+    apps: [storeApp, selfBuiltApp]
+  }, async ({ call, emulator, page }) => {
+    const fits = async (what: string) => {
+      const { inner, scroll } = await page.evaluate(() => ({
+        inner: innerWidth,
+        scroll: Math.max(
+          document.documentElement.scrollWidth,
+          ...[...document.querySelectorAll("dialog[open], #details")].map((element) => element.scrollWidth)
+        )
+      }))
+      assert.isAtMost(scroll, inner, what)
+      assert.strictEqual(inner, page.viewportSize()?.width)
+    }
+    await call(`/open-apis/${"a-long-path/".repeat(20)}`, {})
+    await run(emulator.pushTicketAndWait(appId))
+    await waitForRows(page, 2)
+    for (const [language, width] of [["en", 320], ["zh", 320], ["en", 390]] as const) {
+      await page.setViewportSize({ width, height: 700 })
+      await fits(language)
+      for (const button of ["#push-event", "#fault-open", "#reset-open", "#help-open"]) {
+        await page.locator(button).click()
+        await page.locator("dialog[open]").waitFor()
+        await fits(`${language} ${button}`)
         await page.keyboard.press("Escape")
-        await page.locator("#language").click()
       }
-      // One column.
-      const [side, traffic] = await Promise.all([".side", ".traffic"].map((part) => page.locator(part).boundingBox()))
-      assert.isAtLeast(traffic?.y ?? 0, (side?.y ?? 0) + (side?.height ?? 0))
-    })
-  }
+      await rows(page).last().click()
+      await page.locator("#details").waitFor()
+      await fits(`${language} details`)
+      await page.keyboard.press("Escape")
+      await page.locator("#language").click()
+    }
+    const [side, traffic] = await Promise.all([".side", ".traffic"].map((part) => page.locator(part).boundingBox()))
+    assert.isAtLeast(traffic?.y ?? 0, (side?.y ?? 0) + (side?.height ?? 0))
+  })
 
   test("the keyboard alone is enough, and the focus is seen", { apps: [storeApp, selfBuiltApp] }, async (shown) => {
     const { emulator, events, page, waitFor } = shown
@@ -778,9 +815,28 @@ describe("The console", () => {
         }
       )
       assert.isAtMost(await rows(page).count(), 1000)
-      // On two processors that others use, too.
+      // The longest time between two frames, in milliseconds, on a machine that other tests use, too.
       assert.isBelow(await page.evaluate<number>("window.longest"), 1500)
     }))
+
+  test("the page works when a bundler has changed its functions", {}, async ({ emulator, page, waitFor }) => {
+    const ways = [
+      // As the command `feishu-ticket` is bundled.
+      { minifyWhitespace: true, minifySyntax: true },
+      { minify: true },
+      // As `tsx` compiles.
+      { keepNames: true }
+    ]
+    for (const options of ways) {
+      const { headers, html } = await bundled(options)
+      await page.route(`${emulator.baseUrl}/`, (route) => route.fulfill({ headers, body: html }), { times: 1 })
+      await page.reload()
+      await waitFor("#connection[data-state=connected]", "Connected")
+      await page.locator("#push-ticket").click()
+      await waitFor("#app-result", "The app acknowledged the ticket")
+    }
+    await waitForRows(page, ways.length)
+  })
 
   // The last test, because it looks at what the others have used.
   test(

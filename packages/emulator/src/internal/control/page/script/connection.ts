@@ -15,7 +15,7 @@ export const makeConnection = (
   onEntries: (entries: ReadonlyArray<Entry>) => void
 ) => {
   /** The time between two tries, in milliseconds. */
-  const pause = 1000
+  const pause = 500
   let connection: "connecting" | "connected" | "disconnected" = "connecting"
   let source: EventSource | undefined
 

@@ -40,6 +40,8 @@ export const makeSending = (
   /** An app may ignore a message that has the id of an earlier message. */
   const messageId = /om_emulator(_[0-9a-f]+)?/g
   let templates: ReadonlyArray<Template> = []
+  /** Counts what was sent, and grows when the form is opened: an answer that comes later is not shown. */
+  let turn = 0
 
   const freshId = (): string =>
     `om_emulator_${
@@ -100,6 +102,8 @@ export const makeSending = (
     showTenants()
     select("send-tenant").selectedIndex = 0
     result.replaceChildren()
+    turn++
+    find<HTMLButtonElement>("send-now").disabled = false
     dialog("send").showModal()
   }
 
@@ -188,14 +192,17 @@ export const makeSending = (
       payload: read
     }
     const path = `/apps/${encodeURIComponent(app.appId)}`
+    const own = ++turn
     find<HTMLButtonElement>("send-now").disabled = true
     showSentence(t("sending"), "")
     if (select("send-kind").value === "callback") {
       const answer = await call<{ readonly answer: Shown }>("POST", `${path}/callbacks`, event)
+      if (own !== turn) return
       if (answer.ok) result.replaceChildren(...answerOf(answer.value.answer))
       else showSentence(answer.sentence, "bad")
     } else {
       const answer = await call<Delivered>("POST", `${path}/events`, event)
+      if (own !== turn) return
       const { text, tone } = answer.ok
         ? sentenceOfDelivery(type, answer.value)
         : { text: answer.sentence, tone: "bad" as const }

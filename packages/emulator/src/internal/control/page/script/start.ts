@@ -63,9 +63,7 @@ export const start = (parts: Parts, words: Words): void => {
   setInterval(() => {
     platform.showClock()
     apps.countDown()
-  }, 1000)
-  // Others change the emulator, too.
-  setInterval(() => {
+    // Others change the emulator, too.
     if (!document.hidden) state.readSoon()
-  }, 2000)
+  }, 1000)
 }
