@@ -9,8 +9,8 @@ import { selfBuiltApp, storeApp } from "./client.js"
 const folder = fileURLToPath(new URL("../docs/", import.meta.url))
 
 const pictures: Record<string, Options> = {
-  light: { viewport: { width: 1260, height: 560 } },
-  dark: { viewport: { width: 1260, height: 560 }, colorScheme: "dark", locale: "zh-CN" },
+  light: { viewport: { width: 1260, height: 480 } },
+  dark: { viewport: { width: 1260, height: 640 }, colorScheme: "dark", locale: "zh-CN" },
   phone: { viewport: { width: 390, height: 780 }, isMobile: true, hasTouch: true }
 }
 
@@ -64,8 +64,12 @@ for (const [name, options] of Object.entries(pictures)) {
         if (name !== "dark") {
           await page.keyboard.press("Escape")
           if (name === "light") {
-            await page.locator("#rows li", { hasText: "im.message" }).click()
-          } else await page.locator(".traffic").scrollIntoViewIfNeeded()
+            await page.locator("#rows li", { hasText: "contact.user" }).click()
+          }
+          const top = name === "light" ? "#apps-title" : "#filter-kind"
+          await page.locator(top).evaluate((element) =>
+            element.scrollIntoView()
+          )
         }
         // Until the state with the last changes is shown.
         await page.locator("#faults li", { hasText: "99991400" }).waitFor()

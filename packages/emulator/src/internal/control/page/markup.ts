@@ -143,7 +143,7 @@ const sendDialog = `
       <label><span data-t="tenant"></span> <select id="send-tenant"></select></label>
     </div>
     <label><span data-t="payload"></span>
-      <textarea id="send-payload" rows="12" spellcheck="false" aria-describedby="send-hint"></textarea></label>
+      <textarea id="send-payload" rows="9" spellcheck="false" aria-describedby="send-hint"></textarea></label>
     <p id="send-hint" class="hint" data-t="payloadHint"></p>
     <div class="buttons">
       <button id="send-now" class="main" data-t="sendNow"></button>

@@ -46,7 +46,7 @@ output:not(:empty) { margin-top: .4rem; }
 #app-result:not(:empty) { position: sticky; bottom: 0; padding: .4rem .6rem; background: var(--paper); border: 1px solid var(--line);
   border-radius: 6px; }
 
-header { display: flex; flex-wrap: wrap; align-items: center; gap: .3rem 1rem; padding: .5rem 1rem; background: var(--paper);
+header { font-size: .93rem; display: flex; flex-wrap: wrap; align-items: center; gap: .3rem .9rem; padding: .5rem 1rem; background: var(--paper);
   border-bottom: 1px solid var(--line); }
 header .clock { display: flex; flex-wrap: wrap; align-items: center; gap: .3rem .6rem; }
 header .buttons { margin-top: 0; }
@@ -71,7 +71,7 @@ main { flex: 1; min-height: 0; display: grid; grid-template-columns: 23rem minma
 .chips li { border: 1px solid var(--line); border-radius: 6px; display: flex; align-items: center; padding-left: .5rem;
   overflow-wrap: anywhere; }
 .chips button { border: 0; background: none; }
-.secrets li { display: flex; flex-wrap: wrap; gap: 0 .6rem; }
+.secrets li { font-size: .93em; display: flex; flex-wrap: wrap; gap: 0 .6rem; }
 .secrets .rest { margin-left: auto; color: var(--quiet); font-variant-numeric: tabular-nums; }
 #faults li { border-left: 3px solid var(--warn); padding-left: .5rem; margin: .3rem 0; overflow-wrap: anywhere; }
 
@@ -93,8 +93,10 @@ main { flex: 1; min-height: 0; display: grid; grid-template-columns: 23rem minma
 #rows .time, #rows .of, #rows .took { color: var(--quiet); font-variant-numeric: tabular-nums; }
 #rows .took { text-align: right; }
 @container (max-width: 700px) {
-  #rows li { grid-template-columns: 6.8rem 1rem minmax(0, 1fr) minmax(0, 10rem) 4rem; }
-  #rows .of { display: none; }
+  #rows li { grid-template-columns: 1rem minmax(0, 1fr) auto; height: 3.4rem; contain-intrinsic-size: auto 3.4rem; gap: 0 .6rem;
+    align-content: center; }
+  #rows .way { grid-area: 1 / 1; } #rows .what { grid-area: 1 / 2; } #rows .outcome { grid-area: 1 / 3; text-align: right; }
+  #rows .time { grid-area: 2 / 2; } #rows .took { grid-area: 2 / 3; } #rows .of { display: none; }
 }
 
 #details { position: absolute; inset: 0 0 0 auto; width: min(34rem, 100%); overflow: auto; background: var(--paper);
@@ -133,10 +135,6 @@ textarea { resize: vertical; }
   .end { margin-left: 0; }
   #rows { flex: none; height: 80dvh; }
   #rows:empty { height: 1px; }
-  #rows li { grid-template-columns: 1.2rem minmax(0, 1fr) auto; height: 3.4rem; contain-intrinsic-size: auto 3.4rem; gap: 0 .5rem;
-    align-content: center; }
-  #rows .way { grid-area: 1 / 1; } #rows .what { grid-area: 1 / 2; } #rows .outcome { grid-area: 1 / 3; }
-  #rows .time { grid-area: 2 / 2; } #rows .took { grid-area: 2 / 3; } #rows .of { display: none; }
   #details { position: fixed; inset: 0; width: auto; border: 0; z-index: 2; }
 }
 @media (prefers-reduced-motion: no-preference) { button, #rows li { transition: background-color .1s; } }

@@ -18,6 +18,8 @@ export const makeConnection = (
   const pause = 500
   let connection: "connecting" | "connected" | "disconnected" = "connecting"
   let source: EventSource | undefined
+  /** The newest entry at the last read of the state or of the journal. */
+  let newest = 0
 
   const show = (next: typeof connection): void => {
     connection = next
@@ -38,7 +40,8 @@ export const makeConnection = (
     const known = await call<ReadonlyArray<Entry>>("GET", "/journal?limit=1000")
     if (!isThere || !known.ok) return retry()
     journal.replace(known.value)
-    const opened = new EventSource(`/_emulator/changes?after=${journal.newest()}`)
+    newest = journal.newest()
+    const opened = new EventSource(`/_emulator/changes?after=${newest}`)
     source = opened
     opened.addEventListener("open", () => show("connected"))
     opened.addEventListener("error", () => {
@@ -52,8 +55,6 @@ export const makeConnection = (
     })
   }
 
-  /** The newest entry at the last read of the state. */
-  let newest = 0
   state.onRead(({ lastEntry }) => {
     // Somebody else has cleared the journal.
     if (lastEntry < newest) journal.forget(newest)

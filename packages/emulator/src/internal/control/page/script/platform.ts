@@ -15,8 +15,11 @@ export const makePlatform = (
   const showClock = (): void => {
     if (state.current() === undefined) return
     const format = new Intl.DateTimeFormat(current() === "zh" ? "zh-CN" : "en-GB", {
-      dateStyle: "short",
-      timeStyle: "medium"
+      day: "numeric",
+      month: "short",
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit"
     })
     setText(find("clock"), format.format(state.now()))
   }
