@@ -1,6 +1,6 @@
 /** A Chromium that shows the console of an emulator. */
 import { assert } from "@effect/vitest"
-import { Context, Effect, Exit, Layer, Redacted, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Redacted, Runtime, Scope } from "effect"
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core"
 import type { App } from "../src/App.js"
 import * as Emulator from "../src/Emulator.js"
@@ -85,6 +85,7 @@ export const show = (
   Effect.gen(function*() {
     const [first = assert.fail("no app")] = apps
     const { events, url } = yield* listenAs(first)
+    const run = Runtime.runPromise(yield* Effect.runtime<never>())
     let running = yield* start(apps.map((app) => app === first && isSaved ? { ...app, requestUrl: url } : app), 0)
     yield* Effect.addFinalizer(() => Effect.suspend(() => running.stop))
     const { emulator } = running
@@ -128,9 +129,9 @@ export const show = (
         url,
         events,
         restart: async (between) => {
-          await Effect.runPromise(running.stop)
+          await run(running.stop)
           await between()
-          running = await Effect.runPromise(start(apps, port))
+          running = await run(start(apps, port))
           return running.emulator
         },
         call: async (path, body) => {
