@@ -322,7 +322,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
         /^\d\d:\d\d:\d\d {2}the platform will push an app ticket, which may take 2 minutes$/,
         /^url {6}was asked for its challenge, and has answered$/,
         /^\d\d:\d\d:\d\d {2}warning: refused a delivery to the request URL \(Signature\): .*$/,
-        /^event {4}contact\.user\.created_v3, \w+, of \S+Z$/,
+        /^event {4}contact\.user\.created_v3, \w+, tenant tenant_1, of \S+Z$/,
         /^ticket {3}\w{4}…, sent at \S+Z, valid for (3h|2h 59m)$/,
         /^\d\d:\d\d:\d\d {2}an app ticket has come$/
       ]

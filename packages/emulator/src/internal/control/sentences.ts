@@ -64,6 +64,6 @@ export const withSentence = async (request: Request, response: Response): Promis
   if (status < 400) return response
   const json = parse(await response.text())
   const message = sentenceOf(status, json, request)
-  const fields = Predicate.isRecord(json) ? json : {}
+  const fields = Predicate.isRecord(json) ? json : status === 404 ? { _tag: "NotFound" } : {}
   return Response.json({ ...fields, ...(message !== undefined && { message }) }, { status })
 }

@@ -35,11 +35,11 @@ export const makeEndpoints = ({ t }: Language) => {
         return t("errorOptions", { description })
       case "HttpApiDecodeError":
         return t("errorInput", { field: issues?.[0]?.path?.join(".") ?? "", message: issues?.[0]?.message ?? "" })
+      case "NotFound":
+        // The page asks only for entries that may be gone.
+        return t("errorGone")
       default:
-        // The answer for an entry that is not in the journal has no body.
-        return status === 404 && text === ""
-          ? t("errorGone")
-          : t("errorOther", { status, text: text.trim().slice(0, 500) })
+        return t("errorOther", { status, text: text.trim().slice(0, 500) })
     }
   }
 
