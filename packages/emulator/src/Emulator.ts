@@ -222,9 +222,17 @@ export interface Service {
   readonly setPushFaults: (
     faults: ReadonlyArray<Fault.PushFault | Fault.Rule<Fault.PushFault>>
   ) => Effect.Effect<void, OptionsError>
-  /** The rules for calls as they were set. */
+  /** Adds what goes wrong with calls, after what is still to go wrong. */
+  readonly addFaults: (
+    faults: ReadonlyArray<Fault.Fault | Fault.Rule<Fault.Fault>>
+  ) => Effect.Effect<void, OptionsError>
+  /** Adds what goes wrong with pushes, in the same way. */
+  readonly addPushFaults: (
+    faults: ReadonlyArray<Fault.PushFault | Fault.Rule<Fault.PushFault>>
+  ) => Effect.Effect<void, OptionsError>
+  /** The rules for calls that may still apply. `Fault.next` has the number of times that are left. */
   readonly faults: Effect.Effect<ReadonlyArray<Fault.Rule<Fault.Fault>>>
-  /** The rules for pushes as they were set. */
+  /** The rules for pushes that may still apply, in the same way. */
   readonly pushFaults: Effect.Effect<ReadonlyArray<Fault.Rule<Fault.PushFault>>>
   /**
    * Runs the clock of the platform forward: tickets and tokens end, and the pushes of this time are sent now. These are the

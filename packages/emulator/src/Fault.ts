@@ -5,9 +5,6 @@
  */
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
-import { matches } from "./internal/platform/paths.js"
 
 /**
  * What goes wrong with a call.
@@ -177,39 +174,3 @@ export const withProbability = <F>(
   fault: F,
   options: Options & { readonly seed: string | number }
 ): Rule<F> => rule(fault, When.WithProbability({ probability, seed: options.seed }), options)
-
-const arm = (when: When): Effect.Effect<boolean> => {
-  let count = 0
-  switch (when._tag) {
-    case "Next":
-      return Effect.sync(() => count < when.count && ++count > 0)
-    case "Every":
-      return Effect.sync(() => ++count % when.nth === 0)
-    case "WithProbability": {
-      const random = Random.make(when.seed)
-      return Effect.map(random.next, (n) => n < when.probability)
-    }
-  }
-}
-
-/**
- * Starts the counters of the rules at zero. Returns a function that takes the path of a call, or the type of an event, and returns
- * the fault of the first rule that applies. The rules after that rule do not count this call. A fault without a rule happens
- * once.
- *
- * @since 0.1.0
- * @category rules
- */
-export const armed = <F extends Fault | PushFault>(faults: ReadonlyArray<F | Rule<F>>) => {
-  const armed = faults.map((fault) => {
-    const rule = "_tag" in fault ? next(1, fault) : fault
-    return { ...rule, isDue: arm(rule.when) }
-  })
-  return (subject: string): Effect.Effect<F | undefined> =>
-    Effect.gen(function*() {
-      for (const { fault, isDue, only } of armed) {
-        if ((only === undefined || only.some((pattern) => matches(pattern, subject))) && (yield* isDue)) return fault
-      }
-      return undefined
-    })
-}

@@ -233,6 +233,18 @@ describe("the endpoints", () => {
       assert.strictEqual(state.lastEntry, 0)
     }).pipe(Effect.provide(Layer.merge(live, FetchHttpClient.layer))))
 
+  it.scopedLive("add a fault without starting the others again, and show the times that are left", () =>
+    Effect.gen(function*() {
+      yield* json("PUT", "/faults", { calls: [{ fault: { _tag: "Refuse", code: 1 }, next: 2 }] })
+      const code = Effect.map(Client.get("/open-apis/test", "Bearer t-none"), ({ body }) => body["code"])
+      assert.strictEqual(yield* code, 1)
+      yield* json("POST", "/faults", { calls: [{ fault: { _tag: "Refuse", code: 2 } }] })
+      const calls = Effect.map(json("GET", "/state"), ({ json }) => json.faults.calls)
+      assert.deepStrictEqual((yield* calls).map(({ next }: { next: number }) => next), [1, 1])
+      assert.deepStrictEqual(yield* Effect.all([code, code, code]), [1, 2, 99991663])
+      assert.deepStrictEqual(yield* calls, [])
+    }).pipe(Effect.provide(Layer.merge(live, FetchHttpClient.layer))))
+
   it.scopedLive("show the journal: entries after an id, of an app, one with its headers and texts", () =>
     Effect.gen(function*() {
       yield* Client.resend(app)

@@ -196,6 +196,8 @@ const makeChanges = ({ calls, journal, own, pushing, settings, state }: {
     invalidateTokens: (appId: string) => Effect.sync(() => tokens.invalidate(appId)),
     setFaults: callFaults.set,
     setPushFaults: pushFaults.set,
+    addFaults: callFaults.add,
+    addPushFaults: pushFaults.add,
     advance: clock.advance,
     reset,
     clearJournal: journal.clear

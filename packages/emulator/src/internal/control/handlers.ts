@@ -126,32 +126,26 @@ const apps = ({ emulator }: Parts) =>
 const platform = ({ emulator }: Parts) =>
   HttpApiBuilder.group(ControlApi, "platform", (handlers) => {
     /** Reads all rules before any of them counts. */
-    const setFaults = (
-      payload: typeof Faults.Type,
-      before: {
-        readonly calls: ReadonlyArray<Fault.Rule<Fault.Fault>>
-        readonly pushes: ReadonlyArray<Fault.Rule<Fault.PushFault>>
-      }
-    ) =>
+    const readFaults = (payload: typeof Faults.Type) =>
       Effect.gen(function*() {
         const calls = yield* Rules.read<Fault.Fault>("faults", payload.calls as ReadonlyArray<never>)
         const pushes = yield* Rules.read<Fault.PushFault>("pushFaults", payload.pushes as ReadonlyArray<never>)
         const flaw = Options.flawOfFaults(calls) ?? Options.flawOfPushFaults(pushes)
-        if (flaw !== undefined) return yield* flaw
-        yield* emulator.setFaults([...before.calls, ...calls])
-        yield* emulator.setPushFaults([...before.pushes, ...pushes])
+        return flaw === undefined ? { calls, pushes } : yield* flaw
       })
 
     return handlers
-      .handle("setFaults", ({ payload }) => setFaults(payload, { calls: [], pushes: [] }))
+      .handle("setFaults", ({ payload }) =>
+        Effect.flatMap(readFaults(payload), ({ calls, pushes }) =>
+          Effect.zipRight(emulator.setFaults(calls), emulator.setPushFaults(pushes))))
       .handle("addFaults", ({ payload }) =>
-        Effect.flatMap(
-          Effect.all({ calls: emulator.faults, pushes: emulator.pushFaults }),
-          (before) => setFaults(payload, before)
-        ))
-      .handle("setAnswers", ({ payload }) => emulator.setAnswers(payload))
+        Effect.flatMap(readFaults(payload), ({ calls, pushes }) =>
+          Effect.zipRight(emulator.addFaults(calls), emulator.addPushFaults(pushes))))
+      .handle("setAnswers", ({ payload }) =>
+        emulator.setAnswers(payload))
       .handle("addAnswer", ({ payload }) =>
-        Effect.flatMap(emulator.answers, (answers) => emulator.setAnswers([payload, ...answers])))
+        Effect.flatMap(emulator.answers, (answers) =>
+          emulator.setAnswers([payload, ...answers])))
       .handle("advance", ({ payload: { advance } }) =>
         emulator.advance(advance).pipe(
           Effect.catchAllDefect((defect) =>
@@ -159,8 +153,10 @@ const platform = ({ emulator }: Parts) =>
           ),
           Effect.zipRight(Effect.all({ now: emulator.now, advanced: emulator.advanced }))
         ))
-      .handle("clearJournal", () => emulator.clearJournal)
-      .handle("reset", () => emulator.reset)
+      .handle("clearJournal", () =>
+        emulator.clearJournal)
+      .handle("reset", () =>
+        emulator.reset)
   })
 
 /** Answers the requests to `/_emulator/`. */
