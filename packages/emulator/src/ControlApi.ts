@@ -18,8 +18,16 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { CallbackError, NoTicket, OptionsError, RequestUrlError, UnknownApp } from "./EmulatorError.js"
 
+const units: Readonly<Record<string, string>> = { ms: "millis", s: "seconds", m: "minutes", h: "hours", d: "days" }
+
+/** Spells out `90s` as `90 seconds`. */
+const spelledOut = (input: string | number): unknown => {
+  const [, amount, unit = ""] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)$/.exec(String(input).trim()) ?? []
+  return amount === undefined ? input : `${amount} ${units[unit]}`
+}
+
 /**
- * A duration: `3 seconds`, `100 millis`, `2 hours`, or a number of milliseconds.
+ * A duration: `3 seconds`, `100 millis`, `2 hours`, `90s`, `2h`, or a number of milliseconds.
  *
  * @since 0.1.0
  * @category schemas
@@ -30,10 +38,14 @@ export const DurationText = Schema.transformOrFail(
   {
     strict: true,
     decode: (input, _, ast) =>
-      Option.match(Duration.decodeUnknown(input), {
+      Option.match(Duration.decodeUnknown(spelledOut(input)), {
         onNone: () =>
           ParseResult.fail(
-            new ParseResult.Type(ast, input, `${input} is no duration: write "3 seconds", or a number of milliseconds`)
+            new ParseResult.Type(
+              ast,
+              input,
+              `${input} is no duration: write "3 seconds", "2h", or a number of milliseconds`
+            )
           ),
         onSome: (duration) =>
           Duration.isFinite(duration) && !String(input).trim().startsWith("-")
@@ -44,7 +56,7 @@ export const DurationText = Schema.transformOrFail(
   }
 ).annotations({
   identifier: "Duration",
-  description: "3 seconds, 100 millis, 2 hours, or a number of milliseconds",
+  description: "3 seconds, 100 millis, 2 hours, 90s, 2h, or a number of milliseconds",
   jsonSchema: { anyOf: [{ type: "string" }, { type: "number", minimum: 0 }] }
 })
 
@@ -478,5 +490,6 @@ export class ControlApi extends HttpApi.make("emulator")
   .add(platform)
   .prefix("/_emulator")
   .annotate(OpenApi.Title, "The Feishu / Lark emulator")
+  .annotate(OpenApi.Version, "0.1.0")
   .annotate(OpenApi.Description, "Steers the stand-in for the Open Platform.")
 {}

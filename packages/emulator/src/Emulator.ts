@@ -75,6 +75,8 @@ export interface Options {
   readonly answers?: ReadonlyArray<CannedAnswer> | undefined
   /** Valid tickets of an earlier run, the newest last. `Service.reset` removes them. Default: none. */
   readonly tickets?: ReadonlyArray<EarlierTicket> | undefined
+  /** Valid tokens of an earlier run, in the order of `Service.tokens`. `Service.reset` removes them. Default: none. */
+  readonly tokens?: ReadonlyArray<EarlierToken> | undefined
   /**
    * The time between a resend and its push. The platform takes up to 2 minutes (page "ISV 相关"): `realistic` draws from 1 s to
    * 2 min. Default: 200 ms.
@@ -133,6 +135,16 @@ export interface Token extends Ticket {
   readonly kind: "app" | "tenant" | "user"
   /** `undefined` for an app access token. */
   readonly tenantKey: string | undefined
+}
+
+/**
+ * A token of an earlier run of the emulator.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EarlierToken extends Token {
+  readonly appId: string
 }
 
 /**
@@ -270,6 +282,7 @@ const settingsOf = (options: Options): Emulation.Settings => ({
   limits: options.limits ?? [],
   answers: options.answers ?? [],
   tickets: options.tickets ?? [],
+  tokens: options.tokens ?? [],
   pushDelay: options.pushDelay ?? "200 millis",
   signRetriesAnew: options.signRetriesAnew ?? true
 })

@@ -38,7 +38,7 @@ export class UnknownApp extends Schema.TaggedError<UnknownApp>("@effect-feishu/e
    * @since 0.1.0
    */
   override get message(): string {
-    return `The emulator has no app ${this.appId}: add it with setApp, or among the options' apps`
+    return `The emulator has no app ${this.appId}: add the app to the options, with setApp, or by PUT /_emulator/apps/${this.appId}`
   }
 }
 

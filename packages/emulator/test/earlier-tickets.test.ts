@@ -49,3 +49,27 @@ describe("the tickets of an earlier run", () => {
       )
     }))
 })
+
+it.effect("the tokens of an earlier run are valid until their end, and the calls for tokens give them again", () =>
+  Effect.gen(function*() {
+    const before = yield* Emulator.Emulator
+    yield* before.pushTicket(appId)
+    const [ticket] = yield* before.tickets(appId)
+    const app = (yield* Client.appToken(Client.storeApp, ticket === undefined ? "" : Redacted.value(ticket.value)))
+      .body["app_access_token"]
+    const tenant = (yield* Client.tenantToken(app, "tenant_1")).body["tenant_access_token"]
+    const user = Redacted.value((yield* before.userToken(appId)).value)
+    const tokens = (yield* before.tokens(appId)).map((token) => Object.assign({ appId }, token))
+
+    yield* Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      for (const token of [tenant, user]) {
+        assert.strictEqual((yield* Client.get("/open-apis/test", `Bearer ${token}`)).status, 200)
+      }
+      assert.strictEqual((yield* Client.tenantToken(app, "tenant_1")).body["tenant_access_token"], tenant)
+      yield* TestClock.adjust("2 hours")
+      assert.strictEqual((yield* Client.get("/open-apis/test", `Bearer ${tenant}`)).body["code"], 99991663)
+      yield* emulator.reset
+      assert.deepStrictEqual(yield* emulator.tokens(appId), [])
+    }).pipe(Effect.provide(Emulator.layerHttpClient({ apps: [Client.storeApp], tokens })))
+  }).pipe(Effect.provide(Emulator.layerHttpClient({ apps: [Client.storeApp] }))))

@@ -167,6 +167,7 @@ export const run = (options: EmulatorCommands.Start) =>
         pushDelay: options.realistic ? "realistic" : Duration.millis(200),
         apps: setup.apps,
         tickets: setup.tickets,
+        tokens: setup.tokens,
         answers
       })),
       Effect.catchTags({

@@ -38,15 +38,25 @@ export interface Settings {
     readonly value: Redacted.Redacted
     readonly expiresAt: DateTime.Utc
   }>
+  readonly tokens: ReadonlyArray<{
+    readonly appId: string
+    readonly value: Redacted.Redacted
+    readonly kind: "app" | "tenant" | "user"
+    readonly tenantKey: string | undefined
+    readonly expiresAt: DateTime.Utc
+  }>
   readonly pushDelay: Duration.DurationInput | "realistic"
   readonly signRetriesAnew: boolean
 }
 
-export const flawOf = ({ answers, apps, faults, limits, pushFaults, tickets }: Settings): OptionsError | undefined =>
+export const flawOf = (
+  { answers, apps, faults, limits, pushFaults, tickets, tokens }: Settings
+): OptionsError | undefined =>
   Options.flawOfApps(apps)
     ?? Options.flawOfLimits(limits)
     ?? Options.flawOfAnswers(answers)
-    ?? Options.flawOfTickets(apps, tickets)
+    ?? Options.flawOfEarlier("tickets", apps, tickets)
+    ?? Options.flawOfEarlier("tokens", apps, tokens)
     ?? Options.flawOfFaults(faults)
     ?? Options.flawOfPushFaults(pushFaults)
 
@@ -77,11 +87,15 @@ const makeState = (settings: Settings) => {
   const clock = Clock.make()
   const tickets = Tickets.make(clock)
   for (const [appId, earlier] of ticketsByApp(settings)) tickets.restore(appId, earlier)
+  const tokens = Tokens.make()
+  for (const { expiresAt, value, ...token } of settings.tokens) {
+    tokens.restore({ ...token, value: Redacted.value(value), expiresAt: DateTime.toEpochMillis(expiresAt) })
+  }
   return {
     clock,
     apps: new Apps(settings.apps.map((app) => [app.appId, app])),
     tickets,
-    tokens: Tokens.make(),
+    tokens,
     answers: Answers.make(settings.answers),
     callFaults: FaultRules.make<Fault.Fault>(settings.faults, Options.flawOfFaults),
     pushFaults: FaultRules.make<Fault.PushFault>(settings.pushFaults, Options.flawOfPushFaults)

@@ -57,12 +57,16 @@ export const flawOfAnswers = (answers: ReadonlyArray<CannedAnswer>): OptionsErro
   return undefined
 }
 
-export const flawOfTickets = (
+/** `option`: `tickets` or `tokens`. */
+export const flawOfEarlier = (
+  option: "tickets" | "tokens",
   apps: ReadonlyArray<App>,
-  tickets: ReadonlyArray<{ readonly appId: string }>
+  earlier: ReadonlyArray<{ readonly appId: string }>
 ): OptionsError | undefined => {
-  const other = tickets.find(({ appId }) => !apps.some((app) => app.appId === appId))
-  return other === undefined ? undefined : wrong("tickets", `a ticket is of ${other.appId}, which is none of the apps`)
+  const other = earlier.find(({ appId }) => !apps.some((app) => app.appId === appId))
+  return other === undefined
+    ? undefined
+    : wrong(option, `a ${option.slice(0, -1)} is of ${other.appId}, which is none of the apps`)
 }
 
 const flawOfWhen = (when: Rule<unknown>["when"]): string | undefined => {

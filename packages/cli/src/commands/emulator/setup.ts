@@ -108,7 +108,7 @@ const madeBefore = (state: StateFile.State | undefined): ReadonlyMap<string, Sta
     ])
   )
 
-const appOfKept = ({ madeUp: _, tickets: __, ...app }: StateFile.KeptApp): App => app
+const appOfKept = ({ madeUp: _, tickets: __, tokens: ___, ...app }: StateFile.KeptApp): App => app
 
 /** Works out what the emulator begins with. */
 export const make = (options: EmulatorCommands.Start) =>
@@ -150,6 +150,7 @@ export const make = (options: EmulatorCommands.Start) =>
       app,
       apps: [first, ...(state?.apps ?? []).filter((other) => other !== known).map(appOfKept)],
       tickets: state === undefined ? [] : StateFile.ticketsOf(state),
+      tokens: state === undefined ? [] : StateFile.tokensOf(state),
       /** The request URL that is saved already. */
       savedUrl: first.requestUrl,
       secrets,

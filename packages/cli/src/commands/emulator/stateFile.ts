@@ -24,6 +24,12 @@ export type SecretName = keyof typeof secrets
 
 export const secretNames = Object.keys(secrets) as ReadonlyArray<SecretName>
 
+const lasting = {
+  value: Schema.Redacted(Schema.NonEmptyString),
+  /** On this machine's clock, however far the platform's clock was run forward. */
+  expiresAt: Schema.DateTimeUtc
+}
+
 const KeptApp = Schema.Struct({
   appId: Schema.NonEmptyString,
   appSecret: Schema.Redacted(Schema.NonEmptyString),
@@ -36,11 +42,15 @@ const KeptApp = Schema.Struct({
   requestUrl: Schema.optional(Schema.String),
   /** The secrets that the emulator has made up, and so may show. */
   madeUp: Schema.Array(Schema.Literal(...secretNames)),
-  tickets: Schema.Array(Schema.Struct({
-    value: Schema.Redacted(Schema.NonEmptyString),
-    /** On this machine's clock, however far the platform's clock was run forward. */
-    expiresAt: Schema.DateTimeUtc
-  }))
+  tickets: Schema.Array(Schema.Struct(lasting)),
+  tokens: Schema.optionalWith(
+    Schema.Array(Schema.Struct({
+      ...lasting,
+      kind: Schema.Literal("app", "tenant", "user"),
+      tenantKey: Schema.optional(Schema.String)
+    })),
+    { default: () => [] }
+  )
 })
 
 export type KeptApp = typeof KeptApp.Type
@@ -90,6 +100,10 @@ export const read = (path: string): Effect.Effect<State | undefined, Failure.Usa
 export const ticketsOf = ({ apps }: State): ReadonlyArray<Emulator.EarlierTicket> =>
   apps.flatMap(({ appId, tickets }) => tickets.map((ticket) => ({ appId, ...ticket })))
 
+/** Returns the tokens of a state, as the emulator takes them. */
+export const tokensOf = ({ apps }: State): ReadonlyArray<Emulator.EarlierToken> =>
+  apps.flatMap(({ appId, tokens }) => tokens.map(({ tenantKey, ...token }) => ({ ...token, appId, tenantKey })))
+
 export type Secrets = Partial<Record<SecretName, string>>
 
 /** Says which secrets of an app are still those that the emulator has made up. */
@@ -102,16 +116,16 @@ const madeUpOf = (app: App, made: Secrets | undefined): ReadonlyArray<SecretName
 const keptOf = (emulator: Emulator.Service, made: ReadonlyMap<string, Secrets>) => (app: App) =>
   Effect.gen(function*() {
     const tickets = yield* emulator.tickets(app.appId)
+    const tokens = yield* emulator.tokens(app.appId)
     const advanced = yield* emulator.advanced
+    const endOf = ({ expiresAt }: Emulator.Ticket) => DateTime.subtract(expiresAt, { millis: advanced })
     const { requestUrl, ...others } = app
     const kept: KeptApp = {
       ...others,
       requestUrl: typeof requestUrl === "string" ? requestUrl : undefined,
       madeUp: madeUpOf(app, made.get(app.appId)),
-      tickets: tickets.map(({ expiresAt, value }) => ({
-        value,
-        expiresAt: DateTime.subtract(expiresAt, { millis: advanced })
-      }))
+      tickets: tickets.map((ticket) => ({ value: ticket.value, expiresAt: endOf(ticket) })),
+      tokens: tokens.map((token) => Object.assign({}, token, { expiresAt: endOf(token) }))
     }
     return kept
   })

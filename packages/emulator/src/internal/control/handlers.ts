@@ -4,6 +4,7 @@ import * as HttpApiError from "@effect/platform/HttpApiError"
 import * as HttpServer from "@effect/platform/HttpServer"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Chunk from "effect/Chunk"
+import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -17,8 +18,9 @@ import { OptionsError } from "../../EmulatorError.js"
 import type * as Fault from "../../Fault.js"
 import type * as Journal from "../../Journal.js"
 import * as Options from "../options.js"
+import { hex } from "../random.js"
 import * as Rules from "./rules.js"
-import { templates } from "./templates.js"
+import { exampleTime, templates } from "./templates.js"
 import * as Views from "./views.js"
 
 export interface Parts {
@@ -53,12 +55,20 @@ const changes = ({ journal }: Parts, after: number) =>
 
 const lastId = ({ journal }: Parts) => Effect.map(journal.entries, (entries) => entries.at(-1)?.id ?? 0)
 
+/** An app may ignore a message with the id of an earlier one, or a message that is old. */
+const freshTemplates = Effect.zipWith(hex(12), Clock.currentTimeMillis, (digits, now): typeof templates =>
+  JSON.parse(
+    JSON.stringify(templates)
+      .replaceAll("om_emulator", `om_emulator_${digits}`)
+      .replaceAll(String(exampleTime), String(now))
+  ))
+
 const looking = (parts: Parts) =>
   HttpApiBuilder.group(ControlApi, "look", (handlers) => {
     const { emulator, journal } = parts
     return handlers
       .handle("state", () => Views.state(emulator))
-      .handle("templates", () => Effect.succeed(templates))
+      .handle("templates", () => freshTemplates)
       .handle("journal", ({ urlParams: { after, app, limit } }) =>
         Effect.map(journal.entries, (entries) =>
           entries

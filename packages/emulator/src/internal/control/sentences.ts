@@ -1,8 +1,10 @@
 /** Gives each refusal of an endpoint a sentence that says what is wrong. */
+import * as OpenApi from "@effect/platform/OpenApi"
 import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import { ControlApi } from "../../ControlApi.js"
 import { CallbackError, NoTicket, OptionsError, RequestUrlError, UnknownApp } from "../../EmulatorError.js"
 
 const decodeError = Schema.decodeUnknownEither(
@@ -34,6 +36,18 @@ const sentenceOfIssues = ({ issues }: typeof Issues.Type): string => {
   return Arr.dedupe(sentences).slice(0, 5).join("; or ")
 }
 
+const readOperations = () =>
+  Object.entries(OpenApi.fromApi(ControlApi).paths).map(([path, methods]) => ({
+    pattern: new RegExp(`^${path.replace(/\{[^}]+\}/g, "[^/]+")}$`),
+    methods: Object.keys(methods).map((method) => method.toUpperCase())
+  }))
+
+/** Says with which methods a path exists. Returns `undefined` if the path does not exist. */
+const otherMethods = (method: string, path: string): string | undefined => {
+  const found = readOperations().find(({ pattern }) => pattern.test(path))
+  return found && `${path} does not take ${method}: use ${found.methods.join(" or ")}`
+}
+
 const sentenceOf = (status: number, json: unknown, request: Request): string | undefined => {
   const issues = decodeIssues(json)
   if (Either.isRight(issues)) return sentenceOfIssues(issues.right)
@@ -44,7 +58,7 @@ const sentenceOf = (status: number, json: unknown, request: Request): string | u
   return status === 404
     ? path.startsWith("/_emulator/journal/")
       ? "The journal has no such entry: it may have been cleared, or the entry is older than the newest 100,000"
-      : `${method} ${path} does not exist: /_emulator/openapi.json lists what does`
+      : otherMethods(method, path) ?? `${method} ${path} does not exist: /_emulator/openapi.json lists what does`
     : status === 400
     ? "The body is no JSON, or not what this endpoint takes: /_emulator/openapi.json says what it takes"
     : undefined

@@ -3,6 +3,9 @@ import type { Template } from "../../ControlApi.js"
 
 type Template = typeof Template.Type
 
+/** The time in the templates, in milliseconds since 1970. Is replaced by the time at which a template is asked for. */
+export const exampleTime = 1_700_000_000_000
+
 const tenant_key = "tenant_1"
 const user = { union_id: "on_emulator", user_id: "emulator", open_id: "ou_emulator" }
 const chat = {
@@ -88,8 +91,8 @@ const messages: ReadonlyArray<Template> = [
     sender: { sender_id: user, sender_type: "user", tenant_key },
     message: {
       message_id: "om_emulator",
-      create_time: "1700000000000",
-      update_time: "1700000000000",
+      create_time: String(exampleTime),
+      update_time: String(exampleTime),
       chat_id: "oc_emulator",
       chat_type: "p2p",
       message_type: "text",

@@ -29,6 +29,8 @@ export interface Tokens {
     options: { readonly digits: string; readonly isJwt: boolean; readonly now: number }
   ) => Token
   readonly add: (token: Token) => void
+  /** Adds a token of an earlier run. The newest of an app and tenant comes last. */
+  readonly restore: (token: Token) => void
   /** Also finds a token that has expired. */
   readonly find: (value: string) => Token | undefined
   /** Returns the tokens of an app that are valid. */
@@ -87,6 +89,12 @@ export const make = (): Tokens => {
       return token
     },
     add: (token) => void tokens.set(token.value, token),
+    restore: (token) => {
+      tokens.set(token.value, token)
+      if (token.kind === "user") return
+      const key = keyOf(token.appId, token.tenantKey)
+      issued.set(key, { newest: token, before: issued.get(key)?.newest })
+    },
     find: (value) => tokens.get(value),
     list: (appId, now) => [...tokens.values()].filter((token) => token.appId === appId && token.expiresAt > now),
     invalidate: (appId) => {

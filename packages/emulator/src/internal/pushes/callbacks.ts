@@ -74,5 +74,11 @@ export const send = (
     })
     return outcome === "acknowledged"
       ? readAnswer(event.type, body)
-      : Either.left(status === undefined ? outcome : `the answer has the HTTP status ${status} instead of 200`)
+      : Either.left(
+        status !== undefined
+          ? `the answer has the HTTP status ${status} instead of 200`
+          : outcome === "no request URL"
+          ? "no request URL is saved: save the URL at which the app listens first"
+          : outcome
+      )
   })
