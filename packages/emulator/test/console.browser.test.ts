@@ -721,7 +721,7 @@ describe("The console", () => {
     await call(`/open-apis/${encodeURI(hostile)}?q=${hostile}`, { [hostile]: hostile })
     await run(emulator.updateApp(appId, (app) => ({ ...app, tenants: [hostile] })))
     await run(emulator.setApp({ ...selfBuiltApp, appId: hostile }))
-    await run(emulator.setPushFaults([{ fault: { _tag: "Held" }, only: [hostile], when: { _tag: "Next", count: 1 } }]))
+    await run(emulator.setPushFaults([{ fault: { _tag: "Held" }, only: [hostile], when: { _tag: "Next", count: 2 } }]))
     await run(
       emulator.pushAndWait(appId, { type: hostile, payload: { [hostile]: hostile, fail: true } }).pipe(
         Effect.timeoutOption("200 millis")
