@@ -1,7 +1,9 @@
 /** What the README says of the command is what the command says of itself. */
+import { Emulator } from "@effect-feishu/emulator"
 import { NodeContext } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Redacted } from "effect"
+import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { meanings } from "../src/ExitCode.js"
@@ -54,4 +56,22 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("
         assert.isTrue(readme.includes(option), `the README leaves out ${option}`)
       }
     }))
+
+  it.effect("shows lines with curl that the emulator takes", () =>
+    Effect.gen(function*() {
+      const { baseUrl } = yield* Emulator.Emulator
+      const lines = [...read("../README.md").matchAll(/^curl .*$/gm)].map(([line]) => line)
+      assert.isAbove(lines.length, 4)
+      for (const line of lines) {
+        const command = line.replace("curl ", "curl -sS --fail-with-body ").replace("http://127.0.0.1:4000", baseUrl)
+        // Not `execFileSync`, because the emulator answers in this process.
+        const { code, output } = yield* Effect.async<{ readonly code: number; readonly output: string }>((resume) => {
+          execFile("bash", ["-c", command], (error, stdout, stderr) =>
+            resume(Effect.succeed({ code: error === null ? 0 : 1, output: stdout + stderr })))
+        })
+        assert.strictEqual(code, 0, `${line}\n${output}`)
+      }
+    }).pipe(Effect.provide(Emulator.layerServer({
+      apps: [{ appId: "cli_emulated", appSecret: Redacted.make("a secret") }]
+    }))))
 })
