@@ -161,7 +161,16 @@ export const Event = Schema.Struct({
  */
 export const Delivered = Schema.Struct({
   eventId: Schema.String,
-  outcome: Schema.Literal("acknowledged", "refused", "timed out", "unreachable", "no request URL", "lost"),
+  /** `pending`: a fault holds or delays the delivery. The journal will have the delivery. */
+  outcome: Schema.Literal(
+    "acknowledged",
+    "refused",
+    "timed out",
+    "unreachable",
+    "no request URL",
+    "lost",
+    "pending"
+  ),
   /** Of the answer of the request URL. `null`: there was no answer. */
   status: Schema.NullOr(Schema.Number),
   body: Schema.String
@@ -407,7 +416,7 @@ const apps = HttpApiGroup.make("apps", { topLevel: true })
   .add(
     // Asks the URL for its challenge first, as the developer console does.
     HttpApiEndpoint.put("setRequestUrl", "/apps/:appId/request-url").setPath(ofApp)
-      .setPayload(Schema.Struct({ url: Schema.NonEmptyString }))
+      .setPayload(Schema.Struct({ url: Schema.NonEmptyString }).annotations(strict))
       .addSuccess(noContent)
       .addError(UnknownApp, { status: 404 })
       .addError(RequestUrlError, { status: 422 })
@@ -441,12 +450,14 @@ const apps = HttpApiGroup.make("apps", { topLevel: true })
   )
   .add(
     HttpApiEndpoint.post("issueUserToken", "/apps/:appId/user-tokens").setPath(ofApp)
-      .setPayload(Schema.Struct({
-        /** Default: the first tenant of the app. */
-        tenantKey: Schema.optional(Schema.NonEmptyString),
-        /** Default: 2 hours. */
-        life: Schema.optional(DurationText)
-      }))
+      .setPayload(
+        Schema.Struct({
+          /** Default: the first tenant of the app. */
+          tenantKey: Schema.optional(Schema.NonEmptyString),
+          /** Default: 2 hours. */
+          life: Schema.optional(DurationText)
+        }).annotations(strict)
+      )
       .addSuccess(Schema.Struct({ userAccessToken: Schema.String, expiresAt: Millis }))
       .addError(UnknownApp, { status: 404 })
   )
@@ -471,7 +482,7 @@ const platform = HttpApiGroup.make("platform", { topLevel: true })
   )
   .add(
     // Runs the clock forward.
-    HttpApiEndpoint.post("advance", "/clock").setPayload(Schema.Struct({ advance: DurationText }))
+    HttpApiEndpoint.post("advance", "/clock").setPayload(Schema.Struct({ advance: DurationText }).annotations(strict))
       .addSuccess(Schema.Struct({ now: Millis, advanced: Schema.Number }))
       .addError(OptionsError, { status: 400 })
   )

@@ -337,7 +337,12 @@ export const layerServer = (options: ServerOptions): Layer.Layer<Emulator, Serve
       }
       const { handle, journal, service } = yield* make(options)
       const emulator = { baseUrl: "", ...service }
-      const part = yield* Door.make({ emulator, journal, names: namesOf(host, baseUrl) })
+      const part = yield* Door.make({
+        emulator,
+        journal,
+        names: namesOf(host, baseUrl),
+        origin: baseUrl && new URL(baseUrl).origin
+      })
       const listening = yield* Effect.mapError(
         Server.listen({ host, port, handle, part }),
         (cause) => new ServerError({ host, port, cause })

@@ -152,12 +152,14 @@ export interface Journal {
   /** The entries so far: the newest 100,000. */
   readonly entries: Effect.Effect<ReadonlyArray<Entry>>
   /**
-   * The entries from now on, until the emulator's scope ends. A reader who is 10,000 entries behind loses the oldest of them,
-   * which the ids show.
+   * The entries from now on without `sent` and `received`, until the emulator's scope ends. A reader who is 10,000 entries behind
+   * loses the oldest of them, which the ids show.
    */
   readonly changes: Stream.Stream<Entry>
-  /** The entries whose ids are greater: those so far, and then those from now on. */
+  /** The entries whose ids are greater without `sent` and `received`: those so far, and then those from now on. */
   readonly follow: (id: number) => Stream.Stream<Entry>
+  /** The id of the newest entry that there has been. 0: there was none. */
+  readonly lastId: Effect.Effect<number>
   /** Forgets the entries so far. Ids go on. */
   readonly clear: Effect.Effect<void>
 }
@@ -195,7 +197,10 @@ export const make: Effect.Effect<Journal, never, Scope.Scope> = Effect.gen(funct
       Effect.suspend(() => {
         const entry: Entry = { ...given, id: ++lastId }
         add(entry)
-        return Effect.as(Effect.zipRight(PubSub.publish(pubsub, entry), Effect.logDebug(line(entry))), entry)
+        return Effect.as(
+          Effect.zipRight(PubSub.publish(pubsub, withoutDetails(entry)), Effect.logDebug(line(entry))),
+          entry
+        )
       }),
     entries: Effect.sync(() => entries.slice(-capacity)),
     changes: Stream.fromPubSub(pubsub),
@@ -204,8 +209,12 @@ export const make: Effect.Effect<Journal, never, Scope.Scope> = Effect.gen(funct
         const known = entriesAfter(id)
         const last = known.at(-1)?.id ?? id
         // An entry may be in both.
-        return Stream.concat(Stream.fromIterable(known), Stream.filter(changes, (entry) => entry.id > last))
+        return Stream.concat(
+          Stream.fromIterable(known.map(withoutDetails)),
+          Stream.filter(changes, (entry) => entry.id > last)
+        )
       })),
+    lastId: Effect.sync(() => lastId),
     clear: Effect.sync(() => {
       entries = []
     })

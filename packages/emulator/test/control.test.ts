@@ -183,6 +183,30 @@ describe("the endpoints", () => {
       assert.strictEqual((yield* json("POST", "/apps/cli_self/tickets")).status, 409)
     }).pipe(Effect.provide(live)))
 
+  it.scopedLive("do not wait for a delivery that a fault holds", () =>
+    Effect.gen(function*() {
+      const requestUrl = yield* service([])
+      yield* json("PUT", `/apps/${appId}/request-url`, { url: requestUrl })
+      yield* json("PUT", "/faults", { pushes: [{ fault: { _tag: "Held" } }] })
+      const held = yield* json("POST", `/apps/${appId}/events`, { type: "x" })
+      assert.deepInclude(held.json, { outcome: "pending", status: null })
+    }).pipe(Effect.provide(live)))
+
+  it.scopedLive("answer a request with a strange target, method or body", () =>
+    Effect.gen(function*() {
+      const statusOf = (...args: Parameters<typeof request>) => Effect.map(request(...args), ({ status }) => status)
+      assert.strictEqual(yield* statusOf("GET", "http://127.0.0.1/_emulator/state"), 200)
+      assert.strictEqual(yield* statusOf("GET", "http://127.0.0.1/healthz"), 200)
+      assert.strictEqual(
+        yield* statusOf("GET", "/_emulator/state", {
+          raw: "{}",
+          headers: { "content-length": "2", "content-type": "application/json" }
+        }),
+        200
+      )
+      assert.strictEqual(yield* statusOf("TRACE", "/_emulator/state"), 405)
+    }).pipe(Effect.provide(live)))
+
   it.scopedLive("issue a user access token, and make tickets and tokens invalid", () =>
     Effect.gen(function*() {
       const { emulator } = yield* start
@@ -299,6 +323,8 @@ describe("the endpoints", () => {
       yield* Client.get("/open-apis/test", "Bearer t-none")
       assert.deepStrictEqual((yield* reading).slice(0, 3), [1, 2, 3])
       assert.deepStrictEqual((yield* readUntil(3, { "last-event-id": "1" })).slice(0, 2), [2, 3])
+      // The id is of an emulator before this one.
+      assert.deepStrictEqual((yield* readUntil(3, { "last-event-id": "5000" })).slice(0, 3), [1, 2, 3])
       called.add("GET /_emulator/changes")
     }).pipe(Effect.provide(Layer.merge(live, FetchHttpClient.layer))))
 
@@ -349,6 +375,10 @@ describe("bad input", () => {
     ["POST", "/clock", { advance: "3 bananas" }, 400, "3 bananas is no duration"],
     ["POST", "/clock", { advance: "40000 days" }, 400, "100 years at most"],
     ["POST", "/clock", {}, 400, "advance: is missing"],
+    ["POST", "/clock", { advance: 1, other: 1 }, 400, "other: is unexpected"],
+    ["POST", `/apps/${appId}/user-tokens`, { tenant_key: "t" }, 400, "tenant_key: is unexpected"],
+    ["PUT", "/faults", { calls: [{ fault: { _tag: "Drop" }, seed: 1 }] }, 400, "only a rule with a probability"],
+    ["PUT", "/faults", { calls: [{ fault: { _tag: "ContentType", contentType: "a\nb" } }] }, 400, "cannot be sent"],
     ["GET", "/journal?limit=x", undefined, 400, "limit"],
     ["GET", "/journal/x", undefined, 400, "id"],
     ["GET", "/nothing", undefined, 404, "does not exist"],
@@ -411,6 +441,13 @@ describe("pages of strangers", () => {
           )
           assert.strictEqual(status, 200, host)
         }
+        // A proxy may put its own name for the emulator into the header `host`.
+        const { status } = yield* Effect.provideService(
+          request("POST", "/_emulator/reset", { headers: { origin: "http://emulator:4000" } }),
+          Emulator.Emulator,
+          { ...emulator, baseUrl: `http://127.0.0.1:${port}` }
+        )
+        assert.strictEqual(status, 204)
       }).pipe(Effect.provide(Emulator.layerServer({ apps: [app], baseUrl: "http://emulator:4000/", port })))
     }))
 })

@@ -295,3 +295,32 @@ describe("The tenant of a pushed event", () => {
       }))
   })
 })
+
+const answer = { status: 200, body: "" }
+
+it.effect("a function that cannot be interrupted, or interrupts itself, neither delays nor interrupts who waits", () =>
+  Effect.gen(function*() {
+    const emulator = yield* Emulator.Emulator
+    const pushTo = (requestUrl: App["requestUrl"]) =>
+      Effect.zipRight(
+        emulator.updateApp(Client.storeApp.appId, (app) => ({ ...app, requestUrl })),
+        emulator.pushAndWait(Client.storeApp.appId, { type: "x", payload: {} })
+      )
+    const slow = yield* Effect.fork(pushTo(() => Effect.uninterruptible(Effect.as(Effect.sleep("1 hour"), answer))))
+    yield* TestClock.adjust("3 seconds")
+    assert.deepInclude(yield* Fiber.join(slow), { outcome: "timed out" })
+    assert.deepInclude(yield* pushTo(() => Effect.interrupt), { outcome: "refused", status: 500 })
+  }).pipe(Effect.provide(Emulator.layerHttpClient({ apps: [Client.storeApp] }))))
+
+it.scopedLive("an answer of a request URL that is longer than 1 MB is not read to its end", () =>
+  Effect.gen(function*() {
+    const emulator = yield* Emulator.Emulator
+    const requestUrl = yield* Client.listen((request, response) => {
+      request.resume()
+      response.writeHead(200).end("x".repeat(2_000_000))
+    })
+    yield* emulator.updateApp(Client.storeApp.appId, (app) => ({ ...app, requestUrl }))
+    const { body, outcome } = yield* emulator.pushAndWait(Client.storeApp.appId, { type: "x", payload: {} })
+    assert.strictEqual(outcome, "unreachable")
+    assert.strictEqual(body, "")
+  }).pipe(Effect.provide(Emulator.layerServer({ apps: [Client.storeApp] }))))

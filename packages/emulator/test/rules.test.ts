@@ -22,6 +22,10 @@ const wrongRules: ReadonlyArray<[Fault.Rule<Fault.Fault>, string]> = [
   [Fault.withProbability(0, fault, { seed: 1 }), "above 0, and 1 at most"],
   [Fault.withProbability(1.1, fault, { seed: 1 }), "above 0, and 1 at most"],
   [Fault.withProbability(NaN, fault, { seed: 1 }), "above 0, and 1 at most"],
+  [Fault.next(1, Fault.Answer({ status: 1000, headers: {}, body: "" })), "the status 1000 cannot be sent"],
+  [Fault.next(1, Fault.Answer({ status: 200, headers: { "a header": "" }, body: "" })), "\"a header\" cannot be sent"],
+  [Fault.next(1, Fault.Answer({ status: 200, headers: { "content-length": "1" }, body: "" })), "cannot be set"],
+  [Fault.next(1, Fault.ContentType({ contentType: "a\nb" })), "cannot be sent"],
   [Fault.next(1, fault, { only: [] }), "for no path and no type"],
   [Fault.next(1, fault, { only: "" }), "begin with /open-apis/"],
   [Fault.next(1, fault, { only: "/elsewhere" }), "begin with /open-apis/"],
@@ -34,7 +38,9 @@ const wrongPushRules: ReadonlyArray<[Fault.Rule<Fault.PushFault>, string]> = [
   [Fault.next(0, pushFault), "next(0)"],
   [Fault.withProbability(2, pushFault, { seed: 1 }), "above 0, and 1 at most"],
   [Fault.next(1, pushFault, { only: [] }), "for no path and no type"],
-  [Fault.next(1, pushFault, { only: "" }), "no empty type"]
+  [Fault.next(1, pushFault, { only: "" }), "no empty type"],
+  [Fault.next(1, pushFault, { only: "/open-apis/x" }), "is a path"],
+  [Fault.next(1, pushFault, { only: "card.action.trigger" }), "is a callback"]
 ]
 
 describe("A rule that can never apply", () => {

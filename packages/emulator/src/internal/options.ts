@@ -1,6 +1,8 @@
 /** Finds options and rules that are wrong, or that can never apply. */
+import { FeishuEvents } from "@effect-feishu/core"
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
+import * as Http from "node:http"
 import type { App, CannedAnswer, RateLimit } from "../App.js"
 import { OptionsError } from "../EmulatorError.js"
 import type { Fault, PushFault, Rule } from "../Fault.js"
@@ -69,6 +71,40 @@ export const flawOfEarlier = (
     : wrong(option, `a ${option.slice(0, -1)} is of ${other.appId}, which is none of the apps`)
 }
 
+/** What the emulator writes itself. */
+const framing = new Set(["content-length", "transfer-encoding", "connection"])
+
+const flawOfHeader = (name: string, value: string): string | undefined => {
+  if (framing.has(name.toLowerCase())) return `the header ${name} cannot be set, because the emulator writes it`
+  try {
+    Http.validateHeaderName(name)
+    Http.validateHeaderValue(name, value)
+    return undefined
+  } catch {
+    return `the header ${JSON.stringify(name)} cannot be sent: ${JSON.stringify(value)}`
+  }
+}
+
+const flawOfStatus = (status: number): string | undefined =>
+  Number.isInteger(status) && status >= 200 && status <= 599
+    ? undefined
+    : `the status ${status} cannot be sent: give one from 200 to 599`
+
+/** Returns why the answer of a fault cannot be sent. */
+const flawOfFault = (fault: Fault | PushFault): string | undefined => {
+  switch (fault._tag) {
+    case "Answer":
+      return flawOfStatus(fault.status)
+        ?? Object.entries(fault.headers).map(([name, value]) => flawOfHeader(name, value)).find((flaw) => flaw)
+    case "Refuse":
+      return flawOfStatus(fault.status)
+    case "ContentType":
+      return flawOfHeader("content-type", fault.contentType)
+    default:
+      return undefined
+  }
+}
+
 const flawOfWhen = (when: Rule<unknown>["when"]): string | undefined => {
   switch (when._tag) {
     case "Next":
@@ -95,7 +131,9 @@ const flawOfRules = (
   flawOfSubject: (subject: string) => string | undefined
 ): OptionsError | undefined => {
   for (const fault of faults) {
-    const flaw = "_tag" in fault ? undefined : flawOfRule(fault, flawOfSubject)
+    const flaw = "_tag" in fault
+      ? flawOfFault(fault)
+      : flawOfFault(fault.fault) ?? flawOfRule(fault, flawOfSubject)
     if (flaw !== undefined) return wrong(option, flaw)
   }
   return undefined
@@ -104,5 +142,17 @@ const flawOfRules = (
 export const flawOfFaults = (faults: ReadonlyArray<Fault | Rule<Fault>>): OptionsError | undefined =>
   flawOfRules("faults", faults, Paths.flawOf)
 
+/** Nothing goes wrong with a callback, because the platform sends a callback once. */
+const callbacks = new Set<string>([FeishuEvents.CardAction.type, FeishuEvents.LinkPreview.type])
+
+const flawOfType = (type: string): string | undefined =>
+  type === ""
+    ? "an event has no empty type"
+    : type.startsWith("/")
+    ? `${type} is a path: a rule for pushes is for types of events`
+    : callbacks.has(type)
+    ? `${type} is a callback: a rule for pushes is for events`
+    : undefined
+
 export const flawOfPushFaults = (faults: ReadonlyArray<PushFault | Rule<PushFault>>): OptionsError | undefined =>
-  flawOfRules("pushFaults", faults, (type) => type === "" ? "an event has no empty type" : undefined)
+  flawOfRules("pushFaults", faults, flawOfType)

@@ -12,16 +12,23 @@ import { longestBody, type Reply, type Request } from "./platform/exchange.js"
 /** After a body that is too long, the server reads on for so long, in bytes, so that the client gets to the answer. */
 const longestRest = longestBody
 
+/** Splits the target of a request. A client of a proxy sends a whole URL (RFC 9112, 3.2.2). */
+export const targetOf = (url = ""): { readonly path: string; readonly query: string; readonly whole: string } => {
+  const whole = url.replace(/^https?:\/\/[^/?#]*/i, "")
+  const [path = "", ...query] = whole.split("?")
+  return { path, query: query.join("?"), whole }
+}
+
 const requestOf = (
   request: Http.IncomingMessage,
   chunks: ReadonlyArray<Buffer>,
   flaw?: "broken off" | "too long"
 ): Request => {
-  const [path = "", ...query] = (request.url ?? "").split("?")
+  const { path, query } = targetOf(request.url)
   return {
     method: request.method ?? "",
     path,
-    query: query.join("?"),
+    query,
     // Node joins repeated headers. Only "set-cookie", which no request has, would be a list.
     headers: request.headers as Readonly<Record<string, string | undefined>>,
     body: Buffer.concat(chunks).toString("utf8"),

@@ -24,6 +24,8 @@ const whatHappened = ({ body, outcome, status }: Delivered): string => {
       return "the request URL cannot be reached; the platform pushes again"
     case "no request URL":
       return "the app has no request URL: feishu-ticket emulator app request-url URL"
+    case "pending":
+      return "a fault holds or delays the delivery: the journal shows the delivery when it is sent"
     case "lost":
       return "a fault took the delivery"
   }
@@ -33,7 +35,7 @@ const whatHappened = ({ body, outcome, status }: Delivered): string => {
 const report = (appId: string, type: string, delivered: Delivered) => {
   const text = `push of ${type} ${delivered.eventId} to ${appId}: ${whatHappened(delivered)}`
   const json = { appId, type, ...delivered }
-  return delivered.outcome === "acknowledged"
+  return delivered.outcome === "acknowledged" || delivered.outcome === "pending"
     ? Effect.succeed({ json, text: Output.plain(text) })
     : new Failure.NotTaken({ message: text, more: json })
 }

@@ -2,6 +2,7 @@
 import type { App } from "@effect-feishu/emulator/App"
 import type * as Emulator from "@effect-feishu/emulator/Emulator"
 import * as FileSystem from "@effect/platform/FileSystem"
+import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -130,6 +131,9 @@ const keptOf = (emulator: Emulator.Service, made: ReadonlyMap<string, Secrets>) 
     return kept
   })
 
+/** The file was changed by another program. */
+class Changed extends Data.TaggedError("Changed") {}
+
 /** How often the file is compared with what the emulator knows. */
 const interval = "200 millis"
 
@@ -145,10 +149,18 @@ export const keep = (
   Effect.gen(function*() {
     let written = ""
     let isFailing = false
+    const fs = yield* FileSystem.FileSystem
+    /** Fails if another emulator, or somebody, has written the file since. */
+    const checkOwn = Effect.gen(function*() {
+      if (written === "") return
+      const found = yield* Effect.orElseSucceed(fs.readFileString(path), () => written)
+      if (found !== written) return yield* new Changed()
+    })
     const save = Effect.gen(function*() {
       const apps = yield* Effect.flatMap(emulator.apps, Effect.forEach(keptOf(emulator, made)))
       const text = `${JSON.stringify(encode({ version, appId, apps }), null, 2)}\n`
       if (text === written) return
+      yield* checkOwn
       yield* AtomicFile.write(path, text)
       written = text
       isFailing = false
@@ -158,13 +170,19 @@ export const keep = (
         const isNew = !isFailing
         isFailing = true
         return isNew
-          ? Effect.logError(`--state ${path} cannot be written: ${AtomicFile.whyNot(error)}. It is tried again`)
+          ? Effect.logError(
+            error._tag === "Changed"
+              ? `--state ${path} was changed by another program, and is no longer written: give each emulator a file of its own`
+              : `--state ${path} cannot be written: ${AtomicFile.whyNot(error)}. It is tried again`
+          )
           : Effect.void
       }))
     yield* Effect.mapError(save, (error) =>
-      new Failure.UsageError({ message: `--state ${path} cannot be written: ${AtomicFile.whyNot(error)}` }))
-    yield* Effect.addFinalizer(() =>
-      trySave
-    )
+      new Failure.UsageError({
+        message: `--state ${path} cannot be written: ${
+          error._tag === "Changed" ? "another program writes it" : AtomicFile.whyNot(error)
+        }`
+      }))
+    yield* Effect.addFinalizer(() => trySave)
     yield* Effect.forkScoped(Effect.repeat(trySave, Schedule.spaced(interval)))
   })

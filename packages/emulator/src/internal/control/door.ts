@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope"
 import type * as Http from "node:http"
 import { Readable } from "node:stream"
 import type { ReadableStream } from "node:stream/web"
-import type * as Server from "../server.js"
+import { type Part, targetOf } from "../server.js"
 import * as Guard from "./guard.js"
 import * as Handlers from "./handlers.js"
 import * as Page from "./page.js"
@@ -39,13 +39,14 @@ const read = async (request: Http.IncomingMessage): Promise<Buffer | undefined> 
 }
 
 const requestOf = ({ headers, method = "", url = "" }: Http.IncomingMessage, body: Buffer): Request =>
-  new Request(new URL(url, "http://emulator"), {
+  new Request(new URL(targetOf(url).whole, "http://emulator"), {
     method,
     headers: new Headers(
       Object.entries(headers).flatMap(([name, value]) => typeof value === "string" ? [[name, value] as const] : [])
         .map(([name, value]) => [name, value] as [string, string])
     ),
-    ...(body.length > 0 && { body: new Uint8Array(body) })
+    // A `Request` of these methods has no body.
+    ...(body.length > 0 && method !== "GET" && method !== "HEAD" && { body: new Uint8Array(body) })
   })
 
 /** Writes an answer, and stops reading it when the client goes away. */
@@ -74,20 +75,20 @@ const control = async (
   await write(await withSentence(whole, await handler(whole)), response)
 }
 
-/** `names`: the host names of this machine, in lower case, besides `localhost` and addresses. */
 export const make = (
-  parts: Handlers.Parts & { readonly names: ReadonlySet<string> }
-): Effect.Effect<Server.Part, never, Scope.Scope> =>
+  parts: Handlers.Parts & Guard.Ours
+): Effect.Effect<Part, never, Scope.Scope> =>
   Effect.map(Handlers.make(parts), (handler) => (request, response) => {
-    const path = (request.url ?? "").split("?")[0] ?? ""
+    const { path } = targetOf(request.url)
     if (path === "/healthz") {
       answer(response, 200, { "content-type": "application/json" }, "{\"status\":\"ok\"}")
       return true
     }
     const isPage = path === "/"
     if (!isPage && path !== "/_emulator" && !path.startsWith("/_emulator/")) return false
-    const refusal = Guard.refusalOf(request, parts.names)
-    if (refusal !== undefined) answerText(response, refusal.status, refusal.reason)
+    const refusal = Guard.refusalOf(request, parts)
+    if (request.method === "TRACE") answerText(response, 405, "Nothing here takes TRACE")
+    else if (refusal !== undefined) answerText(response, refusal.status, refusal.reason)
     else if (isPage) answer(response, 200, Page.headers, Page.html)
     else control(handler, request, response).catch(() => response.destroy())
     return true

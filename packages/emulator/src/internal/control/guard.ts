@@ -20,19 +20,27 @@ const isOurs = (host: string, names: ReadonlySet<string>): boolean => {
   return name === "localhost" || Net.isIP(name) !== 0 || names.has(name)
 }
 
-/** Returns why a request may not reach the console and its endpoints. `names`: the names of this machine, in lower case. */
+/** What belongs to this emulator. */
+export interface Ours {
+  /** The names of this machine, in lower case, besides `localhost` and addresses. */
+  readonly names: ReadonlySet<string>
+  /** The origin of the advertised URL. A proxy before the emulator may change the header `host`. */
+  readonly origin: string | undefined
+}
+
+/** Returns why a request may not reach the console and its endpoints. */
 export const refusalOf = (
   { headers, method = "", url = "" }: Http.IncomingMessage,
-  names: ReadonlySet<string>
+  ours: Ours
 ): Refusal | undefined => {
   const { host = "", origin } = headers
-  if (!isOurs(host, names)) {
+  if (!isOurs(host, ours.names)) {
     return {
       status: 403,
       reason: `The console does not answer to the host name ${host}: open it by its address, or begin with --base-url`
     }
   }
-  if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
+  if (origin !== undefined && origin !== ours.origin && origin !== `http://${host}` && origin !== `https://${host}`) {
     return { status: 403, reason: `The console does not answer to pages of ${origin}` }
   }
   const site = headers["sec-fetch-site"]

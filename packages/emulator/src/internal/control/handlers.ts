@@ -34,6 +34,9 @@ const together = { time: "100 millis", count: 500 } as const
 /** Keeps what is between from taking a quiet connection for dead. */
 const beat = Stream.as(Stream.tick("15 seconds"), ":\n\n")
 
+/** A delivery ends within 3 s. */
+const longestPush = "5 seconds"
+
 const eventsOf = (entries: Chunk.Chunk<Journal.Entry>): string =>
   Option.match(Chunk.last(entries), {
     onNone: () => "",
@@ -53,7 +56,12 @@ const changes = ({ journal }: Parts, after: number) =>
     { contentType: "text/event-stream", headers: { "cache-control": "no-store", "x-accel-buffering": "no" } }
   )
 
-const lastId = ({ journal }: Parts) => Effect.map(journal.entries, (entries) => entries.at(-1)?.id ?? 0)
+/** Returns the id after which entries are sent. Ids begin anew with each emulator, so a greater id is of an earlier one. */
+const startOf = ({ journal }: Parts, known: number | undefined) =>
+  Effect.map(journal.lastId, (last) => known === undefined ? last : known > last ? 0 : known)
+
+const idOf = (header: string | undefined): number | undefined =>
+  header !== undefined && /^\d+$/.test(header) ? Number(header) : undefined
 
 /** An app may ignore a message with the id of an earlier one, or a message that is old. */
 const freshTemplates = Effect.zipWith(hex(12), Clock.currentTimeMillis, (digits, now): typeof templates =>
@@ -81,10 +89,8 @@ const looking = (parts: Parts) =>
           return found === undefined ? new HttpApiError.NotFound() : Effect.succeed(Views.entry(found))
         }))
       .handleRaw("changes", ({ request, urlParams }) => {
-        const known = Number(request.headers["last-event-id"] ?? urlParams.after)
-        return Number.isInteger(known)
-          ? Effect.succeed(changes(parts, known))
-          : Effect.map(lastId(parts), (id) => changes(parts, id))
+        const known = idOf(request.headers["last-event-id"]) ?? urlParams.after
+        return Effect.map(startOf(parts, known), (after) => changes(parts, after))
       })
   })
 
@@ -98,7 +104,12 @@ const apps = ({ emulator }: Parts) =>
   HttpApiBuilder.group(ControlApi, "apps", (handlers) => {
     /** Fails for an app that does not exist. */
     const exists = (appId: string) => emulator.updateApp(appId, (app) => app)
-    const outcomeOf = (delivered: Emulator.Delivered) => ({ ...delivered, status: delivered.status ?? null })
+    /** Waits for a delivery, though not for one that a fault holds or delays. */
+    const outcomeOf = <E>(push: Effect.Effect<Emulator.Delivered, E>) =>
+      Effect.map(Effect.timeoutOption(push, longestPush), (delivered) =>
+        Option.isSome(delivered)
+          ? { ...delivered.value, status: delivered.value.status ?? null }
+          : { eventId: "", outcome: "pending" as const, status: null, body: "" })
 
     return handlers
       .handle("setApp", ({ path: { appId }, payload }) =>
@@ -117,13 +128,13 @@ const apps = ({ emulator }: Parts) =>
           verificationToken: changed(app.verificationToken, payload.verificationToken)
         })))
       .handle("setRequestUrl", ({ path: { appId }, payload: { url } }) => emulator.setRequestUrl(appId, url))
-      .handle("pushTicket", ({ path: { appId } }) => Effect.map(emulator.pushTicketAndWait(appId), outcomeOf))
+      .handle("pushTicket", ({ path: { appId } }) => outcomeOf(emulator.pushTicketAndWait(appId)))
       .handle("invalidateTickets", ({ path: { appId } }) =>
         Effect.zipRight(exists(appId), emulator.invalidateTickets(appId)))
       .handle("invalidateTokens", ({ path: { appId } }) =>
         Effect.zipRight(exists(appId), emulator.invalidateTokens(appId)))
       .handle("push", ({ path: { appId }, payload }) =>
-        Effect.map(emulator.pushAndWait(appId, payload), outcomeOf))
+        outcomeOf(emulator.pushAndWait(appId, payload)))
       .handle("callback", ({ path: { appId }, payload }) =>
         Effect.map(emulator.callback(appId, payload), (answer) => ({ answer })))
       .handle("issueUserToken", ({ path: { appId }, payload }) =>

@@ -16,6 +16,8 @@ export const read = <F>(
     const times = [next, every, probability].filter((given) => given !== undefined).length
     return times > 1
       ? new OptionsError({ option, description: "a rule has one of next, every and probability" })
+      : seed !== undefined && probability === undefined
+      ? new OptionsError({ option, description: "only a rule with a probability has a seed" })
       : Effect.succeed(
         every !== undefined
           ? Fault.every(every, fault, options)

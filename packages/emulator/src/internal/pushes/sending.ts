@@ -1,10 +1,13 @@
 /** Sends one delivery to the request URL of an app, and notes in the journal what came of it. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
+import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import type { Acknowledgement, App, Delivery, RequestUrl } from "../../App.js"
 import type { PushFault } from "../../Fault.js"
 import type * as Journal from "../../Journal.js"
@@ -39,6 +42,19 @@ export interface Sending {
   readonly deliver: (appId: string, delivery: Sealed, label: Label) => Effect.Effect<Outcome>
 }
 
+/** The longest answer of a request URL, in bytes. Fails if an answer is longer. */
+const longestAnswer = 1024 * 1024
+
+const readText = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string, unknown> =>
+  response.stream.pipe(
+    Stream.runFoldEffect({ chunks: new Array<Uint8Array>(), length: 0 }, ({ chunks, length }, chunk) => {
+      chunks.push(chunk)
+      const sum = length + chunk.length
+      return sum > longestAnswer ? Effect.fail("too long") : Effect.succeed({ chunks, length: sum })
+    }),
+    Effect.map(({ chunks }) => Buffer.concat(chunks).toString("utf8"))
+  )
+
 export const make = ({ apps, client, journal, mask }: {
   readonly mask: Mask
   readonly apps: ReadonlyMap<string, App>
@@ -54,19 +70,27 @@ export const make = ({ apps, client, journal, mask }: {
         HttpClientRequest.bodyText(body, headers["content-type"])
       )
     ).pipe(
-      Effect.flatMap((response) => Effect.map(response.text, (body) => ({ status: response.status, body })))
+      Effect.flatMap((response) => Effect.map(readText(response), (body) => ({ status: response.status, body })))
     )
 
   const send: Sending["send"] = (url, delivery) =>
     typeof url === "string"
       ? post(url, delivery)
       : Effect.suspend(() => url({ headers: delivery.headers, body: delivery.body })).pipe(
-        Effect.catchAllDefect(() => Effect.succeed({ status: 500, body: "" }))
+        // Also a function that interrupts itself must not interrupt who waits for the delivery.
+        Effect.catchAllCause((cause) =>
+          Option.match(Cause.failureOption(cause), {
+            onNone: () => Effect.succeed({ status: 500, body: "" }),
+            onSome: Effect.fail
+          })
+        )
       )
 
   const attempt = (url: RequestUrl | undefined, delivery: Delivery): Effect.Effect<Outcome> => {
     const nothing = (outcome: Outcome["outcome"]): Outcome => ({ outcome, status: undefined, body: "" })
     return url === undefined ? Effect.succeed(nothing("no request URL")) : send(url, delivery).pipe(
+      // Does not wait for a function that cannot be interrupted.
+      Effect.disconnect,
       Effect.timeoutOption(answerTimeout),
       Effect.match({
         onFailure: () => nothing("unreachable"),
