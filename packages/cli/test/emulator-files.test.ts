@@ -73,7 +73,7 @@ const service = Effect.gen(function*() {
 
 layer(NodeContext.layer, { excludeTestServices: true, timeout: "30 seconds" })("feishu-ticket emulator", (it) => {
   describe("--state", () => {
-    it.scoped("lets the next run go on with secrets, tenants, request URL and tickets", () =>
+    it.scoped("lets the next run go on with secrets, tenants, request URL, tickets and tokens", () =>
       Effect.gen(function*() {
         const path = join(yield* folder, "state.json")
         const { tickets, url: requestUrl } = yield* service
@@ -92,6 +92,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "30 seconds" })("
         assert.strictEqual((yield* steer(first.url, "app", "request-url", requestUrl)).code, 0)
         yield* steer(first.url, "clock", "1h")
         assert.strictEqual((yield* steer(first.url, "push", "app_ticket")).code, 0)
+        const issued = yield* post(`${first.url}/_emulator/apps/cli_emulated/user-tokens`, {})
         assert.strictEqual((yield* first.stop).code, 143)
         assert.deepStrictEqual(Fs.readdirSync(join(path, "..")), ["state.json"])
 
@@ -115,7 +116,35 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "30 seconds" })("
         const [ticket] = (app?.["tickets"] ?? []) as ReadonlyArray<{ readonly expiresAt: number }>
         assert.closeTo((ticket?.expiresAt ?? 0) - Number(state["now"]), 3 * 3_600_000, 600_000)
         assert.notStrictEqual((yield* token("another")).json["code"], 0)
+        const called = yield* Effect.promise(() =>
+          fetch(`${second.url}/open-apis/contact/v3/users`, {
+            headers: { authorization: `Bearer ${issued.json["userAccessToken"]}` }
+          })
+        )
+        assert.strictEqual(called.status, 200)
         yield* second.stop
+      }))
+
+    it.scoped("is no longer written by an emulator after another one has written it, so that no app is lost", () =>
+      Effect.gen(function*() {
+        const path = join(yield* folder, "state.json")
+        const first = yield* begin("--state", path)
+        const second = yield* begin("--state", path, "--app-id", "cli_second")
+        yield* run(["emulator", "app", "tenants", "one", "--url", first.url])
+        yield* Effect.sleep("600 millis")
+        yield* first.stop
+        yield* second.stop
+        const third = yield* begin("--state", path, "--app-id", "cli_second")
+        assert.strictEqual(third.variables["FEISHU_APP_SECRET"], second.variables["FEISHU_APP_SECRET"])
+      }))
+
+    it.scoped("is refused, and left as it is, if --write-env names the same file", () =>
+      Effect.gen(function*() {
+        const path = join(yield* folder, "both")
+        const { code, stderr } = yield* run(["emulator", "--port", "0", "--state", path, "--write-env", path])
+        assert.strictEqual(code, 2)
+        assert.match(stderr, /--state and --write-env name the same file/)
+        assert.isFalse(Fs.existsSync(path))
       }))
 
     it.scoped("writes each change while it runs, so that a killed run loses nothing", () =>

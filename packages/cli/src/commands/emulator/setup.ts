@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
+import * as Path from "node:path"
 import { parseEnv } from "node:util"
 import * as Configuration from "../../Configuration.js"
 import type * as EmulatorCommands from "../../EmulatorCommands.js"
@@ -113,6 +114,10 @@ const appOfKept = ({ madeUp: _, tickets: __, tokens: ___, ...app }: StateFile.Ke
 /** Works out what the emulator begins with. */
 export const make = (options: EmulatorCommands.Start) =>
   Effect.gen(function*() {
+    const files = [options.state, options.writeEnv].flatMap(Option.toArray).map((file) => Path.resolve(file))
+    if (files.length === 2 && files[0] === files[1]) {
+      return yield* new Failure.UsageError({ message: "--state and --write-env name the same file: give each its own" })
+    }
     const { guarded, variables, written } = yield* variablesOf(options)
     const state = Option.isSome(options.state) ? yield* StateFile.read(options.state.value) : undefined
     const appId = variables.get("FEISHU_APP_ID") ?? state?.appId ?? "cli_emulated"
