@@ -27,6 +27,8 @@ export interface Delivery {
  */
 export interface Acknowledgement {
   readonly status: number
+  /** With lower-case names, for the journal. Default: none. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
   readonly body: string
 }
 

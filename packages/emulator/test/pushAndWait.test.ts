@@ -312,6 +312,20 @@ it.effect("a function that cannot be interrupted, or interrupts itself, neither 
     assert.deepInclude(yield* pushTo(() => Effect.interrupt), { outcome: "refused", status: 500 })
   }).pipe(Effect.provide(Emulator.layerHttpClient({ apps: [Client.storeApp] }))))
 
+it.scopedLive("the journal has the headers and the text of the answer of a request URL", () =>
+  Effect.gen(function*() {
+    const emulator = yield* Emulator.Emulator
+    const requestUrl = yield* Client.listen((request, response) => {
+      request.resume()
+      response.writeHead(200, { "x-answered-by": "the app" }).end("{}")
+    })
+    yield* emulator.updateApp(Client.storeApp.appId, (app) => ({ ...app, requestUrl }))
+    yield* emulator.pushAndWait(Client.storeApp.appId, { type: "x", payload: {} })
+    const push = (yield* emulator.journal).find(Journal.$is("Push"))
+    assert.strictEqual(push?.received?.headers["x-answered-by"], "the app")
+    assert.strictEqual(push?.received?.text, "{}")
+  }).pipe(Effect.provide(Emulator.layerServer({ apps: [Client.storeApp] }))))
+
 it.scopedLive("an answer of a request URL that is longer than 1 MB is not read to its end", () =>
   Effect.gen(function*() {
     const emulator = yield* Emulator.Emulator

@@ -35,6 +35,11 @@ export interface Outcome {
   readonly body: string
 }
 
+/** An outcome with the headers of the answer, for the journal. */
+interface Answered extends Outcome {
+  readonly headers?: Acknowledgement["headers"]
+}
+
 export interface Sending {
   /** Sends a text to a URL. Fails if nothing answers. */
   readonly send: (url: RequestUrl, delivery: Delivery) => Effect.Effect<Acknowledgement, unknown>
@@ -70,7 +75,9 @@ export const make = ({ apps, client, journal, mask }: {
         HttpClientRequest.bodyText(body, headers["content-type"])
       )
     ).pipe(
-      Effect.flatMap((response) => Effect.map(readText(response), (body) => ({ status: response.status, body })))
+      Effect.flatMap((response) =>
+        Effect.map(readText(response), (body) => ({ status: response.status, headers: response.headers, body }))
+      )
     )
 
   const send: Sending["send"] = (url, delivery) =>
@@ -86,7 +93,7 @@ export const make = ({ apps, client, journal, mask }: {
         )
       )
 
-  const attempt = (url: RequestUrl | undefined, delivery: Delivery): Effect.Effect<Outcome> => {
+  const attempt = (url: RequestUrl | undefined, delivery: Delivery): Effect.Effect<Answered> => {
     const nothing = (outcome: Outcome["outcome"]): Outcome => ({ outcome, status: undefined, body: "" })
     return url === undefined ? Effect.succeed(nothing("no request URL")) : send(url, delivery).pipe(
       // Does not wait for a function that cannot be interrupted.
@@ -96,10 +103,11 @@ export const make = ({ apps, client, journal, mask }: {
         onFailure: () => nothing("unreachable"),
         onSuccess: Option.match({
           onNone: () => nothing("timed out"),
-          onSome: ({ body, status }): Outcome => ({
+          onSome: ({ body, headers, status }): Answered => ({
             outcome: status === 200 ? "acknowledged" : "refused",
             status,
-            body
+            body,
+            headers
           })
         })
       })
@@ -112,7 +120,7 @@ export const make = ({ apps, client, journal, mask }: {
       Effect.gen(function*() {
         const at = yield* Clock.currentTimeMillis
         const outcome = yield* attempt(apps.get(appId)?.requestUrl, delivery)
-        const { body, ...rest } = outcome
+        const { body, headers = {}, ...rest } = outcome
         yield* journal.append({
           _tag: "Push",
           at,
@@ -122,9 +130,9 @@ export const make = ({ apps, client, journal, mask }: {
           tenantKey: label.tenantKey && mask.name(label.tenantKey),
           ...rest,
           sent: { headers: mask.headers(delivery.headers), text: mask.text(delivery.text) },
-          received: rest.status === undefined ? undefined : { headers: {}, text: mask.text(body) }
+          received: rest.status === undefined ? undefined : { headers: mask.headers(headers), text: mask.text(body) }
         })
-        return outcome
+        return { ...rest, body }
       })
   }
 }
