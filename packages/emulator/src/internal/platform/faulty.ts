@@ -33,6 +33,28 @@ interface Noted extends Partial<Omit<Decision, "headers" | "body">> {
   readonly reply?: Reply | undefined
 }
 
+const replyOf = ({ logId }: Exchange, reply: Omit<Reply, "end">, end: Reply["end"] = "whole"): Reply => ({
+  ...reply,
+  headers: { "x-tt-logid": logId, ...reply.headers },
+  end
+})
+
+/** Spoils the proper answer. */
+const spoil = (fault: Fault | undefined, proper: Reply): Effect.Effect<Reply> => {
+  switch (fault?._tag) {
+    case "Cut":
+      return Effect.succeed({ ...proper, end: "cut off" })
+    case "CutJson":
+      return Effect.succeed({ ...proper, body: proper.body.slice(0, Math.floor(proper.body.length / 2)) })
+    case "ContentType":
+      return Effect.succeed({ ...proper, headers: { ...proper.headers, "content-type": fault.contentType } })
+    case "Delay":
+      return Effect.delay(Effect.succeed(proper), fault.duration)
+    default:
+      return Effect.succeed(proper)
+  }
+}
+
 export const make = ({ afterResend, calls, faultOf, journal, mask }: {
   readonly calls: Calls
   readonly mask: Mask
@@ -61,12 +83,6 @@ export const make = ({ afterResend, calls, faultOf, journal, mask }: {
         received: { headers: mask.headers(request.headers), text: mask.text(request.body) },
         sent: noted.reply && { headers: mask.headers(noted.reply.headers), text: mask.text(noted.reply.body) }
       }))
-
-  const replyOf = ({ logId }: Exchange, reply: Omit<Reply, "end">, end: Reply["end"] = "whole"): Reply => ({
-    ...reply,
-    headers: { "x-tt-logid": logId, ...reply.headers },
-    end
-  })
 
   const replyTooLong = (exchange: Exchange): Effect.Effect<Reply> => {
     const headers = { "content-type": "text/plain", connection: "close" }
@@ -102,22 +118,6 @@ export const make = ({ afterResend, calls, faultOf, journal, mask }: {
       }
       default:
         return undefined
-    }
-  }
-
-  /** Spoils the proper answer. */
-  const spoil = (fault: Fault | undefined, proper: Reply): Effect.Effect<Reply> => {
-    switch (fault?._tag) {
-      case "Cut":
-        return Effect.succeed({ ...proper, end: "cut off" })
-      case "CutJson":
-        return Effect.succeed({ ...proper, body: proper.body.slice(0, Math.floor(proper.body.length / 2)) })
-      case "ContentType":
-        return Effect.succeed({ ...proper, headers: { ...proper.headers, "content-type": fault.contentType } })
-      case "Delay":
-        return Effect.delay(Effect.succeed(proper), fault.duration)
-      default:
-        return Effect.succeed(proper)
     }
   }
 
