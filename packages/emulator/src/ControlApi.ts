@@ -52,7 +52,8 @@ export const DurationText = Schema.transformOrFail(
             ? ParseResult.succeed(duration)
             : ParseResult.fail(new ParseResult.Type(ast, input, "a duration must be 0 or longer, and finite"))
       }),
-    encode: (duration) => ParseResult.succeed(Duration.toMillis(duration))
+    // JSON has no `Infinity`, for an answer that never comes.
+    encode: (duration) => ParseResult.succeed(Math.min(Duration.toMillis(duration), Number.MAX_SAFE_INTEGER))
   }
 ).annotations({
   identifier: "Duration",

@@ -1,9 +1,12 @@
 /** The text of the console's page: what can be checked without a browser. */
 import { assert, describe, it } from "@effect/vitest"
 import { Script } from "node:vm"
+import * as ControlApi from "../src/ControlApi.js"
 import * as Page from "../src/internal/control/page.js"
 import { markup } from "../src/internal/control/page/markup.js"
 import { script } from "../src/internal/control/page/script.js"
+import type { Language } from "../src/internal/control/page/script/language.js"
+import { makeSentences } from "../src/internal/control/page/script/sending.js"
 import { words } from "../src/internal/control/page/words.js"
 
 const named = [...markup.matchAll(/data-t(?:-label|-placeholder)?="(\w+)"/g)].map(([_, key]) => key ?? "")
@@ -50,5 +53,16 @@ describe("The page of the console", () => {
     )
     assert.isAbove(ids.length, 50)
     for (const id of ids) assert.include(markup, `id="${id}"`)
+  })
+})
+
+describe("What the console says about a delivery", () => {
+  const sentenceOf = makeSentences({ t: (key: string) => key } as unknown as Language)
+  const { literals } = ControlApi.Delivered.fields.outcome
+
+  it.each(literals)("that is %s", (outcome) => {
+    const { text, tone } = sentenceOf("an.event", { eventId: "", outcome, status: null, body: "" })
+    assert.property(words.en, text)
+    assert.strictEqual(tone, outcome === "acknowledged" || outcome === "pending" ? "good" : "bad")
   })
 })

@@ -12,12 +12,14 @@ import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { afterAll, assert, describe, expect, it } from "@effect/vitest"
 import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Http from "node:http"
 import { ControlApi } from "../src/ControlApi.js"
 import * as Emulator from "../src/Emulator.js"
+import * as Fault from "../src/Fault.js"
 import * as Client from "./client.js"
 
 const app = Client.storeApp
@@ -257,6 +259,20 @@ describe("the endpoints", () => {
       assert.deepStrictEqual(state.answers, [])
       assert.strictEqual(state.lastEntry, 0)
     }).pipe(Effect.provide(Layer.merge(live, FetchHttpClient.layer))))
+
+  it.scopedLive("show faults and their durations, however a program has set them", () =>
+    Effect.gen(function*() {
+      const { emulator } = yield* start
+      yield* emulator.setFaults([Fault.Delay({ duration: "3 seconds" }), Fault.Delay({ duration: Duration.infinity })])
+      yield* emulator.setPushFaults([Fault.every(2, Fault.Late({ by: 500 }))])
+      const { json: state, status } = yield* json("GET", "/state")
+      assert.strictEqual(status, 200, JSON.stringify(state))
+      assert.deepStrictEqual(
+        state.faults.calls.map(({ fault }: { fault: unknown }) => fault),
+        [{ _tag: "Delay", duration: 3000 }, { _tag: "Delay", duration: Number.MAX_SAFE_INTEGER }]
+      )
+      assert.deepStrictEqual(state.faults.pushes, [{ fault: { _tag: "Late", by: 500 }, every: 2 }])
+    }).pipe(Effect.provide(live)))
 
   it.scopedLive("add a fault without starting the others again, and show the times that are left", () =>
     Effect.gen(function*() {

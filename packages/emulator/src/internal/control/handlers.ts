@@ -149,8 +149,8 @@ const platform = ({ emulator }: Parts) =>
     /** Reads all rules before any of them counts. */
     const readFaults = (payload: typeof Faults.Type) =>
       Effect.gen(function*() {
-        const calls = yield* Rules.read<Fault.Fault>("faults", payload.calls as ReadonlyArray<never>)
-        const pushes = yield* Rules.read<Fault.PushFault>("pushFaults", payload.pushes as ReadonlyArray<never>)
+        const calls = yield* Rules.read<Fault.Fault>("faults", payload.calls)
+        const pushes = yield* Rules.read<Fault.PushFault>("pushFaults", payload.pushes)
         const flaw = Options.flawOfFaults(calls) ?? Options.flawOfPushFaults(pushes)
         return flaw === undefined ? { calls, pushes } : yield* flaw
       })

@@ -1,10 +1,28 @@
 /** Translates the rules of faults between JSON and the module `Fault`. */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { CallRule } from "../../ControlApi.js"
+import type { CallFault, CallRule, PushFault } from "../../ControlApi.js"
 import { OptionsError } from "../../EmulatorError.js"
 import * as Fault from "../../Fault.js"
 
 type Written<F> = Omit<typeof CallRule.Type, "fault"> & { readonly fault: F }
+
+/** A program may give a duration in any form. */
+export const callFault = (fault: Fault.Fault): typeof CallFault.Type =>
+  fault._tag === "Delay" ? { ...fault, duration: Duration.decode(fault.duration) } : fault
+
+/** A program may give a duration in any form. */
+export const pushFault = (fault: Fault.PushFault): typeof PushFault.Type => {
+  switch (fault._tag) {
+    case "Late":
+      return { ...fault, by: Duration.decode(fault.by) }
+    case "Doubled":
+    case "Replayed":
+      return { ...fault, after: Duration.decode(fault.after) }
+    default:
+      return fault
+  }
+}
 
 /** Fails if a rule says more than once when it applies. */
 export const read = <F>(
@@ -38,9 +56,12 @@ const whenOf = ({ when }: Fault.Rule<unknown>) => {
   }
 }
 
-export const write = <F>(rules: ReadonlyArray<Fault.Rule<F>>): ReadonlyArray<Written<F>> =>
+export const write = <F, W>(
+  rules: ReadonlyArray<Fault.Rule<F>>,
+  faultOf: (fault: F) => W
+): ReadonlyArray<Written<W>> =>
   rules.map((rule) => ({
-    fault: rule.fault,
+    fault: faultOf(rule.fault),
     ...whenOf(rule),
     ...(rule.only !== undefined && { only: rule.only as [string, ...ReadonlyArray<string>] })
   }))

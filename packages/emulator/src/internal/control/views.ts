@@ -55,8 +55,8 @@ export const state = (emulator: Emulator.Service): Effect.Effect<typeof State.Ty
       advanced: yield* emulator.advanced,
       apps,
       faults: {
-        calls: Rules.write(yield* emulator.faults) as typeof State.Type["faults"]["calls"],
-        pushes: Rules.write(yield* emulator.pushFaults) as typeof State.Type["faults"]["pushes"]
+        calls: Rules.write(yield* emulator.faults, Rules.callFault),
+        pushes: Rules.write(yield* emulator.pushFaults, Rules.pushFault)
       },
       answers: answers.map(answerOf),
       lastEntry: journal.at(-1)?.id ?? 0

@@ -101,6 +101,7 @@ const en = {
   unreachable: "{what}: the request URL cannot be reached.",
   noUrl: "{what} was not sent, because the app has no request URL.",
   lost: "{what} was lost, because of a fault.",
+  pending: "A fault holds or delays {what}. The journal will show the delivery.",
   ticket: "the ticket",
 
   userSees: "The user sees",
@@ -346,6 +347,7 @@ const zh: Readonly<Record<Key, string>> = {
   unreachable: "{what}：无法访问请求地址。",
   noUrl: "{what}未发送：应用没有请求地址。",
   lost: "{what}因故障丢失。",
+  pending: "{what}因故障被扣留或延迟，投递后会出现在日志中。",
   ticket: " ticket ",
 
   userSees: "用户看到",

@@ -1,4 +1,5 @@
 /** The apps, and what can be done with the chosen one. */
+import type * as ControlApi from "../../../../ControlApi.js"
 import type { Dom } from "./dom.js"
 import type { Answer, Endpoints } from "./endpoints.js"
 import type { Language } from "./language.js"
@@ -244,7 +245,4 @@ export const makeApps = (
 }
 
 /** What came of the first delivery of an event. */
-export interface Delivered {
-  readonly outcome: "acknowledged" | "refused" | "timed out" | "unreachable" | "no request URL" | "lost"
-  readonly status: number | null
-}
+export type Delivered = typeof ControlApi.Delivered.Encoded

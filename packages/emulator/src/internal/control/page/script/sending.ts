@@ -24,6 +24,8 @@ export const makeSentences = ({ t }: Language) => (what: string, { outcome, stat
       return { text: t("noUrl", values), tone: "bad" as const }
     case "lost":
       return { text: t("lost", values), tone: "bad" as const }
+    case "pending":
+      return { text: t("pending", values), tone: "good" as const }
   }
 }
 
