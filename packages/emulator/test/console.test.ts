@@ -6,7 +6,7 @@ import * as Page from "../src/internal/control/page.js"
 import { markup } from "../src/internal/control/page/markup.js"
 import { script } from "../src/internal/control/page/script.js"
 import type { Language } from "../src/internal/control/page/script/language.js"
-import { makeSentences } from "../src/internal/control/page/script/sending.js"
+import { makeSentences } from "../src/internal/control/page/script/sentences.js"
 import { words } from "../src/internal/control/page/words.js"
 
 const named = [...markup.matchAll(/data-t(?:-label|-placeholder)?="(\w+)"/g)].map(([_, key]) => key ?? "")

@@ -2,7 +2,8 @@
 /** Follows the journal by server-sent events, and connects again after the emulator was away. */
 import type { Dom } from "./dom.js"
 import type { Endpoints } from "./endpoints.js"
-import type { Entry, JournalList } from "./journal.js"
+import type { Entry } from "./entryTexts.js"
+import type { JournalList } from "./journal.js"
 import type { Language } from "./language.js"
 import type { StateHolder } from "./state.js"
 

@@ -1,53 +1,26 @@
 /** The pane with all that the journal knows of one entry. */
-import type { Key } from "../words.js"
 import type { Dom } from "./dom.js"
 import type { Endpoints } from "./endpoints.js"
-import type { Entry, JournalList } from "./journal.js"
+import type { Entry, EntryTexts } from "./entryTexts.js"
+import type { EntryView } from "./entryView.js"
+import type { JournalList } from "./journal.js"
 import type { Language } from "./language.js"
+import type { Selection } from "./selection.js"
 
 export const makeDetails = (
   { find, make, onClick }: Dom,
   { onChange, t }: Language,
-  { call, parse }: Endpoints,
-  journal: JournalList
+  { call }: Endpoints,
+  journal: JournalList,
+  selection: Selection,
+  texts: EntryTexts,
+  { messages, summary }: EntryView
 ) => {
   const pane = find("details")
   const body = find("details-body")
   let shown: Entry | undefined
   /** The id of the entry that is asked for, or 0. */
   let asked = 0
-
-  const fields = (pairs: ReadonlyArray<readonly [Key, string | undefined]>): HTMLElement =>
-    make("dl", {
-      children: pairs.flatMap(([key, value]) =>
-        value === undefined || value === "" ? [] : [make("dt", { text: t(key) }), make("dd", { text: value })]
-      )
-    })
-
-  const pretty = (text: string): string => {
-    const json = parse(text)
-    return json === undefined ? text : JSON.stringify(json, null, 2)
-  }
-
-  const message = (title: Key, given: { headers: Readonly<Record<string, string>>; text: string }) => [
-    make("h3", { text: t(title) }),
-    given.text === ""
-      ? make("p", { class: "hint", text: t("empty") })
-      : make("pre", { text: pretty(given.text), attributes: { tabindex: "0", "aria-label": t(title) } }),
-    make("details", {
-      attributes: Object.keys(given.headers).length > 0 ? { open: "" } : {},
-      children: [
-        make("summary", { text: t("headers") }),
-        make("dl", {
-          class: "mono",
-          children: Object.entries(given.headers).flatMap(([name, value]) => [
-            make("dt", { text: name }),
-            make("dd", { text: value })
-          ])
-        })
-      ]
-    })
-  ]
 
   const attempts = (entry: Entry): ReadonlyArray<Node> => {
     if (entry._tag !== "Push") return []
@@ -59,7 +32,7 @@ export const makeDetails = (
         attributes: { id: "attempts" },
         children: all.map((attempt) => {
           const button = make("button", {
-            text: `${attempt._tag === "Push" ? attempt.attempt : ""}: ${journal.outcomeOf(attempt).text}`,
+            text: `${attempt._tag === "Push" ? attempt.attempt : ""}: ${texts.outcomeOf(attempt).text}`,
             attributes: { type: "button", ...(attempt.id === entry.id && { "aria-current": "true" }) }
           })
           button.addEventListener("click", () => void open(attempt.id))
@@ -69,56 +42,9 @@ export const makeDetails = (
     ]
   }
 
-  const origins = { platform: "originPlatform", forged: "originForged", replayed: "originReplayed" } as const
-  const bearers = { none: "bearerNone", valid: "bearerValid", invalid: "bearerInvalid" } as const
-
-  const summary = (entry: Entry): HTMLElement => {
-    const common = [
-      ["time", journal.formatTime(entry.at)],
-      ["took", `${Math.round(entry.endedAt - entry.at)} ms`],
-      ["outcome", journal.outcomeOf(entry).text],
-      ["app", entry.appId]
-    ] as const
-    switch (entry._tag) {
-      case "Call":
-        return fields([
-          ...common,
-          ["tenant", entry.tenantKey],
-          ["query", entry.query],
-          ["bearer", t(bearers[entry.token])],
-          ["fault", entry.fault],
-          ["logId", entry.logId]
-        ])
-      case "Handshake":
-        return fields([...common, ["reason", entry.reason]])
-      case "Push":
-        return fields([
-          ...common,
-          ["tenant", entry.tenantKey],
-          ["eventId", entry.eventId],
-          ["attempt", String(entry.attempt)],
-          ["origin", t(origins[entry.origin])],
-          ["fault", entry.fault]
-        ])
-    }
-  }
-
-  const messages = (entry: Entry): ReadonlyArray<Node> => {
-    if (entry._tag === "Handshake") return []
-    const { received, sent } = entry
-    const [question, answer] = entry._tag === "Call" ? [received, sent] : [sent, received]
-    if (question === undefined && answer === undefined) return [make("p", { class: "hint", text: t("noDetails") })]
-    return [
-      ...(question === undefined ? [] : message(entry._tag === "Call" ? "request" : "delivery", question)),
-      ...(answer === undefined
-        ? [make("h3", { text: t("answer") }), make("p", { class: "hint", text: t("noAnswerThere") })]
-        : message("answer", answer))
-    ]
-  }
-
   const render = (): void => {
     if (shown === undefined) return
-    find("details-title").textContent = journal.titleOf(shown)
+    find("details-title").textContent = texts.titleOf(shown)
     body.replaceChildren(summary(shown), ...attempts(shown), ...messages(shown))
   }
 
@@ -136,7 +62,7 @@ export const makeDetails = (
       find("details-title").textContent = t("details")
       body.replaceChildren(make("p", { text: answer.sentence }))
     }
-    journal.activateId(id)
+    selection.activateId(id)
     pane.scrollTop = 0
     pane.focus({ preventScroll: true })
   }
@@ -149,7 +75,7 @@ export const makeDetails = (
     find("rows").focus({ preventScroll: true })
   }
 
-  journal.onOpen((id) => void open(id))
+  selection.onOpen((id) => void open(id))
   onClick("details-close", close)
   onChange(render)
 

@@ -1,12 +1,16 @@
 // @effect-diagnostics globalTimers:off -- this runs in the browser
 /** The list of exchanges and deliveries: newest first, bounded, filtered, paused. */
-import type * as ControlApi from "../../../../ControlApi.js"
 import type { Dom } from "./dom.js"
+import type { Entry, EntryTexts } from "./entryTexts.js"
 import type { Language } from "./language.js"
+import type { Selection } from "./selection.js"
 
-export type Entry = typeof ControlApi.Entry.Encoded
-
-export const makeJournal = ({ find, make, onClick, select, setText }: Dom, { current, onChange, t }: Language) => {
+export const makeJournal = (
+  { find, make, onClick, select, setText }: Dom,
+  { onChange, t }: Language,
+  { formatTime, kindOf, outcomeOf, titleOf }: EntryTexts,
+  selection: Selection
+) => {
   const maxRows = 1000
   const maxEntries = 5000
   /** The shortest time between two changes of the list, in milliseconds. */
@@ -18,65 +22,18 @@ export const makeJournal = ({ find, make, onClick, select, setText }: Dom, { cur
   let isPaused = false
   let isScheduled = false
   let shownAt = 0
-  let active: string | undefined
-  let open: (id: number) => void = () => {}
-  let timeFormat: Intl.DateTimeFormat
-
-  const setTimeFormat = () => {
-    timeFormat = new Intl.DateTimeFormat(current() === "zh" ? "zh-CN" : "en-GB", {
-      hour: "2-digit",
-      minute: "2-digit",
-      second: "2-digit",
-      fractionalSecondDigits: 3
-    })
-  }
-
-  const kindOf = (entry: Entry): string => entry._tag === "Push" ? entry.kind : entry._tag.toLowerCase()
 
   const matches = (entry: Entry): boolean =>
     (select("filter-app").value === "" || entry.appId === select("filter-app").value)
     && (select("filter-kind").value === "" || kindOf(entry) === select("filter-kind").value)
 
-  const titleOf = (entry: Entry): string =>
-    entry._tag === "Call"
-      ? `${entry.method} ${entry.path}`
-      : entry._tag === "Push"
-      ? entry.eventType
-      : t("handshake")
-
-  const outcomeWords = {
-    acknowledged: "outcomeAcknowledged",
-    refused: "outcomeRefused",
-    "timed out": "outcomeTimedOut",
-    unreachable: "outcomeUnreachable",
-    "no request URL": "outcomeNoUrl",
-    lost: "outcomeLost",
-    passed: "outcomePassed",
-    failed: "outcomeFailed",
-    "no answer": "noAnswer",
-    "broken off": "brokenOff"
-  } as const
-
-  const outcomeOf = (entry: Entry): { readonly text: string; readonly tone: "good" | "bad" } => {
-    const fault = entry._tag === "Handshake" || entry.fault === undefined ? "" : ` · ${entry.fault}`
-    if (entry._tag === "Call" && entry.outcome === "answered") {
-      const { code, status } = entry
-      const isGood = (status ?? 0) < 400 && (code ?? 0) === 0
-      return { text: `${status}${code === undefined ? "" : ` · ${code}`}${fault}`, tone: isGood ? "good" : "bad" }
-    }
-    const word = t(outcomeWords[entry.outcome as keyof typeof outcomeWords])
-    const status = entry._tag === "Push" && entry.status !== undefined ? ` · ${entry.status}` : ""
-    const isGood = entry.outcome === "acknowledged" || entry.outcome === "passed"
-    return { text: word + status + fault, tone: isGood ? "good" : "bad" }
-  }
-
   const rowOf = (entry: Entry): HTMLLIElement => {
     const outcome = outcomeOf(entry)
     const id = String(entry.id)
     return make("li", {
-      attributes: { id: `row-${id}`, "data-id": id, role: "option", "aria-selected": String(id === active) },
+      attributes: { id: `row-${id}`, "data-id": id, role: "option", "aria-selected": String(selection.isActive(id)) },
       children: [
-        make("span", { class: "time", text: timeFormat.format(entry.at) }),
+        make("span", { class: "time", text: formatTime(entry.at) }),
         make("span", { class: "way", text: entry._tag === "Call" ? "→" : "←", attributes: { "aria-hidden": "true" } }),
         make("span", { class: "what mono", text: titleOf(entry) }),
         make("span", { class: "of", text: entry.appId ?? "" }),
@@ -124,44 +81,10 @@ export const makeJournal = ({ find, make, onClick, select, setText }: Dom, { cur
     if (!paused) rebuild()
   }
 
-  const activate = (row: Element | null): void => {
-    if (row === null) return
-    rows.querySelector("[aria-selected=true]")?.setAttribute("aria-selected", "false")
-    row.setAttribute("aria-selected", "true")
-    rows.setAttribute("aria-activedescendant", row.id)
-    row.scrollIntoView({ block: "nearest" })
-    active = row.getAttribute("data-id") ?? undefined
-  }
-
-  const move = (step: 1 | -1): void => {
-    rows.focus({ preventScroll: true })
-    const row = active === undefined ? null : document.getElementById(`row-${active}`)
-    activate(row === null ? rows.firstElementChild : step === 1 ? row.nextElementSibling : row.previousElementSibling)
-  }
-
-  const openActive = (): void => {
-    if (active !== undefined && document.getElementById(`row-${active}`) !== null) open(Number(active))
-  }
-
-  rows.addEventListener("click", ({ target }) => {
-    const row = target instanceof Element ? target.closest("[data-id]") : null
-    activate(row)
-    if (row !== null) openActive()
-  })
-  rows.addEventListener("keydown", (event) => {
-    const edge = event.key === "Home" ? rows.firstElementChild : event.key === "End" ? rows.lastElementChild : undefined
-    if (event.key === "ArrowDown") move(1)
-    else if (event.key === "ArrowUp") move(-1)
-    else if (event.key === "Enter" || event.key === " ") openActive()
-    else if (edge !== undefined) activate(edge)
-    else return
-    event.preventDefault()
-  })
   select("filter-app").addEventListener("change", rebuild)
   select("filter-kind").addEventListener("change", rebuild)
   onClick("pause", () => setPaused(!isPaused))
   onChange(() => {
-    setTimeFormat()
     showPause()
     rebuild()
   })
@@ -191,15 +114,7 @@ export const makeJournal = ({ find, make, onClick, select, setText }: Dom, { cur
     newest: (): number => entries.at(-1)?.id ?? 0,
     ofEvent: (eventId: string): ReadonlyArray<Entry> =>
       entries.filter((entry) => entry._tag === "Push" && entry.eventId === eventId),
-    move,
-    togglePause: () => setPaused(!isPaused),
-    activateId: (id: number) => activate(document.getElementById(`row-${id}`)),
-    onOpen: (listener: (id: number) => void) => {
-      open = listener
-    },
-    titleOf,
-    outcomeOf,
-    formatTime: (millis: number) => timeFormat.format(millis)
+    togglePause: () => setPaused(!isPaused)
   }
 }
 
