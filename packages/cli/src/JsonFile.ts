@@ -1,6 +1,7 @@
 /**
  * Files of JSON, or standard input, that an option or an argument names.
  */
+import * as ControlApi from "@effect-feishu/emulator/ControlApi"
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Chunk from "effect/Chunk"
@@ -32,21 +33,9 @@ const parse = (named: string, text: string): Either.Either<unknown, UsageError> 
       new UsageError({ message: `${named} holds no JSON: ${error instanceof Error ? error.message : String(error)}` })
   })
 
-/** Formats a path as JavaScript does: `[0].status`. */
-const fieldOf = (path: ReadonlyArray<PropertyKey>): string =>
-  path.map((part, i) => typeof part === "number" ? `[${part}]` : i === 0 ? String(part) : `.${String(part)}`).join("")
-
 /** Names each field that is wrong, at most five. */
-export const flawsOf = (error: ParseResult.ParseError): string => {
-  const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const deepest = Math.max(...issues.map(({ path }) => path.length))
-  const lowest = issues.filter(({ path }) => path.length === deepest)
-  // Said of each optional field, besides what is wrong with its value.
-  const telling = lowest.filter(({ message }) => !message.startsWith("Expected undefined, "))
-  const sentences = (telling.length > 0 ? telling : lowest)
-    .map(({ message, path }) => path.length === 0 ? message : `${fieldOf(path)}: ${message}`)
-  return [...new Set(sentences)].slice(0, 5).join("; ")
-}
+export const flawsOf = (error: ParseResult.ParseError): string =>
+  ControlApi.flawsOf(ParseResult.ArrayFormatter.formatErrorSync(error)).join("; ")
 
 /** Reads a file, or standard input for `-`, as JSON. */
 export const read = (named: string, path: string): Effect.Effect<unknown, UsageError, FileSystem.FileSystem> =>

@@ -18,6 +18,28 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { CallbackError, NoTicket, OptionsError, RequestUrlError, UnknownApp } from "./EmulatorError.js"
 
+/**
+ * Names each field that does not fit, at most five: `calls[0].fault.code: is missing`. Takes the issues of an
+ * `HttpApiDecodeError`, or of `ParseResult.ArrayFormatter`. Names only the fields that lie deepest, because the issues of the
+ * fields around them say nothing more.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const flawsOf = (
+  issues: ReadonlyArray<{ readonly path: ReadonlyArray<PropertyKey>; readonly message: string }>
+): ReadonlyArray<string> => {
+  const fieldOf = (path: ReadonlyArray<PropertyKey>): string =>
+    path.map((part, i) => typeof part === "number" ? `[${part}]` : i === 0 ? String(part) : `.${String(part)}`).join("")
+  // Every optional field has such an issue, besides what is wrong with its value.
+  const isTelling = ({ message }: { readonly message: string }): boolean => !message.startsWith("Expected undefined, ")
+  const deepest = Math.max(...issues.map(({ path }) => path.length))
+  const lowest = issues.filter(({ path }) => path.length === deepest)
+  const telling = lowest.some(isTelling) ? lowest.filter(isTelling) : lowest
+  const flaws = telling.map(({ message, path }) => path.length === 0 ? message : `${fieldOf(path)}: ${message}`)
+  return [...new Set(flaws)].slice(0, 5)
+}
+
 const units: Readonly<Record<string, string>> = { ms: "millis", s: "seconds", m: "minutes", h: "hours", d: "days" }
 
 /** Spells out `90s` as `90 seconds`. */

@@ -1,10 +1,9 @@
 /** Gives each refusal of an endpoint a sentence that says what is wrong. */
 import * as OpenApi from "@effect/platform/OpenApi"
-import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { ControlApi } from "../../ControlApi.js"
+import { ControlApi, flawsOf } from "../../ControlApi.js"
 import { CallbackError, NoTicket, OptionsError, RequestUrlError, UnknownApp } from "../../EmulatorError.js"
 
 const decodeError = Schema.decodeUnknownEither(
@@ -20,22 +19,6 @@ const Issues = Schema.Struct({
 
 const decodeIssues = Schema.decodeUnknownEither(Issues)
 
-/** Formats a path as JavaScript does: `calls[0].fault.duration`. */
-const fieldOf = (path: ReadonlyArray<string | number>): string =>
-  path.map((part, i) => typeof part === "number" ? `[${part}]` : i === 0 ? part : `.${part}`).join("")
-
-/** What is said of each optional field, besides what is wrong with its value. */
-const isAbout = ({ message }: { readonly message: string }): boolean => !message.startsWith("Expected undefined, ")
-
-/** Returns the issues that lie deepest, because the others only say that the field around them does not fit. */
-const sentenceOfIssues = ({ issues }: typeof Issues.Type): string => {
-  const deepest = Math.max(...issues.map(({ path }) => path.length))
-  const lowest = issues.filter(({ path }) => path.length === deepest)
-  const telling = lowest.some(isAbout) ? lowest.filter(isAbout) : lowest
-  const sentences = telling.map(({ message, path }) => path.length === 0 ? message : `${fieldOf(path)}: ${message}`)
-  return Arr.dedupe(sentences).slice(0, 5).join("; or ")
-}
-
 const readOperations = () =>
   Object.entries(OpenApi.fromApi(ControlApi).paths).map(([path, methods]) => ({
     pattern: new RegExp(`^${path.replace(/\{[^}]+\}/g, "[^/]+")}$`),
@@ -50,7 +33,7 @@ const otherMethods = (method: string, path: string): string | undefined => {
 
 const sentenceOf = (status: number, json: unknown, request: Request): string | undefined => {
   const issues = decodeIssues(json)
-  if (Either.isRight(issues)) return sentenceOfIssues(issues.right)
+  if (Either.isRight(issues)) return flawsOf(issues.right.issues).join("; or ")
   const error = decodeError(json)
   if (Either.isRight(error)) return error.right.message
   const { method, url } = request
