@@ -9,6 +9,7 @@ import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import type * as Path from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as AtomicFile from "./AtomicFile.js"
 import { UsageError } from "./Failure.js"
 
 const unusable = (path: string, why: string) =>
@@ -32,14 +33,11 @@ const checkFolder = (fs: FileSystem.FileSystem, path: string): Effect.Effect<voi
 const forEntries = (fs: FileSystem.FileSystem, folder: string): FileSystem.FileSystem => ({
   ...fs,
   makeDirectory: () => Effect.void,
-  writeFileString: (path, text, options) => {
-    const unfinished = `${path}~${process.pid}`
-    return fs.makeDirectory(folder, { recursive: true }).pipe(
-      Effect.zipRight(fs.writeFileString(unfinished, text, options)),
-      Effect.zipRight(fs.rename(unfinished, path)),
-      Effect.onError(() => Effect.ignore(fs.remove(unfinished)))
+  writeFileString: (path, text) =>
+    fs.makeDirectory(folder, { recursive: true }).pipe(
+      Effect.zipRight(AtomicFile.write(path, text)),
+      Effect.provideService(FileSystem.FileSystem, fs)
     )
-  }
 })
 
 export const layer = (

@@ -9,9 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { getProxyForUrl } from "proxy-from-env"
 import { UsageError } from "./Failure.js"
-
-/** No proxy reaches this machine by this name. */
-const isLoopback = ({ hostname }: URL): boolean => /^(localhost|\[::1\]|127(\.\d+){3})$/.test(hostname)
+import { isLoopback } from "./Loopback.js"
 
 const variables = ["https_proxy", "http_proxy", "all_proxy"].flatMap((name) => [name, name.toUpperCase()])
 
@@ -21,7 +19,8 @@ const withScheme = (proxy: string): string =>
 
 /** Returns the proxy for requests to a URL, or undefined if they go to the host directly. */
 export const proxyOf = (url: string): string | undefined => {
-  const proxy = URL.canParse(url) && !isLoopback(new URL(url)) ? getProxyForUrl(url) : ""
+  // No proxy reaches this machine.
+  const proxy = URL.canParse(url) && !isLoopback(new URL(url).hostname) ? getProxyForUrl(url) : ""
   return proxy === "" ? undefined : withScheme(proxy)
 }
 

@@ -13,6 +13,7 @@ import * as Stream from "effect/Stream"
 import type * as EmulatorCommands from "../EmulatorCommands.js"
 import * as Failure from "../Failure.js"
 import * as JsonFile from "../JsonFile.js"
+import { isLoopback } from "../Loopback.js"
 import * as Output from "../Output.js"
 import { show } from "./emulator/entries.js"
 import * as EnvFile from "./emulator/envFile.js"
@@ -30,9 +31,6 @@ const checkUrls = ({ baseUrl, requestUrl }: EmulatorCommands.Start) =>
         : Effect.void,
     { discard: true }
   )
-
-/** Matches loopback addresses, which no other machine can reach. */
-const isLoopback = (host: string): boolean => /^(localhost|::1|\[::1\]|127(\.\d+){3})$/i.test(host)
 
 /** Says whether the library sends secrets to the URL only with `allowHttp`. */
 const needsAllowHttp = (url: string): boolean => {
