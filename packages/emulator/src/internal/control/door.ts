@@ -41,9 +41,8 @@ const read = async (request: Http.IncomingMessage): Promise<Buffer | undefined> 
 const requestOf = ({ headers, method = "", url = "" }: Http.IncomingMessage, body: Buffer): Request =>
   new Request(new URL(targetOf(url).whole, "http://emulator"), {
     method,
-    headers: new Headers(
-      Object.entries(headers).flatMap(([name, value]) => typeof value === "string" ? [[name, value] as const] : [])
-        .map(([name, value]) => [name, value] as [string, string])
+    headers: Object.entries(headers).flatMap(([name, value]): Array<[string, string]> =>
+      typeof value === "string" ? [[name, value]] : []
     ),
     // A `Request` of these methods has no body.
     ...(body.length > 0 && method !== "GET" && method !== "HEAD" && { body: new Uint8Array(body) })

@@ -40,8 +40,7 @@ const longestPush = "5 seconds"
 const eventsOf = (entries: Chunk.Chunk<Journal.Entry>): string =>
   Option.match(Chunk.last(entries), {
     onNone: () => "",
-    onSome: ({ id }) =>
-      `id: ${id}\nevent: entries\ndata: ${JSON.stringify(Chunk.toReadonlyArray(entries).map(Views.summary))}\n\n`
+    onSome: ({ id }) => `id: ${id}\nevent: entries\ndata: ${JSON.stringify(Chunk.toReadonlyArray(entries))}\n\n`
   })
 
 /** Sends the entries after an id, until the client goes away. */
