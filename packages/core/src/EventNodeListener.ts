@@ -9,7 +9,7 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type * as Http from "node:http"
 import * as EventDoor from "./EventDoor.js"
 import { EventRefused } from "./EventRefused.js"
@@ -71,7 +71,7 @@ const runtime = <R>(): Effect.Effect<Runtime.Runtime<R>, never, R> =>
 const makeAnswering = Effect.gen(function*() {
   const clock = yield* Effect.clock
   const isTraced = yield* Span.isTraced
-  // Nobody interrupts the answer to a delivery.
+  // The answer to a delivery is never interrupted.
   const run = Runtime.runFork(Uninterruptible.runtime(yield* runtime<never>()))
 
   const refuse = (entry: RefusalLog.Entry): EventDoor.Answer => {
@@ -184,9 +184,8 @@ export const makeApps = <E, R>(
         const called = AppLookup.call(findApp, appId)
         if (AppLookup.isExit(called)) return answerFound(AppLookup.foundOf(appId, called), request, done)
         let scope: Scope.CloseableScope | undefined
-        const inScope = Effect.flatMap(Scope.make(), (made) => {
+        const inScope = AppLookup.inScope(called, (made) => {
           scope = made
-          return Scope.extend(called, made)
         })
         const end: Done = (answer) => {
           done(answer)

@@ -10,7 +10,7 @@ import { constVoid } from "effect/Function"
 import type * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Runtime from "effect/Runtime"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import { WaitUntil } from "./BackgroundTasks.js"
 import * as EventDoor from "./EventDoor.js"
 import type { EventRefused } from "./EventRefused.js"
@@ -137,9 +137,8 @@ const answerApp = <E, R>(findApp: EventDoor.FindApp<E, R>, appId: string, reques
     let scope: Scope.CloseableScope | undefined
     const inScope = (appId: string): ReturnType<EventDoor.FindApp<E, Exclude<R, Scope.Scope>>> => {
       const called = AppLookup.call(findApp, appId)
-      return AppLookup.isExit(called) ? called : Effect.flatMap(Scope.make(), (made) => {
+      return AppLookup.isExit(called) ? called : AppLookup.inScope(called, (made) => {
         scope = made
-        return Scope.extend(called, made)
       })
     }
     return Effect.ensuring(

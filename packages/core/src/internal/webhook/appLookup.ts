@@ -74,6 +74,16 @@ export const find = <A, E, R>(findApp: FindApp<A, E, R>, appId: string): Effect.
     : Effect.map(Effect.exit(timeLimit(called, limit)), (exit) => foundOf(appId, exit))
 }
 
+/** Runs the effect of `findApp` in a scope, and gives the scope to `keep`, because the scope closes after the answer. */
+export const inScope = <A, E, R>(
+  called: Effect.Effect<A, E, R>,
+  keep: (scope: Scope.CloseableScope) => void
+): Effect.Effect<A, E, Exclude<R, Scope.Scope>> =>
+  Effect.flatMap(Scope.make(), (scope) => {
+    keep(scope)
+    return Scope.extend(called, scope)
+  })
+
 /** Closes the scope of `findApp`. The delivery is answered by then, so a failure is only logged. */
 export const close = (scope: Scope.CloseableScope): Effect.Effect<void> =>
   Effect.catchAllCause(
