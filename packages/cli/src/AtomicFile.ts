@@ -15,7 +15,7 @@ export const write = (
     const fs = yield* FileSystem.FileSystem
     const target = yield* Effect.orElseSucceed(fs.realPath(path), () => path)
     const unfinished = `${target}~${process.pid}`
-    // Somebody else's file of this name may be readable by all.
+    // A file of this name may be another user's, and readable by all.
     yield* fs.remove(unfinished, { force: true }).pipe(
       Effect.zipRight(fs.writeFileString(unfinished, text, { flag: "wx", mode: 0o600 })),
       Effect.zipRight(mode === 0o600 ? Effect.void : fs.chmod(unfinished, mode)),

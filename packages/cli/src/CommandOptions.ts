@@ -1,5 +1,5 @@
 /**
- * What the commands' options have in common.
+ * The options that several commands have.
  */
 import type * as CliApp from "@effect/cli/CliApp"
 import * as HelpDoc from "@effect/cli/HelpDoc"

@@ -254,7 +254,7 @@ const nameIn = (words: ReadonlyArray<string>): string | undefined => {
 const help = (named: string | undefined): string => {
   const described = describe()
   const command = described.find(({ name }) => name === named)
-  /** Those that have one word more. */
+  /** The commands behind this command. */
   const within = (before: string) =>
     described.filter(({ name }) => name.startsWith(before) && !name.slice(before.length).includes(" "))
   return command === undefined

@@ -1,5 +1,5 @@
 /**
- * What can go wrong with the emulator, by the words of `feishu-ticket emulator fault`.
+ * The kinds of faults, by the words of `feishu-ticket emulator fault`.
  */
 
 /** The option that gives each field of a fault. */

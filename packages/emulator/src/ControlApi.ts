@@ -1,5 +1,5 @@
 /**
- * What steers the emulator by HTTP, under `/_emulator/`: for the console in the browser, the command `feishu-ticket`, and tests
+ * Steers the emulator by HTTP, under `/_emulator/`: for the console in the browser, the command `feishu-ticket`, and tests
  * in any language. The emulator serves the OpenAPI document of this module at `/_emulator/openapi.json`.
  *
  * A client in TypeScript: `HttpApiClient.make(ControlApi.ControlApi, { baseUrl })` of `@effect/platform`.
@@ -148,7 +148,7 @@ export const NewApp = Schema.Struct({
 }).annotations({ identifier: "NewApp", ...strict })
 
 /**
- * What is to change of an app.
+ * The changes of an app. A field that is left out stays as it is.
  *
  * @since 0.1.0
  * @category schemas
@@ -177,7 +177,7 @@ export const Event = Schema.Struct({
 }).annotations({ identifier: "Event", ...strict })
 
 /**
- * What came of the first delivery of an event.
+ * The outcome of the first delivery of an event.
  *
  * @since 0.1.0
  * @category schemas
@@ -200,7 +200,7 @@ export const Delivered = Schema.Struct({
 }).annotations({ identifier: "Delivered" })
 
 /**
- * What goes wrong with a call: see the module `Fault`.
+ * A fault of a call: see the module `Fault`.
  *
  * @since 0.1.0
  * @category schemas
@@ -225,7 +225,7 @@ export const CallFault = Schema.Union(
 ).annotations({ identifier: "CallFault" })
 
 /**
- * What goes wrong with a push: see the module `Fault`.
+ * A fault of a push: see the module `Fault`.
  *
  * @since 0.1.0
  * @category schemas
@@ -311,7 +311,7 @@ const details = {
 }
 
 /**
- * What happened: see the module `Journal`. `sent` and `received` are there in `GET /_emulator/journal/:id` only.
+ * An entry of the journal: see the module `Journal`. `sent` and `received` are there in `GET /_emulator/journal/:id` only.
  *
  * @since 0.1.0
  * @category schemas

@@ -1,5 +1,5 @@
 /**
- * What the emulator refuses, with a sentence that says what to do.
+ * The errors of the emulator, each with a sentence that says what to do.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * What goes wrong with calls and with pushes, and when.
+ * The faults of calls and of pushes, and the rules of when a fault happens.
  *
  * @since 0.1.0
  */

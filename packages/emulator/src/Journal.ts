@@ -1,5 +1,5 @@
 /**
- * What happened, without secrets, in the order in which it ended: as data for assertions, and as a stream for watching.
+ * The calls, handshakes and deliveries without secrets, in the order in which it ended: as data for assertions, and as a stream for watching.
  *
  * @since 0.1.0
  */

@@ -6,7 +6,7 @@
 export * as App from "./App.js"
 
 /**
- * What steers the emulator by HTTP.
+ * Steers the emulator by HTTP.
  *
  * @since 0.1.0
  */
@@ -20,7 +20,7 @@ export * as ControlApi from "./ControlApi.js"
 export * as Emulator from "./Emulator.js"
 
 /**
- * What the emulator refuses, with a sentence that says what to do.
+ * The errors of the emulator, each with a sentence that says what to do.
  *
  * @since 0.1.0
  */

@@ -82,7 +82,7 @@ const ticketsByApp = ({ tickets }: Settings): ReadonlyMap<string, ReadonlyArray<
   return byApp
 }
 
-/** What the platform knows. */
+/** Makes the apps, tickets, tokens, answers and faults of the platform. */
 const makeState = (settings: Settings) => {
   const clock = Clock.make()
   const tickets = Tickets.make(clock)
@@ -120,7 +120,7 @@ const tokenOf = ({ expiresAt, kind, tenantKey, value }: Tokens.Token) => ({
 /** Runs an effect in the runtime of the emulator: whoever calls, the platform keeps its own time and chance. */
 type Own = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
-/** What can be looked at. */
+/** Makes the methods that look at the platform. */
 const makeViews = (state: State, journal: Journal.Journal, own: Own) => {
   const { answers, apps, callFaults, clock, pushFaults, tickets, tokens } = state
   return {
@@ -142,7 +142,7 @@ const makeViews = (state: State, journal: Journal.Journal, own: Own) => {
   }
 }
 
-/** What changes the platform at once. */
+/** Makes the methods that change the platform at once. */
 const makeChanges = ({ calls, journal, own, pushing, settings, state }: {
   readonly settings: Settings
   readonly state: State
@@ -218,7 +218,7 @@ const makeChanges = ({ calls, journal, own, pushing, settings, state }: {
   }
 }
 
-/** What the platform sends to an app. */
+/** Makes the methods that send something to an app. */
 const makeDeliveries = ({ journal, own, pushing, sending, state }: {
   readonly state: State
   readonly journal: Journal.Journal

@@ -71,7 +71,7 @@ export const flawOfEarlier = (
     : wrong(option, `a ${option.slice(0, -1)} is of ${other.appId}, which is none of the apps`)
 }
 
-/** What the emulator writes itself. */
+/** The headers that the emulator writes itself. */
 const framing = new Set(["content-length", "transfer-encoding", "connection"])
 
 const flawOfHeader = (name: string, value: string): string | undefined => {

@@ -1,4 +1,4 @@
-/** What the platform draws at random. */
+/** The random digits and ids of the platform. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"

@@ -19,7 +19,7 @@ const madeUp = Effect.map(
   (numbers) => numbers.map((number) => number.toString(36)).join("")
 )
 
-/** What `--write-env` takes from the file that it writes to. */
+/** The variables that `--write-env` takes from the file to which it writes. */
 const ownNames = ["FEISHU_APP_ID", "FEISHU_APP_KIND", ...StateFile.secretNames] as const
 
 /** Reads the variables of the app that the file of `--write-env` already has. */

@@ -1,5 +1,5 @@
 /**
- * What the doors and `anyOf` know of a subscription besides the service, so that they can look at a delivery without a fiber,
+ * The app and the proof of each subscription, so that the doors and `anyOf` can look at a delivery without a fiber,
  * and name the app in the log.
  */
 import type { Proof } from "./proof.js"

@@ -20,7 +20,7 @@ const isOurs = (host: string, names: ReadonlySet<string>): boolean => {
   return name === "localhost" || Net.isIP(name) !== 0 || names.has(name)
 }
 
-/** What belongs to this emulator. */
+/** The names and the origin of this emulator. */
 export interface Ours {
   /** The names of this machine, in lower case, besides `localhost` and addresses. */
   readonly names: ReadonlySet<string>

@@ -1,4 +1,4 @@
-/** What each endpoint of `ControlApi` does. */
+/** The endpoints of `ControlApi`. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as HttpApiError from "@effect/platform/HttpApiError"
 import * as HttpServer from "@effect/platform/HttpServer"
@@ -31,7 +31,7 @@ export interface Parts {
 /** Entries are sent together that come within this time, and at most so many. */
 const together = { time: "100 millis", count: 500 } as const
 
-/** Keeps what is between from taking a quiet connection for dead. */
+/** Keeps a proxy from ending a quiet connection. */
 const beat = Stream.as(Stream.tick("15 seconds"), ":\n\n")
 
 /** A delivery ends within 3 s. */

@@ -1,4 +1,4 @@
-/** What the emulator shows by HTTP: the state and the journal, without secrets. */
+/** Shows by HTTP the state and the journal, without secrets. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"

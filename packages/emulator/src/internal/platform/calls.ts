@@ -1,5 +1,5 @@
 /**
- * What the platform answers to a call. Each decision is one synchronous step over plain maps, given the time and the random
+ * Decides what to answer to a call. Each decision is one synchronous step over plain maps, given the time and the random
  * digits, so no two calls can interleave.
  */
 import * as Effect from "effect/Effect"

@@ -28,7 +28,7 @@ export interface Reply {
   readonly end: "whole" | "cut off" | "never begun"
 }
 
-/** What the platform makes of a request. */
+/** The decision about a request. */
 export interface Decision {
   readonly appId: string | undefined
   readonly tenantKey: string | undefined

@@ -26,7 +26,7 @@ interface Exchange {
   readonly fault: Fault | undefined
 }
 
-/** What the journal says about an answer. */
+/** The fields of a journal entry that an answer decides. */
 interface Noted extends Partial<Omit<Decision, "headers" | "body">> {
   readonly outcome: "answered" | "no answer" | "broken off"
   readonly code?: number | undefined

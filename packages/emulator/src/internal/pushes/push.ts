@@ -16,12 +16,12 @@ export interface Push {
   readonly first: Deferred.Deferred<FirstOutcome>
 }
 
-/** What came of the first delivery. `lost` if a fault took the delivery. */
+/** The outcome of the first delivery. `lost` if a fault took the delivery. */
 export interface FirstOutcome extends Omit<Outcome, "outcome"> {
   readonly outcome: Outcome["outcome"] | "lost"
 }
 
-/** What comes of an event whose app or whose emulator is gone before the first delivery. */
+/** The outcome of an event whose app or whose emulator is gone before the first delivery. */
 export const gone = { outcome: "no request URL", status: undefined, body: "" } as const
 
 export const labelOf = (app: App, { event, eventId, fault }: Push): Omit<Label, "attempt"> => ({

@@ -17,7 +17,7 @@ import type { Sealed } from "./sealing.js"
 /** The platform waits so long for an answer (page "事件概述"). */
 const answerTimeout = Duration.seconds(3)
 
-/** What the journal says about a delivery. */
+/** The fields of a journal entry that are known before a delivery. */
 export interface Label {
   readonly kind: "event" | "callback"
   readonly tenantKey: string | undefined
@@ -28,7 +28,7 @@ export interface Label {
   readonly fault: PushFault["_tag"] | undefined
 }
 
-/** What came of a delivery. `headers` and `body` are empty if there was no answer. */
+/** The outcome of a delivery. `body` is empty if there was no answer. */
 export interface Outcome {
   readonly outcome: "acknowledged" | "refused" | "timed out" | "unreachable" | "no request URL"
   readonly status: number | undefined

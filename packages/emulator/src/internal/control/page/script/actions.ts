@@ -1,11 +1,11 @@
-/** What can be done with the chosen app. */
+/** The buttons and forms that do something with the chosen app. */
 import type * as ControlApi from "../../../../ControlApi.js"
 import type { Dom } from "./dom.js"
 import type { Answer, Endpoints } from "./endpoints.js"
 import type { Language } from "./language.js"
 import type { AppState, StateHolder } from "./state.js"
 
-/** What came of the first delivery of an event. */
+/** The outcome of the first delivery of an event. */
 export type Delivered = typeof ControlApi.Delivered.Encoded
 
 export const makeActions = (

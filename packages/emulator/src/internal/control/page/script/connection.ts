@@ -57,7 +57,7 @@ export const makeConnection = (
   }
 
   state.onRead(({ lastEntry }) => {
-    // Somebody else has cleared the journal.
+    // The journal was cleared elsewhere.
     if (lastEntry < newest) journal.forget(newest)
     newest = journal.newest()
   })

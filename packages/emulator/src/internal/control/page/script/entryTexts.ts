@@ -1,4 +1,4 @@
-/** What a line says about an entry. */
+/** The texts of a line of the journal. */
 import type * as ControlApi from "../../../../ControlApi.js"
 import type { Language } from "./language.js"
 

@@ -1,4 +1,4 @@
-/** What to do first, as long as no app has a request URL. */
+/** The first steps, as long as no app has a request URL. */
 import type { Dom } from "./dom.js"
 import type { Language } from "./language.js"
 import type { State, StateHolder } from "./state.js"
