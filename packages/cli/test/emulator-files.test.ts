@@ -1,4 +1,5 @@
 /** The files and addresses of `feishu-ticket emulator`: `--state`, `--answers`, `--write-env`, `--env-file`, `--host`, `--base-url`. */
+import * as Emulator from "@effect-feishu/emulator/Emulator"
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, it, layer } from "@effect/vitest"
@@ -9,6 +10,7 @@ import { join } from "node:path"
 import { parseEnv, stripVTControlCharacters } from "node:util"
 import * as Destination from "../src/commands/emulator/destination.js"
 import * as EnvFile from "../src/commands/emulator/envFile.js"
+import * as StateFile from "../src/commands/emulator/stateFile.js"
 import { bash } from "./bash.js"
 import { documentIn, run, secrets, start } from "./feishuTicket.js"
 import { runHere } from "./runHere.js"
@@ -137,6 +139,41 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "30 seconds" })("
         const third = yield* begin("--state", path, "--app-id", "cli_second")
         assert.strictEqual(third.variables["FEISHU_APP_SECRET"], second.variables["FEISHU_APP_SECRET"])
       }))
+
+    it.scoped("is left alone after somebody has changed it, until the end of the emulator", () =>
+      Effect.gen(function*() {
+        const path = join(yield* folder, "state.json")
+        const running = yield* begin("--state", path)
+        Fs.writeFileSync(path, "somebody's")
+        yield* run(["emulator", "app", "tenants", "one", "--url", running.url])
+        yield* running.logged(/was changed by another program/)
+        Fs.rmSync(path)
+        yield* run(["emulator", "app", "tenants", "two", "--url", running.url])
+        yield* running.stop
+        assert.isFalse(Fs.existsSync(path))
+      }))
+
+    it.scoped("is written again after it was removed, with a change that came at once before the end", () =>
+      Effect.gen(function*() {
+        const path = join(yield* folder, "state.json")
+        const running = yield* begin("--state", path)
+        Fs.rmSync(path)
+        yield* run(["emulator", "app", "tenants", "last", "--url", running.url])
+        yield* running.stop
+        assert.include(read(path), "last")
+      }))
+
+    it.scoped("is not replaced if it was changed between its reading and the first writing", () =>
+      Effect.gen(function*() {
+        const path = join(yield* folder, "state.json")
+        Fs.writeFileSync(path, "newer")
+        const emulator = yield* Emulator.Emulator
+        const error = yield* Effect.flip(
+          StateFile.keep(path, emulator, { appId: "cli_a", before: "older", made: new Map() })
+        )
+        assert.include(error.message, "another program writes it")
+        assert.strictEqual(read(path), "newer")
+      }).pipe(Effect.provide(Emulator.layerHttpClient({ apps: [] }))))
 
     it.scoped("is refused, and left as it is, if --write-env names the same file", () =>
       Effect.gen(function*() {

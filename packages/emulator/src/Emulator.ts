@@ -254,6 +254,8 @@ export interface Service {
   readonly advance: (duration: Duration.DurationInput) => Effect.Effect<void>
   /** The time by which the clock was run forward, in milliseconds. */
   readonly advanced: Effect.Effect<number>
+  /** A number that grows with each change of apps, tickets, tokens and the clock: to notice that something is to be saved. */
+  readonly revision: Effect.Effect<number>
   /** The time on the platform's clock, in milliseconds since 1970. */
   readonly now: Effect.Effect<number>
   /**
@@ -335,9 +337,10 @@ export const layerServer = (options: ServerOptions): Layer.Layer<Emulator, Serve
       if (baseUrl !== undefined && !isBaseUrl(baseUrl)) {
         return yield* new OptionsError({ option: "baseUrl", description: `${baseUrl} is no http or https URL` })
       }
-      const { handle, journal, service } = yield* make(options)
+      const { begin, handle, journal, service } = yield* make(options)
       const emulator = { baseUrl: "", ...service }
       const part = yield* Door.make({
+        begin,
         emulator,
         journal,
         names: namesOf(host, baseUrl),

@@ -192,6 +192,16 @@ describe("the endpoints", () => {
       yield* json("PUT", "/faults", { pushes: [{ fault: { _tag: "Held" } }] })
       const held = yield* json("POST", `/apps/${appId}/events`, { type: "x" })
       assert.deepInclude(held.json, { outcome: "pending", status: null })
+      assert.match(held.json.eventId, /^[0-9a-f]{32}$/)
+    }).pipe(Effect.provide(live)))
+
+  it.scopedLive("wait for a delivery after a forged one, though the app answers neither", () =>
+    Effect.gen(function*() {
+      const { emulator } = yield* start
+      yield* emulator.updateApp(appId, (app) => ({ ...app, requestUrl: () => Effect.never }))
+      yield* json("PUT", "/faults", { pushes: [{ fault: { _tag: "Forged" } }] })
+      const silent = yield* json("POST", `/apps/${appId}/events`, { type: "x" })
+      assert.deepInclude(silent.json, { outcome: "timed out", status: null })
     }).pipe(Effect.provide(live)))
 
   it.scopedLive("answer a request with a strange target, method or body", () =>

@@ -1,7 +1,7 @@
 /** Pushes whose first delivery a test waits for. */
 import { FeishuClient } from "@effect-feishu/core"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Option, TestClock } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, TestClock } from "effect"
 import type { Acknowledgement, App, Delivery, Event } from "../src/App.js"
 import * as Emulator from "../src/Emulator.js"
 import * as Fault from "../src/Fault.js"
@@ -306,10 +306,16 @@ it.effect("a function that cannot be interrupted, or interrupts itself, neither 
         emulator.updateApp(Client.storeApp.appId, (app) => ({ ...app, requestUrl })),
         emulator.pushAndWait(Client.storeApp.appId, { type: "x", payload: {} })
       )
-    const slow = yield* Effect.fork(pushTo(() => Effect.uninterruptible(Effect.as(Effect.sleep("1 hour"), answer))))
+    const release = yield* Deferred.make<typeof answer>()
+    const stuck = () => Effect.uninterruptible(Deferred.await(release))
+    const slow = yield* Effect.fork(pushTo(stuck))
     yield* TestClock.adjust("3 seconds")
     assert.deepInclude(yield* Fiber.join(slow), { outcome: "timed out" })
+    const handshake = yield* Effect.fork(Effect.flip(emulator.setRequestUrl(Client.storeApp.appId, stuck)))
+    yield* TestClock.adjust("1 second")
+    assert.strictEqual((yield* Fiber.join(handshake))._tag, "RequestUrlError")
     assert.deepInclude(yield* pushTo(() => Effect.interrupt), { outcome: "refused", status: 500 })
+    yield* Deferred.succeed(release, answer)
   }).pipe(Effect.provide(Emulator.layerHttpClient({ apps: [Client.storeApp] }))))
 
 it.scopedLive("the journal has the headers and the text of the answer of a request URL", () =>
@@ -325,6 +331,28 @@ it.scopedLive("the journal has the headers and the text of the answer of a reque
     assert.strictEqual(push?.received?.headers["x-answered-by"], "the app")
     assert.strictEqual(push?.received?.text, "{}")
   }).pipe(Effect.provide(Emulator.layerServer({ apps: [Client.storeApp] }))))
+
+it.scopedLive.each<[number, string | Uint8Array | undefined, Omit<Emulator.Delivered, "eventId">]>([
+  [204, undefined, { outcome: "refused", status: 204, body: "" }],
+  [304, undefined, { outcome: "refused", status: 304, body: "" }],
+  [200, undefined, { outcome: "acknowledged", status: 200, body: "" }],
+  [200, "\uFEFF{}", { outcome: "acknowledged", status: 200, body: "{}" }],
+  [200, Uint8Array.of(0xff, 0x41), { outcome: "acknowledged", status: 200, body: "\uFFFDA" }]
+])(
+  "an answer with the status %d and the body %o is what came of the push",
+  ([status, body, expected]) =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      const requestUrl = yield* Client.listen((request, response) => {
+        request.resume()
+        response.writeHead(status).end(body)
+      })
+      yield* emulator.updateApp(Client.storeApp.appId, (app) => ({ ...app, requestUrl }))
+      const { eventId, ...outcome } = yield* emulator.pushAndWait(Client.storeApp.appId, event)
+      assert.notStrictEqual(eventId, "")
+      assert.deepStrictEqual(outcome, expected)
+    }).pipe(Effect.provide(Emulator.layerServer({ apps: [Client.storeApp] })))
+)
 
 it.scopedLive("an answer of a request URL that is longer than 1 MB is not read to its end", () =>
   Effect.gen(function*() {

@@ -87,7 +87,11 @@ const serve = (options: EmulatorCommands.Start, setup: Setup.Setup) =>
     }
     const kind = app.kind === "self-built" ? { FEISHU_APP_KIND: app.kind } : {}
     if (Option.isSome(options.state)) {
-      yield* StateFile.keep(options.state.value, emulator, { appId: app.appId, made: setup.allMade })
+      yield* StateFile.keep(options.state.value, emulator, {
+        appId: app.appId,
+        before: setup.before,
+        made: setup.allMade
+      })
     }
     yield* setup.verify
     if (Option.isSome(options.writeEnv)) {

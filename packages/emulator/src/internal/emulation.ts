@@ -137,6 +137,10 @@ const makeViews = (state: State, journal: Journal.Journal, own: Own) => {
     pushFaults: Effect.sync(pushFaults.list),
     now: own(clock.now),
     advanced: clock.advanced,
+    revision: Effect.map(
+      clock.advanced,
+      (advanced) => apps.changes + tickets.changes() + tokens.changes() + advanced
+    ),
     journal: journal.entries,
     changes: journal.changes
   }
@@ -231,21 +235,22 @@ const makeDeliveries = ({ journal, own, pushing, sending, state }: {
 
   const delivered = ({ eventId, first }: Pushing.Begun) => Effect.map(first, (outcome) => ({ eventId, ...outcome }))
 
-  const begin = (appId: string, event: Event) => Effect.flatMap(find(appId), (app) => pushing.push(app, event))
+  const begin = {
+    event: (appId: string, event: Event) => own(Effect.flatMap(find(appId), (app) => pushing.push(app, event))),
+    ticket: (appId: string) =>
+      Effect.gen(function*() {
+        const app = yield* find(appId)
+        if (!getsTickets(app)) return yield* new NoTicket({ appId })
+        const ticket = yield* tickets.issue(appId)
+        return yield* pushing.push(app, { type: "app_ticket", schema: "1.0", payload: { app_ticket: ticket } })
+      }).pipe(own)
+  }
 
-  const beginTicket = (appId: string) =>
-    Effect.gen(function*() {
-      const app = yield* find(appId)
-      if (!getsTickets(app)) return yield* new NoTicket({ appId })
-      const ticket = yield* tickets.issue(appId)
-      return yield* pushing.push(app, { type: "app_ticket", schema: "1.0", payload: { app_ticket: ticket } })
-    })
-
-  return {
-    push: (appId: string, event: Event) => own(Effect.map(begin(appId, event), ({ eventId }) => eventId)),
-    pushAndWait: (appId: string, event: Event) => own(Effect.flatMap(begin(appId, event), delivered)),
-    pushTicket: (appId: string) => own(Effect.asVoid(beginTicket(appId))),
-    pushTicketAndWait: (appId: string) => own(Effect.flatMap(beginTicket(appId), delivered)),
+  const methods = {
+    push: (appId: string, event: Event) => Effect.map(begin.event(appId, event), ({ eventId }) => eventId),
+    pushAndWait: (appId: string, event: Event) => Effect.flatMap(begin.event(appId, event), delivered),
+    pushTicket: (appId: string) => Effect.asVoid(begin.ticket(appId)),
+    pushTicketAndWait: (appId: string) => Effect.flatMap(begin.ticket(appId), delivered),
     callback: (appId: string, event: Event) =>
       Effect.gen(function*() {
         const answer = yield* Callbacks.send(sending, yield* find(appId), event)
@@ -261,6 +266,8 @@ const makeDeliveries = ({ journal, own, pushing, sending, state }: {
         apps.set(appId, { ...yield* find(appId), requestUrl: url })
       }).pipe(own)
   }
+
+  return { begin, methods }
 }
 
 /** Pushes a ticket every hour to each app that has a request URL. */
@@ -289,6 +296,8 @@ export const make = (settings: Settings) =>
     const runtime = yield* Effect.runtime<never>()
     const own: Own = Effect.provide(runtime)
     // In the scope of the emulator: a push must not depend on who caused it, nor on how that one can be interrupted.
+    // Not among the pushes, which a reset ends.
+    const runRequest = yield* FiberSet.makeRuntime<never>()
     const fibers = yield* FiberSet.make<void>()
     const run = yield* FiberSet.runtime(fibers)<never>()
     const journal = yield* Journal.make
@@ -296,7 +305,7 @@ export const make = (settings: Settings) =>
     const { apps, clock, tickets } = state
     const mask = Mask.make({ apps, isTicket: tickets.isTicket })
     const calls = Calls.make({ ...state, limits: settings.limits })
-    const sending = Sending.make({ apps, journal, mask, client: yield* HttpClient.HttpClient })
+    const sending = Sending.make({ apps, journal, mask, run: runRequest, client: yield* HttpClient.HttpClient })
     const pushing = Pushing.make({
       apps,
       clock,
@@ -311,7 +320,7 @@ export const make = (settings: Settings) =>
       signRetriesAnew: settings.signRetriesAnew
     })
     yield* Effect.addFinalizer(() => pushing.clear)
-    const deliveries = makeDeliveries({ journal, own, pushing, sending, state })
+    const { begin, methods } = makeDeliveries({ journal, own, pushing, sending, state })
 
     const delay = settings.pushDelay === "realistic"
       ? Effect.map(Random.nextIntBetween(1_000, 120_001), Duration.millis)
@@ -323,19 +332,20 @@ export const make = (settings: Settings) =>
       faultOf: state.callFaults.next,
       afterResend: (appId) =>
         Effect.map(delay, (delay) =>
-          void run(Effect.zipRight(clock.sleep(delay), Effect.ignore(deliveries.pushTicket(appId)))))
+          void run(Effect.zipRight(clock.sleep(delay), Effect.ignore(methods.pushTicket(appId)))))
     })
 
-    yield* Effect.forkScoped(pushTicketsHourly(state, deliveries.pushTicket))
+    yield* Effect.forkScoped(pushTicketsHourly(state, methods.pushTicket))
 
     return {
+      begin,
       journal,
       handle: (request: Parameters<typeof handle>[0]) =>
         own(handle(request)),
       service: {
         ...makeViews(state, journal, own),
         ...makeChanges({ calls, journal, own, pushing, settings, state }),
-        ...deliveries
+        ...methods
       }
     }
   })

@@ -119,7 +119,8 @@ export const make = (options: EmulatorCommands.Start) =>
       return yield* new Failure.UsageError({ message: "--state and --write-env name the same file: give each its own" })
     }
     const { guarded, variables, written } = yield* variablesOf(options)
-    const state = Option.isSome(options.state) ? yield* StateFile.read(options.state.value) : undefined
+    const read = Option.isSome(options.state) ? yield* StateFile.read(options.state.value) : undefined
+    const state = read?.state
     const appId = variables.get("FEISHU_APP_ID") ?? state?.appId ?? "cli_emulated"
     const known = state?.apps.find((app) => app.appId === appId)
     const { made, secrets } = yield* secretsOf(variables, known)
@@ -156,6 +157,8 @@ export const make = (options: EmulatorCommands.Start) =>
       apps: [first, ...(state?.apps ?? []).filter((other) => other !== known).map(appOfKept)],
       tickets: state === undefined ? [] : StateFile.ticketsOf(state),
       tokens: state === undefined ? [] : StateFile.tokensOf(state),
+      /** The text of the state file. */
+      before: read?.text,
       /** The request URL that is saved already. */
       savedUrl: first.requestUrl,
       secrets,

@@ -1,6 +1,7 @@
 /** The file of `--state`: what the next run of the emulator continues with. */
 import type { App } from "@effect-feishu/emulator/App"
 import type * as Emulator from "@effect-feishu/emulator/Emulator"
+import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Data from "effect/Data"
 import * as DateTime from "effect/DateTime"
@@ -71,15 +72,27 @@ const hasVersion = Schema.is(Schema.Struct({ version: Schema.Int }))
 
 const notOverwritten = "It is left as it is: choose another file, or remove this one"
 
+/** Returns `undefined` if the file does not exist. */
+const textOf = (path: string): Effect.Effect<string | undefined, PlatformError, FileSystem.FileSystem> =>
+  Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFileString(path)).pipe(
+    Effect.catchIf(
+      (error) => error._tag === "SystemError" && error.reason === "NotFound",
+      () => Effect.succeed(undefined)
+    )
+  )
+
+/** A state, and the text from which it was read. */
+export interface Read {
+  readonly state: State
+  readonly text: string
+}
+
 /** Reads the file. Returns `undefined` if the file does not exist. */
-export const read = (path: string): Effect.Effect<State | undefined, Failure.UsageError, FileSystem.FileSystem> =>
+export const read = (path: string): Effect.Effect<Read | undefined, Failure.UsageError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
-    const fs = yield* FileSystem.FileSystem
-    const isMissing = yield* Effect.match(fs.stat(path), {
-      onSuccess: () => false,
-      onFailure: (error) => error._tag === "SystemError" && error.reason === "NotFound"
-    })
-    if (isMissing) return undefined
+    // `JsonFile.read` says why a file cannot be read.
+    const text = yield* Effect.orElseSucceed(textOf(path), () => "")
+    if (text === undefined) return undefined
     const named = `--state ${path}`
     const wrong = (message: string) => new Failure.UsageError({ message: `${message}. ${notOverwritten}` })
     const json = yield* Effect.mapError(JsonFile.read(named, path), ({ message }) => wrong(message))
@@ -94,7 +107,7 @@ export const read = (path: string): Effect.Effect<State | undefined, Failure.Usa
     )
     const ids = state.apps.map(({ appId }) => appId)
     const twice = ids.find((id, i) => ids.indexOf(id) !== i)
-    return twice === undefined ? state : yield* wrong(`${named} has two apps of the id ${twice}`)
+    return twice === undefined ? { state, text } : yield* wrong(`${named} has two apps of the id ${twice}`)
   })
 
 /** Returns the tickets of a state, as the emulator takes them. */
@@ -138,45 +151,57 @@ class Changed extends Data.TaggedError("Changed") {}
 const interval = "200 millis"
 
 /**
- * Writes the file now, after each change, and at the end of the scope. Fails only if the file cannot be written now: a later
- * failure is logged once.
+ * Writes the file now, after each change, and at the end of the scope. `before` is the text from which the state was read.
+ *
+ * Fails only if the file cannot be written now: a later failure is logged once. Does not write any longer after another program
+ * has written the file.
  */
 export const keep = (
   path: string,
   emulator: Emulator.Service,
-  { appId, made }: { readonly appId: string; readonly made: ReadonlyMap<string, Secrets> }
+  { appId, before, made }: {
+    readonly appId: string
+    readonly before: string | undefined
+    readonly made: ReadonlyMap<string, Secrets>
+  }
 ) =>
   Effect.gen(function*() {
-    let written = ""
+    let written = before
+    let savedRevision = -1
     let isFailing = false
-    const fs = yield* FileSystem.FileSystem
-    /** Fails if another emulator, or somebody, has written the file since. */
+    let isForeign = false
+    /** Fails if another emulator, or somebody, has written the file. A file that was removed is written again. */
     const checkOwn = Effect.gen(function*() {
-      if (written === "") return
-      const found = yield* Effect.orElseSucceed(fs.readFileString(path), () => written)
-      if (found !== written) return yield* new Changed()
+      const found = yield* textOf(path)
+      if (found !== undefined && found !== written) return yield* new Changed()
     })
     const save = Effect.gen(function*() {
+      const revision = yield* emulator.revision
+      if (isForeign || revision === savedRevision) return
       const apps = yield* Effect.flatMap(emulator.apps, Effect.forEach(keptOf(emulator, made)))
       const text = `${JSON.stringify(encode({ version, appId, apps }), null, 2)}\n`
-      if (text === written) return
       yield* checkOwn
       yield* AtomicFile.write(path, text)
       written = text
+      savedRevision = revision
       isFailing = false
-    })
-    const trySave = Effect.catchAll(save, (error) =>
+      // The end of the emulator must not come between the file and what is known of it.
+    }).pipe(Effect.uninterruptible)
+    const logOnce = (error: PlatformError | Changed) =>
       Effect.suspend(() => {
+        if (error._tag === "Changed") {
+          isForeign = true
+          return Effect.logError(
+            `--state ${path} was changed by another program, and is no longer written: give each emulator a file of its own`
+          )
+        }
         const isNew = !isFailing
         isFailing = true
         return isNew
-          ? Effect.logError(
-            error._tag === "Changed"
-              ? `--state ${path} was changed by another program, and is no longer written: give each emulator a file of its own`
-              : `--state ${path} cannot be written: ${AtomicFile.whyNot(error)}. It is tried again`
-          )
+          ? Effect.logError(`--state ${path} cannot be written: ${AtomicFile.whyNot(error)}. It is tried again`)
           : Effect.void
-      }))
+      })
+    const trySave = Effect.catchAll(save, logOnce)
     yield* Effect.mapError(save, (error) =>
       new Failure.UsageError({
         message: `--state ${path} cannot be written: ${

@@ -12,12 +12,14 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type { Event } from "../../App.js"
 import { ControlApi, type Faults } from "../../ControlApi.js"
 import type * as Emulator from "../../Emulator.js"
-import { OptionsError } from "../../EmulatorError.js"
+import { type NoTicket, OptionsError, type UnknownApp } from "../../EmulatorError.js"
 import type * as Fault from "../../Fault.js"
 import type * as Journal from "../../Journal.js"
 import * as Options from "../options.js"
+import type { Begun } from "../pushes/pushing.js"
 import { hex } from "../random.js"
 import * as Rules from "./rules.js"
 import { exampleTime, templates } from "./templates.js"
@@ -26,6 +28,11 @@ import * as Views from "./views.js"
 export interface Parts {
   readonly emulator: Emulator.Service
   readonly journal: Journal.Journal
+  /** Begin a push, without waiting for the delivery. */
+  readonly begin: {
+    readonly event: (appId: string, event: Event) => Effect.Effect<Begun, UnknownApp>
+    readonly ticket: (appId: string) => Effect.Effect<Begun, UnknownApp | NoTicket>
+  }
 }
 
 /** Entries are sent together that come within this time, and at most so many. */
@@ -34,8 +41,8 @@ const together = { time: "100 millis", count: 500 } as const
 /** Keeps a proxy from ending a quiet connection. */
 const beat = Stream.as(Stream.tick("15 seconds"), ":\n\n")
 
-/** A delivery ends within 3 s. */
-const longestPush = "5 seconds"
+/** A delivery ends within 3 s, and a forged one may come before it. */
+const longestPush = "7 seconds"
 
 const eventsOf = (entries: Chunk.Chunk<Journal.Entry>): string =>
   Option.match(Chunk.last(entries), {
@@ -68,6 +75,7 @@ const freshTemplates = Effect.zipWith(hex(12), Clock.currentTimeMillis, (digits,
     JSON.stringify(templates)
       .replaceAll("om_emulator", `om_emulator_${digits}`)
       .replaceAll(String(exampleTime), String(now))
+      .replaceAll(String(exampleTime / 1000), String(Math.floor(now / 1000)))
   ))
 
 const looking = (parts: Parts) =>
@@ -99,16 +107,16 @@ type Secret = Redacted.Redacted | null | undefined
 const changed = (before: Redacted.Redacted | undefined, given: Secret): Redacted.Redacted | undefined =>
   given === undefined ? before : given ?? undefined
 
-const apps = ({ emulator }: Parts) =>
+const apps = ({ begin, emulator }: Parts) =>
   HttpApiBuilder.group(ControlApi, "apps", (handlers) => {
     /** Fails for an app that does not exist. */
     const exists = (appId: string) => emulator.updateApp(appId, (app) => app)
     /** Waits for a delivery, though not for one that a fault holds or delays. */
-    const outcomeOf = <E>(push: Effect.Effect<Emulator.Delivered, E>) =>
-      Effect.map(Effect.timeoutOption(push, longestPush), (delivered) =>
-        Option.isSome(delivered)
-          ? { ...delivered.value, status: delivered.value.status ?? null }
-          : { eventId: "", outcome: "pending" as const, status: null, body: "" })
+    const outcomeOf = ({ eventId, first }: Begun) =>
+      Effect.map(Effect.timeoutOption(first, longestPush), (outcome) =>
+        Option.isSome(outcome)
+          ? { eventId, ...outcome.value, status: outcome.value.status ?? null }
+          : { eventId, outcome: "pending" as const, status: null, body: "" })
 
     return handlers
       .handle("setApp", ({ path: { appId }, payload }) =>
@@ -127,13 +135,13 @@ const apps = ({ emulator }: Parts) =>
           verificationToken: changed(app.verificationToken, payload.verificationToken)
         })))
       .handle("setRequestUrl", ({ path: { appId }, payload: { url } }) => emulator.setRequestUrl(appId, url))
-      .handle("pushTicket", ({ path: { appId } }) => outcomeOf(emulator.pushTicketAndWait(appId)))
+      .handle("pushTicket", ({ path: { appId } }) => Effect.flatMap(begin.ticket(appId), outcomeOf))
       .handle("invalidateTickets", ({ path: { appId } }) =>
         Effect.zipRight(exists(appId), emulator.invalidateTickets(appId)))
       .handle("invalidateTokens", ({ path: { appId } }) =>
         Effect.zipRight(exists(appId), emulator.invalidateTokens(appId)))
       .handle("push", ({ path: { appId }, payload }) =>
-        outcomeOf(emulator.pushAndWait(appId, payload)))
+        Effect.flatMap(begin.event(appId, payload), outcomeOf))
       .handle("callback", ({ path: { appId }, payload }) =>
         Effect.map(emulator.callback(appId, payload), (answer) => ({ answer })))
       .handle("issueUserToken", ({ path: { appId }, payload }) =>

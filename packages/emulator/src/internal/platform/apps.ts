@@ -2,24 +2,11 @@
 import * as Either from "effect/Either"
 import * as Redacted from "effect/Redacted"
 import type { App } from "../../App.js"
+import { CountedMap } from "./countedMap.js"
 import { type Decision, isText, refusal } from "./exchange.js"
 
-/** By id. Counts the changes, so that what is computed from all apps is computed once for each change. */
-export class Apps extends Map<string, App> {
-  changes = 0
-  override set(appId: string, app: App): this {
-    this.changes++
-    return super.set(appId, app)
-  }
-  override clear(): void {
-    this.changes++
-    super.clear()
-  }
-  override delete(appId: string): boolean {
-    this.changes++
-    return super.delete(appId)
-  }
-}
+/** By id. */
+export class Apps extends CountedMap<string, App> {}
 
 export const kindOf = (app: App): "store" | "self-built" => app.kind ?? "store"
 

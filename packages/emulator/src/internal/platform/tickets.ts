@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { PlatformClock } from "../clock.js"
 import { hex } from "../random.js"
+import { CountedMap } from "./countedMap.js"
 
 /** So many tickets are remembered as secrets, valid or not. */
 const mostRemembered = 10_000
@@ -24,12 +25,14 @@ export interface Tickets {
   readonly isTicket: (value: string) => boolean
   readonly invalidate: (appId: string) => void
   readonly clear: () => void
+  /** Grows with each change. */
+  readonly changes: () => number
   /** Adds tickets from a file. */
   readonly restore: (appId: string, tickets: ReadonlyArray<Ticket>) => void
 }
 
 export const make = (clock: PlatformClock): Tickets => {
-  const byApp = new Map<string, ReadonlyArray<Ticket>>()
+  const byApp = new CountedMap<string, ReadonlyArray<Ticket>>()
   const remembered = new Set<string>()
 
   const remember = (value: string): void => {
@@ -51,6 +54,7 @@ export const make = (clock: PlatformClock): Tickets => {
     isTicket: (value) => remembered.has(value),
     invalidate: (appId) => void byApp.delete(appId),
     clear: () => byApp.clear(),
+    changes: () => byApp.changes,
     restore: (appId, tickets) => {
       for (const { value } of tickets) remember(value)
       byApp.set(appId, tickets)

@@ -5,6 +5,7 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { CountedMap } from "./countedMap.js"
 
 const life = Duration.toMillis("2 hours")
 
@@ -37,6 +38,8 @@ export interface Tokens {
   readonly list: (appId: string, now: number) => ReadonlyArray<Token>
   readonly invalidate: (appId: string) => void
   readonly clear: () => void
+  /** Grows with each change. */
+  readonly changes: () => number
 }
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64url")
@@ -69,7 +72,7 @@ export const kindByShape = (value: string): Token["kind"] | undefined => {
 }
 
 export const make = (): Tokens => {
-  const tokens = new Map<string, Token>()
+  const tokens = new CountedMap<string, Token>()
   /** By app and tenant: the newest token, and the one before it, which may live on to its own end. */
   const issued = new Map<string, { readonly newest: Token; readonly before: Token | undefined }>()
   const keyOf = (appId: string, tenantKey: string | undefined) => JSON.stringify([appId, tenantKey])
@@ -104,7 +107,8 @@ export const make = (): Tokens => {
     clear: () => {
       tokens.clear()
       issued.clear()
-    }
+    },
+    changes: () => tokens.changes
   }
 }
 

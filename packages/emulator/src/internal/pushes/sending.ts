@@ -1,11 +1,14 @@
 /** Sends one delivery to the request URL of an app, and notes in the journal what came of it. */
 import * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Acknowledgement, App, Delivery, RequestUrl } from "../../App.js"
@@ -50,6 +53,9 @@ export interface Sending {
 /** The longest answer of a request URL, in bytes. Fails if an answer is longer. */
 const longestAnswer = 1024 * 1024
 
+const isEmptyBody = (error: unknown): boolean =>
+  error instanceof HttpClientError.ResponseError && error.reason === "EmptyBody"
+
 const readText = (response: HttpClientResponse.HttpClientResponse): Effect.Effect<string, unknown> =>
   response.stream.pipe(
     Stream.runFoldEffect({ chunks: new Array<Uint8Array>(), length: 0 }, ({ chunks, length }, chunk) => {
@@ -57,13 +63,18 @@ const readText = (response: HttpClientResponse.HttpClientResponse): Effect.Effec
       const sum = length + chunk.length
       return sum > longestAnswer ? Effect.fail("too long") : Effect.succeed({ chunks, length: sum })
     }),
-    Effect.map(({ chunks }) => Buffer.concat(chunks).toString("utf8"))
+    // Leaves out a byte order mark, as `response.text` does.
+    Effect.map(({ chunks }) => new TextDecoder().decode(Buffer.concat(chunks))),
+    // For example with the status 204.
+    Effect.catchIf(isEmptyBody, () => Effect.succeed(""))
   )
 
-export const make = ({ apps, client, journal, mask }: {
+export const make = ({ apps, client, journal, mask, run }: {
   readonly mask: Mask
   readonly apps: ReadonlyMap<string, App>
   readonly client: HttpClient.HttpClient
+  /** Runs an effect in the scope of the emulator. */
+  readonly run: <A>(effect: Effect.Effect<A>) => Fiber.RuntimeFiber<A>
   readonly journal: Journal.Journal
 }): Sending => {
   const untraced = HttpClient.withTracerPropagation(client, false)
@@ -80,10 +91,18 @@ export const make = ({ apps, client, journal, mask }: {
       )
     )
 
+  /** Runs an effect in the scope of the emulator, so that a function that cannot be interrupted delays nobody. */
+  const detached = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.async((resume) => {
+      const fiber = run(Effect.exit(effect))
+      fiber.addObserver((exit) => resume(Exit.flatten(exit)))
+      return Fiber.interruptFork(fiber)
+    })
+
   const send: Sending["send"] = (url, delivery) =>
     typeof url === "string"
       ? post(url, delivery)
-      : Effect.suspend(() => url({ headers: delivery.headers, body: delivery.body })).pipe(
+      : detached(Effect.suspend(() => url({ headers: delivery.headers, body: delivery.body }))).pipe(
         // Also a function that interrupts itself must not interrupt who waits for the delivery.
         Effect.catchAllCause((cause) =>
           Option.match(Cause.failureOption(cause), {
@@ -96,8 +115,6 @@ export const make = ({ apps, client, journal, mask }: {
   const attempt = (url: RequestUrl | undefined, delivery: Delivery): Effect.Effect<Answered> => {
     const nothing = (outcome: Outcome["outcome"]): Outcome => ({ outcome, status: undefined, body: "" })
     return url === undefined ? Effect.succeed(nothing("no request URL")) : send(url, delivery).pipe(
-      // Does not wait for a function that cannot be interrupted.
-      Effect.disconnect,
       Effect.timeoutOption(answerTimeout),
       Effect.match({
         onFailure: () => nothing("unreachable"),
