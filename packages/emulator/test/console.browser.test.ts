@@ -288,6 +288,7 @@ describe("The console", () => {
       await page.keyboard.press("Escape")
       assert.isFalse(await page.locator("#send").isVisible())
       await button("Press a card's button…").click()
+      await page.locator("#send").waitFor()
       assert.strictEqual(await page.getByLabel("Type", { exact: true }).inputValue(), "card.action.trigger")
     }
   )

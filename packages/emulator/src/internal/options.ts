@@ -72,7 +72,7 @@ export const flawOfEarlier = (
 }
 
 /** The headers that the emulator writes itself. */
-const framing = new Set(["content-length", "transfer-encoding", "connection"])
+const framing = new Set(["content-length", "transfer-encoding", "connection", "trailer"])
 
 const flawOfHeader = (name: string, value: string): string | undefined => {
   if (framing.has(name.toLowerCase())) return `the header ${name} cannot be set, because the emulator writes it`
@@ -98,6 +98,10 @@ const flawOfFault = (fault: Fault | PushFault): string | undefined => {
         ?? Object.entries(fault.headers).map(([name, value]) => flawOfHeader(name, value)).find((flaw) => flaw)
     case "Refuse":
       return flawOfStatus(fault.status)
+        ?? (Number.isInteger(fault.code) ? undefined : `the code ${fault.code} is no whole number`)
+        ?? (fault.resetSeconds === undefined || (Number.isInteger(fault.resetSeconds) && fault.resetSeconds >= 0)
+          ? undefined
+          : `resetSeconds is ${fault.resetSeconds}: give a whole number, 0 or above`)
     case "ContentType":
       return flawOfHeader("content-type", fault.contentType)
     default:

@@ -104,7 +104,7 @@ const messages: ReadonlyArray<Template> = [
   event("application.bot.menu_v6", "An item of the bot's menu is clicked", "机器人自定义菜单", {
     operator: { operator_name: "张三", operator_id: user },
     event_key: "menu_emulator",
-    timestamp: 1_700_000_000
+    timestamp: exampleTime / 1000
   })
 ]
 

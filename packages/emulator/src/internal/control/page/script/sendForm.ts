@@ -86,10 +86,9 @@ export const makeSendForm = (
     renewId,
     /** Fills the form with the template of a type. */
     choose: async (type: string): Promise<void> => {
-      if (templates.length === 0) {
-        const answer = await call<ReadonlyArray<Template>>("GET", "/templates")
-        if (answer.ok) templates = answer.value
-      }
+      // Each time, because the emulator gives the templates the time of now.
+      const answer = await call<ReadonlyArray<Template>>("GET", "/templates")
+      if (answer.ok) templates = answer.value
       showTemplates()
       select("send-template").value = type
       fill()
