@@ -2,6 +2,7 @@
  * Makes `dist`: each command with all that it needs in few files, for a process that loads five hundred modules takes two
  * to three times as long to start. Only `ioredis` stays a dependency, for it is loaded only where a Redis is named.
  */
+import tabtab from "@pnpm/tabtab"
 import { build } from "esbuild"
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -10,6 +11,16 @@ import { fileURLToPath } from "node:url"
 const here = dirname(fileURLToPath(import.meta.url))
 const root = join(here, "../..")
 const { dependencies, version } = JSON.parse(readFileSync(join(here, "package.json"), "utf8"))
+
+const name = "feishu-ticket"
+const completions = Object.fromEntries(
+  await Promise.all(
+    tabtab.SUPPORTED_SHELLS.map(async (shell) => [
+      shell,
+      await tabtab.getCompletionScript({ name, completer: name, shell })
+    ])
+  )
+)
 
 rmSync(join(here, "dist"), { recursive: true, force: true })
 const { metafile } = await build({
@@ -23,7 +34,7 @@ const { metafile } = await build({
   target: "node20",
   tsconfig: join(root, "tsconfig.json"),
   external: Object.keys(dependencies),
-  define: { __VERSION__: JSON.stringify(version) },
+  define: { __VERSION__: JSON.stringify(version), __COMPLETIONS__: JSON.stringify(completions) },
   // What was written for CommonJS asks for Node's own modules by `require`.
   banner: {
     js:

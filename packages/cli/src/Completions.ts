@@ -1,82 +1,73 @@
-/**
- * The script that completes the command in a shell: what `@effect/cli` makes of it, with what that gets wrong put right.
- */
-import * as CommandDescriptor from "@effect/cli/CommandDescriptor"
-import * as Effect from "effect/Effect"
-import { logLevels } from "./CommandLine.js"
-import { UsageError } from "./Failure.js"
-import * as FaultKinds from "./FaultKinds.js"
+/** What a shell may offer behind the words that are typed. The scripts for the shells are made by `@pnpm/tabtab` at build time. */
+import type { Command } from "./Command.js"
+import { flagOf, logLevels } from "./CommandLine.js"
+import type { Input } from "./Input.js"
 
-const name = "feishu-ticket"
-const shells = ["bash", "zsh", "fish"] as const
-const files = "env-file|app-secret-file|body|payload|answers|state|write-env"
+export const shells = ["bash", "zsh", "fish", "pwsh"] as const
 
-/** The words to choose from behind a command, which `@effect/cli` leaves out in bash. */
-const words: Readonly<Record<string, ReadonlyArray<string>>> = {
-  emulator__fault: FaultKinds.names,
-  emulator__app__invalidate: ["tickets", "tokens"]
+export type Shell = typeof shells[number]
+
+/** The word that lets a shell complete names of files. */
+const files = "__tabtab_complete_files__"
+
+interface Candidate {
+  readonly name: string
+  readonly description: string
 }
 
-const bash = (lines: ReadonlyArray<string>): string => {
-  const choices = (option: string, words: ReadonlyArray<string>) =>
-    [
-      `                --${option})`,
-      `                    COMPREPLY=( $(compgen -W "${words.join(" ")}" -- "\${cur}") )`,
-      "                    return 0",
-      "                    ;;",
-      ""
-    ].join("\n")
-  return lines.join("\n")
-    // The command's own name is written in two ways, so no subcommand is ever found.
-    .replace("cmd=\"feishu-ticket\"", "cmd=\"feishu__ticket\"")
-    .replace(/^( +)feishu-ticket\)$/m, "$1feishu__ticket)")
-    // The words before the last are looked for as if they were not yet joined, and each hyphen is lost.
-    .replace(/^( +)(\w+(?:,\w+)+)\)$/gm, (_, indent: string, path: string) => {
-      const parts = path.split(",")
-      const last = (parts.pop() ?? "").replaceAll("__", "-")
-      return `${indent}${parts.join("__")},${last})`
-    })
-    .replace(
-      /^( +feishu__ticket__(\w+)\)\n +opts=")/gm,
-      (start, _, command: string) => start + (words[command] ?? []).map((word) => `${word} `).join("")
-    )
-    // What can be chosen is parted by commas, which bash takes for one word.
-    .replace(/(?<=compgen -W ")[\w,]+(?=")/g, (words) => words.replaceAll(",", " "))
-    // Each text is taken for the name of a file.
-    .replace(
-      new RegExp(String.raw`^( +--(?!(?:${files})\))[\w-]+\)\n +COMPREPLY=\( )\$\(compgen -f "\$\{cur\}"\) `, "gm"),
-      "$1"
-    )
-    // The options that all commands have offer nothing.
-    .replaceAll(
-      "case \"${prev}\" in\n",
-      (start) => start + choices("log-level", logLevels) + choices("completions", shells)
-    )
-}
-
-const zsh = (lines: ReadonlyArray<string>): string =>
-  lines.join("\n")
-    .replace(new RegExp(String.raw`(?<=--(?:${files})\[[^\]]*\])(?=')`, "g"), ":file:_files")
-    .replaceAll("(sh bash fish zsh)", `(${shells.join(" ")})`)
-
-const fish = (lines: ReadonlyArray<string>): string =>
-  lines.join("\n")
-    .replace(new RegExp(`(?<=-l (?:${files}) -r) -f`, "g"), " -F")
-    .replaceAll("{sh'',", "{")
-
-/** The script for the shell of this name. */
-export const make = (
-  descriptor: CommandDescriptor.Command<unknown>,
-  shell: string | undefined
-): Effect.Effect<string, UsageError> => {
-  switch (shell) {
-    case "bash":
-      return Effect.map(CommandDescriptor.getBashCompletions(descriptor, name), bash)
-    case "zsh":
-      return Effect.map(CommandDescriptor.getZshCompletions(descriptor, name), zsh)
-    case "fish":
-      return Effect.map(CommandDescriptor.getFishCompletions(descriptor, name), fish)
-    default:
-      return new UsageError({ message: "--completions is bash, zsh or fish" })
+/** Walks down the commands that the words name. */
+const commandOf = (words: ReadonlyArray<string>, commands: ReadonlyArray<Command>) => {
+  let found: Command | undefined
+  let below = commands
+  for (const word of words) {
+    const next = below.find(({ name }) => name === word)
+    if (next !== undefined) [found, below] = [next, next.commands]
   }
+  return { found, below }
+}
+
+const choicesOf = ({ description, kind }: Input<unknown>): ReadonlyArray<Candidate> =>
+  kind?.isFile === true
+    ? [{ name: files, description: "" }]
+    : (kind?.choices ?? []).map((name) => ({ name, description }))
+
+/** `before`: the words before the word that is completed, from the name of the program on. */
+export const candidates = (
+  before: ReadonlyArray<string>,
+  commands: ReadonlyArray<Command>
+): ReadonlyArray<Candidate> => {
+  const { below, found } = commandOf(before.slice(1), commands)
+  const last = before.at(-1)
+  if (last === "--log-level") return logLevels.map((name) => ({ name, description: "" }))
+  const options = Object.entries(found?.options ?? {}).map(([name, input]) => ({ name: `--${flagOf(name)}`, input }))
+  const option = options.find(({ input, name }) => name === last && input.kind !== undefined)
+  if (option !== undefined) return choicesOf(option.input)
+  return [
+    ...below.map(({ description, name }) => ({ name, description })),
+    ...Object.values(found?.args ?? {}).flatMap(choicesOf),
+    ...options.map(({ input, name }) => ({ name, description: input.description }))
+  ]
+}
+
+/** The line of a candidate, as the script of the shell reads it. */
+const lineOf = (shell: Shell) => ({ description, name }: Candidate): string => {
+  if (shell === "bash" || description === "") return name
+  return shell === "zsh" ? `${name}:${description.replaceAll(":", "\\:")}` : `${name}\t${description}`
+}
+
+/** Answers the script of a shell, which says by variables where the cursor is. */
+export const answer = (
+  words: ReadonlyArray<string>,
+  commands: ReadonlyArray<Command>,
+  env: Readonly<Record<string, string | undefined>>
+): string => {
+  const shell = shells.find((shell) => env["SHELL"]?.endsWith(shell)) ?? "bash"
+  // PowerShell gives the line only.
+  const typed = words.length > 0 ? words : (env["COMP_LINE"] ?? "").split(" ")
+  const at = Number(env["COMP_CWORD"] ?? typed.length)
+  const partial = typed[at] ?? ""
+  return candidates(typed.slice(0, at), commands)
+    .filter(({ name }) => name === files || name.startsWith(partial))
+    .map(lineOf(shell))
+    .join("\n")
 }

@@ -1,5 +1,5 @@
 /**
- * Which app, on which platform: from the options, the environment and the file that `--env-file` names, in this order.
+ * Which app, on which platform: from the options, the environment and the file that `--dotenv` names, in this order.
  */
 import * as FeishuApp from "@effect-feishu/core/FeishuApp"
 import type { PlatformError } from "@effect/platform/Error"
@@ -12,9 +12,10 @@ import * as Option from "effect/Option"
 import { parseEnv } from "node:util"
 import { UsageError } from "./Failure.js"
 import * as Network from "./Network.js"
+import * as StandardInput from "./StandardInput.js"
 
 export interface Options {
-  readonly envFile: Option.Option<string>
+  readonly dotenv: Option.Option<string>
   readonly appId: Option.Option<string>
   readonly appSecretFile?: Option.Option<string>
   readonly baseUrl?: Option.Option<string>
@@ -39,14 +40,19 @@ export const readFile = (
   )
 
 const readSecret = (path: string) =>
-  readFile("the file of --app-secret-file", path).pipe(
-    // Editors end a file with a line break.
-    Effect.map((text) => text.replace(/\r?\n$/, "")),
-    Effect.filterOrFail(
-      (text) => text !== "",
-      () => new UsageError({ message: "the file of --app-secret-file is empty: put the app's secret into it" })
+  (path === "-"
+    ? Effect.map(StandardInput.read("--app-secret-file -"), (bytes) => new TextDecoder().decode(bytes))
+    : readFile("the file of --app-secret-file", path)).pipe(
+      // Editors end a file with a line break.
+      Effect.map((text) => text.replace(/\r?\n$/, "")),
+      Effect.filterOrFail(
+        (text) => text !== "",
+        () =>
+          new UsageError({
+            message: "--app-secret-file is empty: put the app's secret into the file, or standard input"
+          })
+      )
     )
-  )
 
 const given = (option: Option.Option<string> | undefined) => option ?? Option.none<string>()
 
@@ -64,8 +70,8 @@ export const variables = (options: Options): Effect.Effect<Variables, UsageError
       }
       for (const [name, value] of entries) variables.set(name, value)
     }
-    if (Option.isSome(options.envFile)) {
-      take(parseEnv(yield* readFile(`--env-file ${options.envFile.value}`, options.envFile.value)))
+    if (Option.isSome(options.dotenv)) {
+      take(parseEnv(yield* readFile(`--dotenv ${options.dotenv.value}`, options.dotenv.value)))
     }
     take(process.env)
     const baseUrl = given(options.baseUrl)
@@ -125,7 +131,7 @@ export const app = (variables: Variables): Effect.Effect<FeishuApp.Service, Usag
           missing.map(([name, what]) => `${name} is not set: ${what}`).join("; ")
         }. Both are in the developer `
           + "console under \"Credentials & Basic Info\"; put them into the environment, or into a file of NAME=value lines "
-          + "that --env-file names"
+          + "that --dotenv names"
       })
     }
     const options = yield* Effect.withConfigProvider(FeishuApp.config, provider(variables))

@@ -1,22 +1,57 @@
-/**
- * What the process says by its exit code.
- */
+/** What the process says by its exit code. */
+import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Failure } from "./Failure.js"
 
 export const meanings = {
-  0: "done",
-  1: "verify: the delivery is not genuine; emulator push, emulator callback: the app did not take it",
+  0: "done; or, for serve and emulator, ended by a signal as they should be",
+  1: "verify: the delivery is not genuine; replay, emulator push, emulator callback: the app did not take it",
   2: "usage or configuration: correct the command line, a variable or a file",
-  3: "network: the platform, or the store, cannot be reached or gives no usable answer",
+  3: "network: the platform, the store or the service cannot be reached or gives no usable answer",
   4: "refused by the platform",
   5: "still rate limited or unavailable when the time was up",
   6: "no ticket in time",
-  9: "--env-file names no file that can be read: Node's own code for it",
+  7: "doctor: nothing is broken, and the ticket was not proven",
   70: "an error of the command's own, or its output cannot be written",
   130: "interrupted (143: terminated)"
 } as const
 
-export type ExitCode = 1 | 2 | 3 | 4 | 5 | 6 | 70
+export type ExitCode = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 70
 
 /** The command has said all that it has to say, and ends with this code. */
 export class Failed extends Data.TaggedError("Failed")<{ readonly code: ExitCode }> {}
+
+export const ofFailure = (failure: Failure): ExitCode => {
+  switch (failure._tag) {
+    case "EventRefused":
+    case "NotTaken":
+      return 1
+    case "UsageError":
+      return 2
+    case "FeishuNetworkError":
+      return failure.reason === "Unavailable" ? 5 : 3
+    case "TicketStoreError":
+    case "NoEmulator":
+      return 3
+    case "EmulatorRefused":
+      return 4
+    case "FeishuApiError":
+      return failure.isRetryable ? 5 : 4
+    case "NoTicket":
+    case "TicketTimeout":
+      return 6
+  }
+}
+
+/** `isService`: a signal is the way in which the command should end. */
+export const ofProcess = (
+  exit: Exit.Exit<unknown, unknown>,
+  { isService, signal }: { readonly isService: boolean; readonly signal: NodeJS.Signals | undefined }
+): number => {
+  const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+  if (error instanceof Failed) return error.code
+  if (signal !== undefined) return isService ? 0 : signal === "SIGINT" ? 130 : 143
+  return Exit.isSuccess(exit) ? 0 : 70
+}

@@ -2,28 +2,20 @@
  * Files of JSON, or standard input, that an option or an argument names.
  */
 import * as ControlApi from "@effect-feishu/emulator/ControlApi"
-import * as NodeStream from "@effect/platform-node/NodeStream"
 import type * as FileSystem from "@effect/platform/FileSystem"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import * as Configuration from "./Configuration.js"
 import { UsageError } from "./Failure.js"
-
-const standardInput = (named: string) =>
-  Stream.runCollect(
-    NodeStream.fromReadable<UsageError, Uint8Array>(
-      () => process.stdin,
-      (error) => new UsageError({ message: `${named} cannot be read: ${String(error)}` })
-    )
-  ).pipe(Effect.map((chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)).toString("utf8")))
+import * as StandardInput from "./StandardInput.js"
 
 /** Reads a file, or standard input for `-`. `named` is how errors name it. */
 export const readText = (named: string, path: string): Effect.Effect<string, UsageError, FileSystem.FileSystem> =>
-  path === "-" ? standardInput(named) : Configuration.readFile(named, path)
+  path === "-"
+    ? Effect.map(StandardInput.read(named), (bytes) => new TextDecoder().decode(bytes))
+    : Configuration.readFile(named, path)
 
 /** Returns what is wrong with JSON: each field with its flaw, or the place where the text breaks off. */
 const parse = (named: string, text: string): Either.Either<unknown, UsageError> =>

@@ -1,27 +1,36 @@
-/**
- * What the library counts, and not what Effect does of its fibers, in the text format that Prometheus reads. Loaded with
- * the first request for it.
- */
-import * as Metrics from "@effect/opentelemetry/Metrics"
-import * as Resource from "@effect/opentelemetry/Resource"
-import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus"
+/** The library's metrics in the text format that Prometheus reads. Loaded with the first request for the metrics. */
 import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type * as MetricPair from "effect/MetricPair"
+import * as MetricState from "effect/MetricState"
+import * as Option from "effect/Option"
+import * as Prometheus from "prom-client"
 
-const serializer = new PrometheusSerializer(undefined, false, undefined, true, true)
+/** Adds one value of Effect's registry. The library has counters and gauges only. */
+const add = (registry: Prometheus.Registry, { metricKey, metricState }: MetricPair.MetricPair.Untyped): void => {
+  const labels = Object.fromEntries(metricKey.tags.map(({ key, value }) => [key, value]))
+  const { name } = metricKey
+  const options = {
+    name,
+    help: Option.getOrElse(metricKey.description, () => name),
+    labelNames: Object.keys(labels),
+    registers: [registry]
+  }
+  const known = registry.getSingleMetric(name)
+  if (MetricState.isCounterState(metricState)) {
+    const counter = known instanceof Prometheus.Counter ? known : new Prometheus.Counter(options)
+    counter.inc(labels, Number(metricState.count))
+  }
+  if (MetricState.isGaugeState(metricState)) {
+    const gauge = known instanceof Prometheus.Gauge ? known : new Prometheus.Gauge(options)
+    gauge.set(labels, Number(metricState.value))
+  }
+}
 
-const isOwn = ({ descriptor }: { readonly descriptor: { readonly name: string } }) =>
-  descriptor.name.startsWith("feishu_")
-
-export const text: Effect.Effect<string> = Metrics.makeProducer.pipe(
-  Effect.flatMap((producer) => Effect.promise(() => producer.collect())),
-  Effect.map(({ resourceMetrics }) =>
-    serializer.serialize({
-      ...resourceMetrics,
-      scopeMetrics: resourceMetrics.scopeMetrics.map(({ metrics, scope }) => ({
-        scope,
-        metrics: metrics.filter(isOwn)
-      }))
-    })
-  ),
-  Effect.provide(Resource.layer({ serviceName: "feishu-ticket" }))
-)
+/** Leaves out what Effect counts of its fibers. */
+export const text: Effect.Effect<string> = Effect.flatMap(Metric.snapshot, (pairs) =>
+  Effect.promise(() => {
+    const registry = new Prometheus.Registry()
+    for (const pair of pairs) if (pair.metricKey.name.startsWith("feishu_")) add(registry, pair)
+    return registry.metrics()
+  }))

@@ -1,6 +1,6 @@
 /**
- * Where words go: what was asked for to standard output, the log and the waiting to standard error. Colours, and a line
- * that moves, only where the stream is a terminal that has them (`NO_COLOR` is honoured, by Node itself).
+ * Writes the results to standard output, and the log to standard error. Writes colours only to a terminal that has colours
+ * (`NO_COLOR` is honoured, by Node itself), and a line that moves only if both streams are a terminal.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -46,7 +46,8 @@ const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "
 
 const make = () => {
   const { stderr, stdout } = process
-  const canMove = stderr.isTTY && process.env["TERM"] !== "dumb"
+  // With `| tee`, the lines of another process come into the same terminal, and would be wiped out with the line that moves.
+  const canMove = stderr.isTTY && stdout.isTTY && process.env["TERM"] !== "dumb"
   /** The line that moves, at the bottom of the terminal: whatever else is written goes above it. */
   let moving: string | undefined
   const draw = (text: string | undefined) => {
@@ -70,8 +71,7 @@ const make = () => {
   const line = (text: string) => Effect.sync(() => out(escaped(text)))
 
   const format = (args: ReadonlyArray<unknown>) =>
-    // A paragraph of `@effect/cli` ends with a line break of its own.
-    args.map((arg) => typeof arg === "string" ? arg : inspect(arg)).join(" ").replace(/\n$/, "")
+    args.map((arg) => typeof arg === "string" ? arg : inspect(arg)).join(" ")
   const unsafe: Console.UnsafeConsole = {
     ...globalThis.console,
     log: (...args) => out(format(args)),

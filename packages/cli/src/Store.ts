@@ -33,8 +33,10 @@ const wrong = (problem: string) => new UsageError({ message: `--store ${problem}
 /** The same for all commands: one that runs `serve` in one terminal has its ticket in another. */
 const defaultPath = (variables: Variables) => {
   const given = variables.get("XDG_STATE_HOME") ?? ""
-  // The XDG specification has a relative one ignored.
-  return join(isAbsolute(given) ? given : join(homedir(), ".local/state"), "feishu-ticket")
+  // The XDG specification says to ignore a relative path.
+  if (isAbsolute(given)) return join(given, "feishu-ticket")
+  const local = process.platform === "win32" ? variables.get("LOCALAPPDATA") : undefined
+  return join(local ?? join(homedir(), ".local/state"), "feishu-ticket")
 }
 
 export const parse = (
@@ -50,7 +52,11 @@ export const parse = (
     return path === ""
       ? wrong("has no path: give the folder after file:")
       // A shell leaves a ~ that does not begin the word as it is.
-      : Effect.succeed({ _tag: "Files", path: resolve(path.replace(/^~(?=\/|$)/, homedir())), isDefault: false })
+      : Effect.succeed({
+        _tag: "Files",
+        path: resolve(path.replace(/^~(?=[/\\]|$)/, () => homedir())),
+        isDefault: false
+      })
   }
   if (/^rediss?:\/\//.test(text)) {
     return text.includes("@")

@@ -62,6 +62,18 @@ const withoutErrors = Effect.locallyWith(
 const next = (waitFor: Duration.Duration) =>
   withoutErrors(Effect.scoped(Effect.flatMap(AppTicket.make({ waitFor }), ({ get }) => get)))
 
+/** This command receives nothing itself, so it cannot say what its log says. */
+const noneCame = (location: Store.Location, { appId, nextResendIn, waited }: AppTicket.TicketTimeout) =>
+  new NoTicket({
+    message:
+      `No ticket of ${appId} came into ${Store.describe(location)} within ${Duration.format(waited)}. ${
+        nextResendIn === undefined
+          ? "The platform was asked for a ticket"
+          : "The platform was asked for a ticket by another process lately"
+      }, and pushes the ticket to the app's request URL: check that \`feishu-ticket serve\`, or a service that keeps its tickets `
+      + "there, is behind this URL, and that the app has a published version. feishu-ticket doctor checks each step."
+  })
+
 /** One that has come, or that comes within the time; and what there is to say where none does. */
 export const get = (
   location: Store.Location,
@@ -74,7 +86,12 @@ export const get = (
         Effect.gen(function*() {
           const { waiting } = yield* Output.Output
           return yield* waiting("waiting for the app ticket, which may take 2 minutes")(next(waitFor))
-        }).pipe(Effect.catchTag("FeishuAppError", ({ message }) => new UsageError({ message }))))
+        }).pipe(
+          Effect.catchTags({
+            FeishuAppError: ({ message }) => new UsageError({ message }),
+            TicketTimeout: (timeout) => noneCame(location, timeout)
+          })
+        ))
   })
 
 /**

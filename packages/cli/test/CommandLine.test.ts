@@ -1,104 +1,198 @@
-/** What is said of a command line that is wrong. */
+/** What the words of a command line mean, and what is said about words that mean nothing. */
 import { assert, describe, it } from "@effect/vitest"
-import { Either } from "effect"
-import { check } from "../src/CommandLine.js"
+import { Duration, Effect, Option } from "effect"
+import { stripVTControlCharacters } from "node:util"
+import * as Command from "../src/Command.js"
+import * as CommandLine from "../src/CommandLine.js"
+import * as Input from "../src/Input.js"
+
+const seen: Array<unknown> = []
+const load = async () => ({ run: (values: unknown) => Effect.sync(() => void seen.push(values)) })
+
+const json = Input.flag("Print JSON.")
 
 const commands = [
-  { name: "resend", options: ["--app-id text", "--app-secret-file file", "--retry-for duration", "--json"] },
-  { name: "serve", options: ["--domain feishu | lark", "--tenant key...", "--port number", "--json"] },
-  { name: "token", options: ["--json"] },
-  { name: "emulator", options: ["--port number", "--json"] },
-  { name: "emulator push", options: ["--app id", "--json"], args: ["<EVENT>"] },
-  { name: "emulator app", options: [], isGroup: true },
-  { name: "emulator app tenants", options: ["--app id"], args: ["<KEY> 1+"] }
+  Command.make("resend", {
+    description: "Ask for a ticket.",
+    options: {
+      appId: Input.optional(Input.text("id"), "The app."),
+      appSecretFile: Input.optional(Input.file, "The secret."),
+      retryFor: Input.optional(Input.duration, "How long."),
+      count: Input.optional(Input.integer("count"), "How often."),
+      part: Input.optional(Input.number, "A part."),
+      json
+    },
+    examples: ["resend --json"],
+    load
+  }),
+  Command.make("serve", {
+    description: "Listen.",
+    options: {
+      domain: Input.optional(Input.choice(["feishu", "lark"]), "Where."),
+      tenant: Input.repeated(Input.text("key"), "Who."),
+      port: Input.withDefault(Input.port, 3000, "The port.")
+    },
+    examples: [],
+    isService: true,
+    load
+  }),
+  Command.make("verify", {
+    description: "Verify.",
+    options: { body: Input.required(Input.file, "The body.") },
+    examples: [],
+    load
+  }),
+  Command.make("emulator", {
+    description: "Emulate.",
+    options: { json, port: Input.withDefault(Input.port, 4000, "The port.") },
+    examples: [],
+    load,
+    commands: [
+      Command.make("push", {
+        description: "Push.",
+        args: { event: Input.required(Input.text("event"), "What.") },
+        options: { app: Input.optional(Input.text("id"), "Which app."), json },
+        examples: [],
+        load
+      }),
+      Command.group("app", {
+        description: "Change an app.",
+        examples: [],
+        commands: [
+          Command.make("tenants", {
+            description: "Set tenants.",
+            args: { keys: Input.oneOrMore(Input.text("key"), "A key.") },
+            options: { json },
+            examples: [],
+            load
+          })
+        ]
+      })
+    ]
+  })
 ]
 
-const wrong = (line: string) => Either.getOrThrow(Either.flip(check(line.split(" "), commands)))
-const right = (line: string) => {
-  const { command, logLevel } = Either.getOrThrow(check(line.split(" "), commands))
-  return [...logLevel, ...command].join(" ")
+const parse = (line: string) => CommandLine.parse(line === "" ? [] : line.split(" "), commands, "1.2.3")
+
+const wrong = (line: string) => {
+  const parsed = parse(line)
+  assert(parsed._tag === "wrong", line)
+  return parsed.message
 }
 
-describe("CommandLine", () => {
-  it.each([
-    ["--json resend", "options stand behind the command: feishu-ticket resend --json"],
-    ["--app-id=cli_1 resend", "options stand behind the command: feishu-ticket resend --app-id"],
-    ["--json", "the first word is a command: resend, serve, token or emulator"],
-    ["--log-level debug", "the first word is a command: resend, serve, token or emulator"],
-    ["resnd", "there is no command resnd: did you mean resend?"],
-    ["Serve --json", "there is no command Serve: did you mean serve?"],
-    ["status", "there is no command status: there are resend, serve, token and emulator"],
-    ["resend --retry-fro 3s", "resend has no option --retry-fro: did you mean --retry-for?"],
-    ["resend --JSON", "resend has no option --JSON: did you mean --json?"],
-    ["resend --verbose", "resend has no option --verbose: feishu-ticket resend --help shows what it has"],
-    ["token --tenant t1", "token has no option --tenant: feishu-ticket token --help shows what it has"],
-    ["resend --retry-for", "--retry-for needs a value"],
-    ["resend --retry-for --json", "--retry-for needs a value"],
-    ["resend --log-level", "--log-level needs a value"],
-    ["resend --log-level loud", "--log-level is all, trace, debug, info, warning, error, fatal or none"],
-    ["resend --app-id=", "--app-id is empty: give it a value, or leave it out"],
-    ["resend --json --json", "--json is given twice"],
-    ["resend --app-id a --app-id=b", "--app-id is given twice"],
-    ["resend --json=yes", "--json takes no value"],
-    ["serve --domain mars", "--domain is feishu or lark"],
-    ["emulator pusj x", "there is no such command of emulator: did you mean push?"],
-    ["emulator state", "there is no such command of emulator: there are push and app"],
-    ["emulator --json push x", "options stand behind the command: feishu-ticket emulator push --json"],
-    [
-      "emulator push x y",
-      "emulator push takes no word behind EVENT: feishu-ticket emulator push --help shows what it takes"
-    ],
-    [
-      "emulator push -1",
-      "emulator push takes no word that begins with -: feishu-ticket emulator push --help shows what it takes"
-    ],
-    [
-      "emulator push x --port 3",
-      "emulator push has no option --port: feishu-ticket emulator push --help shows what it has"
-    ],
-    ["emulator app", "emulator app needs a further word: tenants"],
-    ["emulator app --app x", "emulator app needs a further word: tenants"],
-    ["emulator app tenant", "there is no such command of emulator app: did you mean tenants?"]
-  ])("%s: %s", (line, message) => {
-    assert.strictEqual(wrong(line), message)
+const printed = (line: string) => {
+  const parsed = parse(line)
+  assert(parsed._tag === "print", line)
+  return stripVTControlCharacters(parsed.text)
+}
+
+/** What the command is run with. */
+const values = (line: string) =>
+  Effect.gen(function*() {
+    const parsed = parse(line)
+    assert(parsed._tag === "run", line)
+    seen.length = 0
+    yield* parsed.effect as Effect.Effect<void>
+    return { command: parsed.command.name, values: seen[0], logLevel: parsed.logLevel }
   })
 
-  it("never repeats what may be a secret", () => {
-    assert.strictEqual(
-      wrong("resend --app-secret s3cret"),
-      "resend has no option --app-secret: did you mean --app-secret-file?"
-    )
-    assert.strictEqual(wrong("resend --app-secret=s3cret"), wrong("resend --app-secret s3cret"))
-    assert.strictEqual(
-      wrong("resend s3cret"),
-      "resend takes options only, and no other words: feishu-ticket resend --help shows them"
-    )
-    assert.strictEqual(wrong("resend -- s3cret"), wrong("resend s3cret"))
-  })
+const none = Option.none()
+const resend = { appId: none, appSecretFile: none, retryFor: none, count: none, part: none, json: false }
+const serve = { domain: none, tenant: [], port: 3000 }
+
+describe("A command line", () => {
+  it.effect.each<[string, string, object]>([
+    ["resend", "resend", resend],
+    ["resend --json", "resend", { ...resend, json: true }],
+    ["resend --retry-for 5m", "resend", { ...resend, retryFor: Option.some(Duration.minutes(5)) }],
+    ["resend --app-id=a=b --app-id c", "resend", { ...resend, appId: Option.some("c") }],
+    ["resend --app-id -x", "resend", { ...resend, appId: Option.some("-x") }],
+    ["resend --count -3 --part 0.5", "resend", { ...resend, count: Option.some(-3), part: Option.some(0.5) }],
+    ["serve --tenant a --tenant b --domain lark", "serve", {
+      ...serve,
+      tenant: ["a", "b"],
+      domain: Option.some("lark")
+    }],
+    ["serve --port 0", "serve", { ...serve, port: 0 }],
+    ["verify --body -", "verify", { body: "-" }],
+    ["emulator", "emulator", { json: false, port: 4000 }],
+    ["emulator --json --port 1", "emulator", { json: true, port: 1 }],
+    ["emulator push x --json", "push", { event: "x", app: none, json: true }],
+    ["emulator push --app a x", "push", { event: "x", app: Option.some("a"), json: false }],
+    ["emulator push -", "push", { event: "-", app: none, json: false }],
+    ["emulator app tenants one two --json", "tenants", { keys: ["one", "two"], json: true }]
+  ])("%s runs %s", ([line, command, expected]) =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* values(line), { command, values: expected, logLevel: undefined })
+    }))
+
+  it.effect.each(["--log-level debug resend", "resend --log-level debug", "resend --log-level=debug"])(
+    "%s sets the log level",
+    (line) =>
+      Effect.gen(function*() {
+        assert.deepInclude(yield* values(line), { command: "resend", values: resend, logLevel: "debug" })
+      })
+  )
 
   it.each([
-    ["resend"],
-    ["resend --json --app-id -x --retry-for=3s"],
-    ["resend --app-id=a=b"],
-    ["emulator --port 0 --json"],
-    ["emulator push --json app_ticket"],
-    ["emulator push -"],
-    ["emulator app tenants --app a one two"],
-    ["resend --json true"],
-    ["serve --tenant a --tenant b --domain lark --json=false"],
-    ["--log-level debug resend --json"],
-    ["--log-level=none resend"]
-  ])("has nothing against %s", (line) => {
-    assert.strictEqual(right(line), line)
+    [
+      "resend --retry-for soon",
+      /--retry-for <duration>' argument 'soon' is invalid\. It must be a number with its unit/
+    ],
+    ["resend --retry-for", /--retry-for <duration>' argument missing/],
+    ["resend --retry-fro 3s", /unknown option '--retry-fro' \(Did you mean --retry-for\?\)/],
+    ["resend --count 1.5", /must be a whole number/],
+    ["resend --count many", /must be a whole number/],
+    ["resend --part x", /must be a number/],
+    ["resend --app-id=", /must not be empty/],
+    ["resend --json=true", /the option '--json' does not exist, or takes no value/],
+    ["resend --log-level loud", /Allowed choices are all, trace/],
+    ["resend x", /too many arguments for 'resend'/],
+    ["resnd", /unknown command 'resnd' \(Did you mean resend\?\)/],
+    ["foo --help", /unknown command 'foo'/],
+    ["--json", /unknown option '--json'/],
+    ["--json resend", /unknown option '--json'/],
+    ["serve --domain mars", /must be one of feishu, lark/],
+    ["serve --port 65536", /must be a number from 0 to 65535/],
+    ["serve --port -1", /must be a number from 0 to 65535/],
+    ["verify", /required option '--body <file>' not specified/],
+    ["emulator pusj", /unknown command 'pusj': emulator has push, app/],
+    ["emulator push", /missing required argument 'event'/],
+    ["emulator push x y", /too many arguments for 'push'/],
+    ["emulator push x --port 3", /unknown option '--port'/],
+    ["emulator app", /app needs one of these words: tenants/],
+    ["emulator app tenant", /unknown command 'tenant': app has tenants/],
+    ["emulator app tenants", /missing required argument 'key'/]
+  ])("%s is refused", (line, sentence) => {
+    assert.match(wrong(line), sentence)
   })
 
-  it("puts the options before the other words, because @effect/cli wants them there", () => {
-    assert.strictEqual(right("emulator push app_ticket --app a --json"), "emulator push --app a --json app_ticket")
-    assert.strictEqual(right("emulator push x --log-level debug"), "--log-level debug emulator push x")
+  it("is refused without the value of an option, which may be a secret", () => {
+    for (
+      const line of ["resend --app-secret s3cret", "resend --app-secret=s3cret", "resend s3cret", "resend -- s3cret"]
+    ) {
+      assert.notInclude(wrong(line), "s3cret")
+    }
   })
 
-  it("puts the log level to where it is understood", () => {
-    assert.strictEqual(right("resend --log-level debug --json"), "--log-level debug resend --json")
-    assert.strictEqual(right("resend --json --log-level=none"), "--log-level=none resend --json")
+  it.each(["-v", "--version", "--version resend"])("%s prints the version", (line) => {
+    assert.strictEqual(printed(line), "1.2.3")
+  })
+
+  it.each(["", "-h", "--help", "help"])("%o prints the commands", (line) => {
+    const text = printed(line)
+    for (const { description, name } of commands) assert.match(text, new RegExp(`^  ${name} +${description}$`, "m"))
+    assert.include(text, "Exit codes:")
+    assert.include(text, "FEISHU_APP_ID")
+  })
+
+  it.each(["resend --help", "resend -h", "help resend", "resend --json --help"])("%s prints the options", (line) => {
+    const text = printed(line)
+    assert.match(text, /--retry-for <duration>\s+How long\./)
+    assert.include(text, "$ feishu-ticket resend --json")
+  })
+
+  it("emulator push --help prints the words, too", () => {
+    assert.match(printed("emulator push --help"), /Usage: feishu-ticket emulator push \[options\] <event>/)
   })
 })

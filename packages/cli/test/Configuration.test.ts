@@ -39,7 +39,7 @@ const read = (
     yield* withEnv(environment)
     const option = (name: keyof Configuration.Options) => Option.fromNullable(options[name])
     return yield* Configuration.variables({
-      envFile: option("envFile"),
+      dotenv: option("dotenv"),
       appId: option("appId"),
       appSecretFile: option("appSecretFile"),
       baseUrl: option("baseUrl"),
@@ -54,7 +54,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
   describe("the file", () => {
     it.scoped("has quotes, comments and secrets with special characters", () =>
       Effect.gen(function*() {
-        const envFile = yield* fileOf([
+        const dotenv = yield* fileOf([
           "# from the developer console",
           "export FEISHU_APP_ID = cli_file # ours",
           "FEISHU_APP_SECRET='a$b#c\"d`e%f\\g'",
@@ -63,7 +63,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
           "FEISHU_APP_KIND=",
           "#FEISHU_DOMAIN=lark"
         ].join("\n"))
-        const variables = yield* read({ envFile })
+        const variables = yield* read({ dotenv })
         assert.strictEqual(variables.get("FEISHU_APP_ID"), "cli_file")
         assert.strictEqual(variables.get("FEISHU_APP_SECRET"), secret)
         assert.strictEqual(variables.get("FEISHU_ENCRYPT_KEY"), "it's $HOME, #1")
@@ -76,13 +76,13 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
 
     it.scoped("gives way to the environment, and that to the options", () =>
       Effect.gen(function*() {
-        const envFile = yield* fileOf("FEISHU_APP_ID=cli_file\nFEISHU_APP_SECRET=of-file\nFEISHU_DOMAIN=lark\n")
+        const dotenv = yield* fileOf("FEISHU_APP_ID=cli_file\nFEISHU_APP_SECRET=of-file\nFEISHU_DOMAIN=lark\n")
         const appSecretFile = yield* fileOf("of-secret-file\r\n")
         const get = (
           options: { [Name in keyof Configuration.Options]?: string },
           environment: Record<string, string> = {}
         ) =>
-          Effect.map(Effect.flatMap(read({ envFile, ...options }, environment), Configuration.app), (app) => [
+          Effect.map(Effect.flatMap(read({ dotenv, ...options }, environment), Configuration.app), (app) => [
             app.appId,
             Redacted.value(app.appSecret),
             app.baseUrl
@@ -108,12 +108,12 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         const folder = yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
         const empty = yield* fileOf("\n")
         assert.strictEqual(
-          yield* messageOf(read({ envFile: `${folder}/none` })),
-          `--env-file ${folder}/none cannot be read: there is no such file`
+          yield* messageOf(read({ dotenv: `${folder}/none` })),
+          `--dotenv ${folder}/none cannot be read: there is no such file`
         )
         assert.strictEqual(
-          yield* messageOf(read({ envFile: folder })),
-          `--env-file ${folder} cannot be read: it is a folder`
+          yield* messageOf(read({ dotenv: folder })),
+          `--dotenv ${folder} cannot be read: it is a folder`
         )
         // Somebody has taken it for the option of the secret itself.
         assert.strictEqual(
@@ -126,7 +126,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         )
         assert.strictEqual(
           yield* messageOf(read({ appSecretFile: empty }, { FEISHU_APP_SECRET: secret })),
-          "the file of --app-secret-file is empty: put the app's secret into it"
+          "--app-secret-file is empty: put the app's secret into the file, or standard input"
         )
         assert.strictEqual(
           yield* messageOf(read({ baseUrl: "https://example.com", domain: "lark" })),
@@ -136,7 +136,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
 
     it.effect.each<[Record<string, string>, RegExp]>([
       [{ FEISHU_APP_SECRET: secret }, /^FEISHU_APP_ID is not set: the app's id, cli_….*"Credentials & Basic Info"/],
-      [{ FEISHU_APP_ID: "cli_1" }, /^FEISHU_APP_SECRET is not set: .*--app-secret-file.*--env-file names$/],
+      [{ FEISHU_APP_ID: "cli_1" }, /^FEISHU_APP_SECRET is not set: .*--app-secret-file.*--dotenv names$/],
       [{}, /^FEISHU_APP_ID is not set.*; FEISHU_APP_SECRET is not set/],
       [{ FEISHU_APP_ID: "cli 1", FEISHU_APP_SECRET: secret }, /^FEISHU_APP_ID \(--app-id\) has white space/],
       [
@@ -178,8 +178,8 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
     it.scoped("asks the platform that it was told of, as the app that it was told of", () =>
       Effect.gen(function*() {
         const server = yield* listen(success)
-        const envFile = yield* fileOf(`FEISHU_APP_ID=cli_file\nFEISHU_APP_SECRET='${secret}'\nFEISHU_DOMAIN=lark\n`)
-        const ended = yield* run(["resend", "--env-file", envFile, "--base-url", server.baseUrl], {
+        const dotenv = yield* fileOf(`FEISHU_APP_ID=cli_file\nFEISHU_APP_SECRET='${secret}'\nFEISHU_DOMAIN=lark\n`)
+        const ended = yield* run(["resend", "--dotenv", dotenv, "--base-url", server.baseUrl], {
           env: { FEISHU_APP_ID: "", FEISHU_DOMAIN: "lark" }
         })
         assert.deepStrictEqual([ended.code, ended.stderr], [0, ""])
@@ -209,15 +209,15 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         for (const secret of Object.values(secrets)) assert.notInclude(stdout, secret)
       }))
 
-    it.effect("says that --env-file names nothing, where Node leaves that to it", () =>
+    it.effect("says that --dotenv names nothing, where Node leaves that to it", () =>
       Effect.gen(function*() {
         // Node looks for this option of its own behind a script's name, too, and then ends with 9 (nodejs/node#54232).
         const { stderr, stdout } = yield* bash(`
-          "$node" -- "$bin" resend --env-file /nowhere/.env; echo "$?"
-          feishu-ticket resend --env-file /nowhere/.env; echo "$?"
+          "$node" -- "$bin" resend --dotenv /nowhere/.env; echo "$?"
+          feishu-ticket resend --dotenv /nowhere/.env; echo "$?"
         `)
         const [ours, nodes] = stderr.split("\n")
-        assert.strictEqual(ours, "✗ --env-file /nowhere/.env cannot be read: there is no such file")
+        assert.strictEqual(ours, "✗ --dotenv /nowhere/.env cannot be read: there is no such file")
         assert.include(nodes, "/nowhere/.env")
         assert.match(stdout, /^2\n[29]\n$/)
       }))

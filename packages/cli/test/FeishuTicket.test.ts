@@ -2,12 +2,10 @@
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect } from "effect"
-import { fileURLToPath } from "node:url"
 import { stripVTControlCharacters } from "node:util"
+import { commands } from "../src/Commands.js"
 import { bash } from "./bash.js"
-import { documentIn, run, runInTerminal, secrets, startInTerminal } from "./feishuTicket.js"
-
-const commands = ["resend", "serve", "ticket", "token", "doctor", "verify", "emulator"]
+import { documentIn, run, runInTerminal, secrets } from "./feishuTicket.js"
 
 const isExample = (line: string) => /^ {2}\$ /.test(line)
 
@@ -23,17 +21,19 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
       Effect.gen(function*() {
         const { code, stderr, stdout } = yield* run(["--help"])
         assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
-        for (const name of commands) assert.match(stdout, new RegExp(`^ {2}${name} +[A-Z]`, "m"))
+        for (const { description, name } of commands) {
+          assert.match(stdout.replace(/\n {3,}/g, " "), new RegExp(`^ {2}${name} +${description.slice(0, 40)}`, "m"))
+        }
         for (const name of ["APP_ID", "APP_SECRET", "ENCRYPT_KEY", "VERIFICATION_TOKEN", "DOMAIN", "BASE_URL"]) {
           assert.match(stdout, new RegExp(`^ {2}FEISHU_${name}\\b`, "m"))
         }
-        for (const exit of [0, 2, 3, 4, 5, 6, 130]) assert.match(stdout, new RegExp(`^ {2}${exit} +\\w`, "m"))
+        for (const exit of [0, 1, 2, 3, 4, 5, 6, 7, 130]) assert.match(stdout, new RegExp(`^ {2}${exit} +\\w`, "m"))
         assert.match(stdout, /^ {2}\$ feishu-ticket doctor/m)
         for (const line of stdout.split("\n")) assert.isAtMost(line.length, 100)
       }))
 
     it.effect("of a command has its options, each described, and an example", () =>
-      Effect.forEach(commands, (name) =>
+      Effect.forEach(commands, ({ name, options: described }) =>
         Effect.gen(function*() {
           const { code, stderr, stdout } = yield* run([name, "--help"])
           assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
@@ -44,7 +44,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
           for (const line of lines) assert.isTrue(line.length <= 100 || isExample(line), line)
           // Beside it, or below it where its name is long.
           const options = [...stdout.matchAll(/^ {2}(--[\w-]+).*?(?: {2,}|\n +)(.*)$/gm)]
-          assert.isAtLeast(options.length, 7)
+          assert.isAtLeast(options.length, Object.keys(described).length)
           for (const [line, , description = ""] of options) assert.match(description, /^[A-Z0-9]/, line)
           assert.strictEqual(options.length, lines.filter((line) => line.startsWith("  --")).length)
         }), { concurrency: 2 }))
@@ -54,14 +54,14 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         const [unknown, narrow] = yield* Effect.all([
           // Nobody has told this terminal how wide it is.
           runInTerminal([]),
-          bash(`script -qec 'stty cols 50; exec "$node" "$bin" serve --help' /dev/null < /dev/null`)
+          bash(`script -qec 'stty cols 80; exec "$node" "$bin" serve --help' /dev/null < /dev/null`)
         ], { concurrency: 2 })
         assert.strictEqual(unknown.code, 0)
-        assert.include(unknown.stdout, "\x1b[1mCOMMANDS\x1b[0m")
+        assert.include(unknown.stdout, "\x1b[1mCommands:\x1b[22m")
         assert.include(unknown.stdout, "See whether a Feishu / Lark store app's credentials, request URL")
         const lines = stripVTControlCharacters(narrow.stdout).split("\r\n")
-        assert.include(lines, "  --app-secret-file file")
-        for (const line of lines) assert.isTrue(line.length <= 50 || isExample(line), line)
+        assert.isTrue(lines.some((line) => line.startsWith("  --app-secret-file <file>")))
+        for (const line of lines) assert.isTrue(line.length <= 80 || isExample(line), line)
       }))
   })
 
@@ -75,17 +75,19 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         assert.deepStrictEqual(option, {
           code: 2,
           stdout: "",
-          stderr: "✗ resend has no option --retry-fro: did you mean --retry-for?\n"
+          stderr: "✗ unknown option '--retry-fro' (Did you mean --retry-for?)\n"
         })
-        assert.deepStrictEqual(command, { code: 2, stdout: "", stderr: "✗ verify needs --body\n" })
+        assert.deepStrictEqual(command, {
+          code: 2,
+          stdout: "",
+          stderr: "✗ required option '--body <file>' not specified\n"
+        })
       }))
 
     it.effect.each([
-      [
-        ["resend", "--retry-for", "soon", "--json"],
-        "--retry-for is a number with its unit, for example 30s, 2m or 500ms"
-      ],
-      [["--json", "resend"], "options stand behind the command: feishu-ticket resend --json"]
+      [["resend", "--once=true", "--json"], "the option '--once' does not exist, or takes no value"],
+      [["--json", "resend"], "unknown option '--json'"],
+      [["resend", "--json=true"], "the option '--json' does not exist, or takes no value"]
     ])("with --json in a document: %j", ([args, message]) =>
       Effect.gen(function*() {
         const { code, stderr, stdout } = yield* run(args as ReadonlyArray<string>)
@@ -94,27 +96,14 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
       }))
   })
 
-  it.effect("asks for the options one after the other, where there is somebody to ask, until Ctrl-C", () =>
-    Effect.gen(function*() {
-      const { ended, printed, type } = yield* startInTerminal(["resend", "--wizard"])
-      yield* printed(/--env-file file[^]*use the default\?/)
-      yield* type("\x03")
-      assert.strictEqual((yield* ended).code, 130)
-      assert.deepStrictEqual(yield* run(["resend", "--wizard"]), {
-        code: 2,
-        stdout: "",
-        stderr: "✗ --wizard asks its questions in a terminal, and there is none\n"
-      })
-    }).pipe(Effect.scoped))
-
-  it.effect("completes commands, options and what can be chosen, in bash", () =>
+  it.effect("completes commands, options, choices and files in bash", () =>
     Effect.gen(function*() {
       const { stderr, stdout } = yield* bash(`
-        source <(feishu-ticket --completions bash) || exit
+        source <(feishu-ticket completions bash) || exit
         complete -p feishu-ticket
         complete_line() {
-          COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=()
-          _feishu-ticket_bash_completions feishu-ticket "\${COMP_WORDS[COMP_CWORD]}" "\${COMP_WORDS[COMP_CWORD-1]}"
+          COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=\${#COMP_LINE}; COMPREPLY=()
+          _feishu-ticket_completion
           echo "\${COMPREPLY[@]}"
         }
         complete_line feishu-ticket res
@@ -122,47 +111,74 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         complete_line feishu-ticket resend --retry
         complete_line feishu-ticket doctor --domain l
         complete_line feishu-ticket doctor --domain ""
-        complete_line feishu-ticket --completions ""
+        complete_line feishu-ticket completions ""
         complete_line feishu-ticket token --log-level de
-        complete_line feishu-ticket token --tenant /
-        complete_line feishu-ticket token --env-file "\${bin%s}"
-        complete_line feishu-ticket doctor --call
-        complete_line feishu-ticket doctor --payload "\${bin%s}"
+        complete_line feishu-ticket token --tenant ""
+        complete_line feishu-ticket token --json --dotenv ""
+        complete_line feishu-ticket emulator pu
+        complete_line feishu-ticket emulator --write
+        complete_line feishu-ticket emulator push --pay
+        complete_line feishu-ticket emulator fault ta
+        complete_line feishu-ticket emulator fault drop --prob
+        complete_line feishu-ticket emulator app req
+        complete_line feishu-ticket emulator app request-url --js
+        complete_line feishu-ticket emulator app user-token --li
+        complete_line feishu-ticket emulator app invalidate to
       `)
       assert.strictEqual(stderr, "")
       const [registered, ...replies] = stdout.trimEnd().split("\n")
-      assert.match(registered ?? "", /complete .*-F _feishu-ticket_bash_completions feishu-ticket$/)
+      // Names of files are bash's own default.
+      assert.strictEqual(registered, "complete -o default -F _feishu-ticket_completion feishu-ticket")
       assert.deepStrictEqual(replies, [
         "resend",
         "ticket token",
         "--retry-for",
         "lark",
         "feishu lark",
-        "bash zsh fish",
+        "bash zsh fish pwsh",
         "debug",
         "",
-        fileURLToPath(new URL("../bin/feishu-ticket.js", import.meta.url)),
-        "--callback",
-        fileURLToPath(new URL("../bin/feishu-ticket.js", import.meta.url))
+        "",
+        "push",
+        "--write-env",
+        "--payload",
+        "tampered",
+        "--probability",
+        "request-url",
+        "--json",
+        "--life",
+        "tokens"
       ])
     }))
 
-  it.effect("prints completions for zsh and fish, too", () =>
+  it.effect("has completions for zsh, fish and PowerShell, with descriptions", () =>
     Effect.gen(function*() {
-      const [zsh, fish] = yield* Effect.all([
-        run(["--completions", "zsh"]),
-        run(["--completions=fish"])
-      ], { concurrency: 2 })
-      assert.deepStrictEqual([zsh.code, zsh.stderr, fish.code, fish.stderr], [0, "", 0, ""])
-      assert.match(zsh.stdout, /^#compdef feishu-ticket\n/)
-      assert.include(
-        zsh.stdout,
-        "'--app-secret-file[A file that holds the app secret, in place of FEISHU_APP_SECRET.]:file:_files'"
-      )
-      assert.match(fish.stdout, /^complete -c feishu-ticket .* -a "resend"/m)
-      assert.match(fish.stdout, /_from verify" -l body -r -F -d/)
-      assert.include(fish.stdout, "{bash'',fish'',zsh''}")
-      assert.include(zsh.stdout, "CHOICE:(bash zsh fish)")
+      for (
+        const [shell, sign] of [["zsh", "compdef"], ["fish", "complete -f"], [
+          "pwsh",
+          "Register-ArgumentCompleter"
+        ]] as const
+      ) {
+        const { code, stderr, stdout } = yield* run(["completions", shell])
+        assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
+        assert.include(stdout, sign)
+        assert.include(stdout, "completion-server")
+      }
+      const ask = (shell: string, words: ReadonlyArray<string>) =>
+        run(["completion-server", ...(shell === "pwsh" ? [] : ["--", ...words])], {
+          env: {
+            SHELL: shell,
+            COMP_CWORD: String(words.length - 1),
+            COMP_LINE: words.join(" "),
+            COMP_POINT: String(words.join(" ").length)
+          }
+        })
+      const zsh = yield* ask("/bin/zsh", ["feishu-ticket", "verify", "--no"])
+      assert.strictEqual(zsh.stdout, "--nonce:Its header X-Lark-Request-Nonce.\n")
+      const fish = yield* ask("fish", ["feishu-ticket", "verify", "--body", ""])
+      assert.strictEqual(fish.stdout, "__tabtab_complete_files__\n")
+      const pwsh = yield* ask("pwsh", ["feishu-ticket", "verify", "--no"])
+      assert.strictEqual(pwsh.stdout, "--nonce\tIts header X-Lark-Request-Nonce.\n")
     }))
 
   it.effect("has no colours where they are not wanted, or not understood", () =>
@@ -191,12 +207,12 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
     Effect.gen(function*() {
       const { stderr, stdout } = yield* bash(`
         feishu-ticket --help | head -1
-        feishu-ticket --completions bash | true
+        feishu-ticket completions bash | true
         feishu-ticket --help > /dev/full; echo "$?"
       `)
       assert.strictEqual(
         stdout,
-        "See whether a Feishu / Lark store app's credentials, request URL and ticket work, and have a\n70\n"
+        "Usage: feishu-ticket [options] [command]\n70\n"
       )
       assert.match(stderr, /^standard output cannot be written to: ENOSPC.*\n$/)
     }))

@@ -24,7 +24,7 @@ export const layer = ({ stderr, stdout }: Printed) =>
     )
   )
 
-/** For its `--env-file`. */
+/** For its `--dotenv`. */
 export const envFile = (variables: Readonly<Record<string, string>>) =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem

@@ -39,7 +39,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "30 seconds" })("
           })
           assert.strictEqual(code, 0, stderr)
         }
-        const direct = yield* run(["resend", "--no-retry"], { env: { ...secrets, ...env, NO_PROXY: "platform.test" } })
+        const direct = yield* run(["resend", "--once"], { env: { ...secrets, ...env, NO_PROXY: "platform.test" } })
         assert.strictEqual(direct.code, 3)
         assert.include(direct.stderr, "ENOTFOUND platform.test")
         assert.deepStrictEqual([tunnels.length, requests.length], [0, 2])
@@ -48,7 +48,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "30 seconds" })("
     it.scoped("takes a proxy without a scheme for http, as curl does", () =>
       Effect.gen(function*() {
         const { env, tunnels } = yield* proxied()
-        const { code, stderr } = yield* run(["resend", "--no-retry"], {
+        const { code, stderr } = yield* run(["resend", "--once"], {
           env: { ...secrets, ...env, HTTPS_PROXY: env.HTTPS_PROXY.replace("http://", "") }
         })
         assert.strictEqual(code, 0, stderr)
@@ -58,7 +58,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "30 seconds" })("
     it.scoped("says that the proxy refuses the tunnel, and shows none of its password", () =>
       Effect.gen(function*() {
         const { env, tunnels } = yield* proxied({ refusal: 407 })
-        const { code, stderr } = yield* run(["resend", "--no-retry"], {
+        const { code, stderr } = yield* run(["resend", "--once"], {
           env: { ...secrets, ...env, HTTPS_PROXY: env.HTTPS_PROXY.replace("//", "//user:a-password@") }
         })
         assert.strictEqual(code, 3)

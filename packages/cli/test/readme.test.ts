@@ -6,6 +6,8 @@ import { Effect, Redacted } from "effect"
 import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import type { Command } from "../src/Command.js"
+import { commands } from "../src/Commands.js"
 import { meanings } from "../src/ExitCode.js"
 import { run } from "./feishuTicket.js"
 
@@ -15,6 +17,14 @@ const readmes = read("../README.md") + read("../../../README.md")
 const rows = read("../README.md").split("\n").map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()))
 
 layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("the README", (it) => {
+  it("has each command with its description", () => {
+    const start = rows.findIndex(([first, second]) => first === "command" && second === "what it does")
+    assert.deepStrictEqual(
+      rows.slice(start + 2, start + 2 + commands.length),
+      commands.map(({ description, name }) => [`\`${name}\``, description])
+    )
+  })
+
   it("has the exit codes", () => {
     const start = rows.findIndex(([first]) => first === "exit code")
     assert.deepStrictEqual(
@@ -28,18 +38,16 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("
       const lines = [...readmes.matchAll(/^npx feishu-ticket (.*)$/gm)].map(([_, line = ""]) => line)
       /** The words before the first option: the command, and what it is about. */
       const commandOf = (line: string) => line.split(/ --| #/)[0] ?? ""
-      const commands = [...new Set(lines.map(commandOf))].filter((command) => /^\w/.test(command))
-      const names = [...new Set(commands.map((command) => command.split(" ")[0] ?? ""))]
-      assert.deepStrictEqual(
-        names.toSorted(),
-        ["doctor", "emulator", "resend", "serve", "ticket", "token", "verify"]
-      )
-      const steering = "push callback fault answer clock journal state reset app".split(" ")
-      for (const name of steering) {
-        assert.isTrue(commands.some((command) => command.startsWith(`emulator ${name}`)), name)
+      const shown = [...new Set(lines.map(commandOf))].filter((command) => /^\w/.test(command))
+      const namesOf = (commands: ReadonlyArray<Command>, before = ""): ReadonlyArray<string> =>
+        commands.flatMap(({ commands, name }) => [`${before}${name}`, ...namesOf(commands, `${before}${name} `)])
+      for (const name of namesOf(commands)) {
+        // One command of `emulator app` stands for all.
+        if (/^completions|^emulator app /.test(name)) continue
+        assert.isTrue(shown.some((command) => `${command} `.startsWith(`${name} `)), `the README leaves out ${name}`)
       }
       const help = yield* Effect.forEach(
-        commands,
+        shown,
         (command) => Effect.map(run([...command.split(" "), "--help"]), ({ stdout }) => [command, stdout] as const),
         { concurrency: 2 }
       )

@@ -43,7 +43,7 @@ const resend = (
   })
 
 /** `--json` against a server that does this. */
-const against = (onRequest: (socket: Socket, request: string) => void, args: ReadonlyArray<string> = ["--no-retry"]) =>
+const against = (onRequest: (socket: Socket, request: string) => void, args: ReadonlyArray<string> = ["--once"]) =>
   Effect.gen(function*() {
     const server = yield* listen(onRequest)
     const ended = withoutSecrets(yield* run(["resend", "--json", ...args], { env: env(server.baseUrl) }))
@@ -159,13 +159,13 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
     it.effect("refuses options that contradict each other before it asks for anything", () =>
       Effect.gen(function*() {
         const [both, none] = yield* Effect.all([
-          resend(["--no-retry", "--retry-for", "1m"]),
+          resend(["--once", "--retry-for", "1m"]),
           resend(["--retry-for", "0s", "--json"])
         ], { concurrency: 2 })
         assert.deepStrictEqual([both.code, none.code, both.calls + none.calls], [2, 2, 0])
         assert.strictEqual(
           both.stderr,
-          "✗ --no-retry and --retry-for contradict each other: give only one of them\n"
+          "✗ --once and --retry-for contradict each other: give only one of them\n"
         )
         const { elapsedMs, ...document } = documentIn(none.stdout)
         assert.isNumber(elapsedMs)
@@ -173,7 +173,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
           ok: false,
           error: {
             _tag: "UsageError",
-            message: "--retry-for leaves no time for an attempt: for a single one, give --no-retry"
+            message: "--retry-for leaves no time for an attempt: for a single one, give --once"
           },
           attempts: 0
         })
@@ -185,7 +185,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
       Effect.gen(function*() {
         const gone = yield* Effect.scoped(listen(() => {}))
         const [refused, silent] = yield* Effect.all([
-          run(["resend", "--json", "--no-retry"], { env: env(gone.baseUrl) }),
+          run(["resend", "--json", "--once"], { env: env(gone.baseUrl) }),
           against(() => {}, ["--retry-for", "1500ms"])
         ], { concurrency: 2 })
         const { attempts, elapsedMs, error } = documentIn(refused.stdout)
@@ -251,7 +251,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
         const steer = answer(JSON.stringify({ code: 10016, msg }), { headers: ["x-tt-logid: id\x9b31m"] })
         const server = yield* listen(steer)
         const [person, machine] = yield* Effect.all([
-          runInTerminal(["resend", "--no-retry"], { env: env(server.baseUrl) }),
+          runInTerminal(["resend", "--once"], { env: env(server.baseUrl) }),
           against(steer)
         ], { concurrency: 2 })
         assert.deepStrictEqual([person.code, machine.code], [4, 4])

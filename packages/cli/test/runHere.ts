@@ -4,9 +4,9 @@
  */
 import { FileSystem } from "@effect/platform"
 import { Cause, Console, Context, DefaultServices, Effect, Exit, identity, Logger, Option } from "effect"
-import * as Commands from "../src/Commands.js"
 import { Failed } from "../src/ExitCode.js"
 import * as Output from "../src/Output.js"
+import * as Program from "../src/Program.js"
 
 Object.assign(globalThis, { __VERSION__: "0.0.0" })
 
@@ -19,16 +19,16 @@ export const runHere = (args: ReadonlyArray<string>, { env }: Options = {}) =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const folder = yield* fs.makeTempDirectoryScoped()
-    const envFile = `${folder}/.env`
+    const dotenv = `${folder}/.env`
     const variables = Object.entries({ XDG_STATE_HOME: `${folder}/state`, ...env })
-    yield* fs.writeFileString(envFile, variables.map(([name, value]) => `${name}="${value}"\n`).join(""))
+    yield* fs.writeFileString(dotenv, variables.map(([name, value]) => `${name}="${value}"\n`).join(""))
     const out: Array<string> = []
     const err: Array<string> = []
     const console: Console.Console = {
       ...Context.get(DefaultServices.liveServices, Console.Console),
       error: (...args) => Effect.sync(() => void err.push(args.join(" ")))
     }
-    const exit = yield* Commands.run(["node", "feishu-ticket", ...args, "--env-file", envFile]).pipe(
+    const exit = yield* Program.make([...args, "--dotenv", dotenv]).run.pipe(
       Effect.provideService(Output.Output, {
         line: (text) => Effect.sync(() => void out.push(text)),
         paint: (_, text) => text,

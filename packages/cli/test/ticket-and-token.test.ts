@@ -332,8 +332,8 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("ticket and to
         const wait = (...args: ReadonlyArray<string>) => ["ticket", "--json", "--store", `file:${folder}`, ...args]
         const late = yield* here(wait("--wait", "300ms"), "cli_served")
         assert.strictEqual(late.code, 6)
-        assert.deepInclude(documentIn(late.stdout)["error"], { _tag: "TicketTimeout" })
-        assert.include(late.stdout, "No app ticket for cli_served came within 300ms.")
+        assert.deepInclude(documentIn(late.stdout)["error"], { _tag: "NoTicket" })
+        assert.include(late.stdout, `No ticket of cli_served came into files in ${folder} within 300ms.`)
 
         const other = yield* newFolder
         const refused = yield* here(["token", "--json", "--store", `file:${other}`, "--wait", "20s"], "cli_served", {

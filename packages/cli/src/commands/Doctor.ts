@@ -20,16 +20,16 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type * as Commands from "../Commands.js"
 import * as Configuration from "../Configuration.js"
 import { type ExitCode, Failed } from "../ExitCode.js"
 import * as Failure from "../Failure.js"
 import * as Network from "../Network.js"
+import type * as Options from "../Options.js"
 import * as Output from "../Output.js"
 import * as Store from "../Store.js"
 import * as Tickets from "../Tickets.js"
 import * as Time from "../Time.js"
-import { Broken, broken, type Check, check, type Held, lineOf, skip, type Skipped } from "./doctor/Link.js"
+import { Broken, broken, type Check, check, type Held, lineOf, skip, type Skipped, unproven } from "./doctor/Link.js"
 import * as Platform from "./doctor/Platform.js"
 import * as RequestUrl from "./doctor/RequestUrl.js"
 
@@ -40,7 +40,7 @@ const policy = RetryPolicy.make({ retries: 3, attemptTimeout: "8 seconds", total
 const quietly = Logger.withMinimumLogLevel(LogLevel.None)
 
 /** Returns the check of the answer to a callback, if one was asked for. */
-const callbackOf = ({ callback, payload, tenant }: Commands.Doctor, url: string | undefined) =>
+const callbackOf = ({ callback, payload, tenant }: Options.Doctor, url: string | undefined) =>
   Effect.gen(function*() {
     if (Option.isNone(callback)) {
       if (Option.isNone(payload)) return undefined
@@ -54,7 +54,7 @@ const callbackOf = ({ callback, payload, tenant }: Commands.Doctor, url: string 
     return yield* make({ type: callback.value, payload, tenantKey: Option.getOrUndefined(tenant), url })
   })
 
-const configured = (options: Commands.Doctor) =>
+const configured = (options: Options.Doctor) =>
   Effect.gen(function*() {
     const variables = yield* Configuration.variables(options)
     const app = yield* Configuration.app(variables)
@@ -170,7 +170,7 @@ const tokensOf = (app: App, location: Store.Location) =>
         Tickets.layer(yield* Tickets.get(location, Option.none()), Option.none())
       )
     return Context.get(yield* quietly(Layer.build(Layer.orDie(layer))), AccessToken.AccessToken)
-  }).pipe(Effect.mapError((failure) => failure._tag === "NoTicket" ? skip("it needs a ticket") : broken(failure)))
+  }).pipe(Effect.mapError((failure) => failure._tag === "NoTicket" ? unproven("it needs a ticket") : broken(failure)))
 
 const tokenLink = (token: Effect.Effect<AccessToken.Token, AccessToken.AccessTokenError>) =>
   Effect.zipWith(
@@ -190,7 +190,7 @@ const tokenLink = (token: Effect.Effect<AccessToken.Token, AccessToken.AccessTok
 
 type Setup = Effect.Effect.Success<ReturnType<typeof configured>>
 
-export const run = (options: Commands.Doctor) =>
+export const run = (options: Options.Doctor) =>
   Effect.gen(function*() {
     const output = yield* Output.Output
     const checks: Array<Check> = []
@@ -261,9 +261,9 @@ export const run = (options: Commands.Doctor) =>
 
         const ticket: Effect.Effect<string, Broken | Skipped, TicketStore> = isInUse
           ? nextTicket(app.appId, before, location, Option.getOrElse(options.wait, () => Duration.seconds(150)))
-          : skip(
-            "it is not known who receives it: say with --store where your service keeps it, or run feishu-ticket serve "
-              + "beside this"
+          : unproven(
+            "the platform was asked for a ticket, and only the process that receives the ticket can see it: say with --store where "
+              + "your service keeps it, or let feishu-ticket serve be the request URL for a while"
           )
         yield* inspect(
           "ticket",
@@ -302,11 +302,17 @@ export const run = (options: Commands.Doctor) =>
       for (const link of links.slice(1)) yield* inspect(link, skip("it needs the configuration"))
     }).pipe(Effect.scoped)
 
-    const count = (status: Check["status"]) => checks.filter((check) => check.status === status).length
+    const linksOf = (status: Check["status"]) =>
+      checks.filter((check) => check.status === status).map(({ link }) => link)
+    const notProven = linksOf("unproven")
+    const code = exitCode ?? (notProven.length > 0 ? 7 : undefined)
+    const counts = `${linksOf("ok").length} hold, ${linksOf("broken").length} broken, ${
+      linksOf("skipped").length
+    } skipped`
     yield* output.line(
       options.json
-        ? JSON.stringify({ ok: exitCode === undefined, checks })
-        : `\n${count("ok")} hold, ${count("broken")} broken, ${count("skipped")} skipped`
+        ? JSON.stringify({ ok: code === undefined, checks })
+        : `\n${counts}${notProven.length === 0 ? "" : `, not proven: ${notProven.join(", ")}`}`
     )
-    if (exitCode !== undefined) return yield* new Failed({ code: exitCode })
+    if (code !== undefined) return yield* new Failed({ code })
   })

@@ -10,11 +10,12 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type * as EmulatorCommands from "../EmulatorCommands.js"
+import type * as EmulatorOptions from "../EmulatorOptions.js"
 import * as Failure from "../Failure.js"
 import * as JsonFile from "../JsonFile.js"
 import { isLoopback } from "../Loopback.js"
 import * as Output from "../Output.js"
+import * as Report from "../Report.js"
 import { show } from "./emulator/entries.js"
 import * as EnvFile from "./emulator/envFile.js"
 import * as Setup from "./emulator/setup.js"
@@ -22,7 +23,7 @@ import * as StateFile from "./emulator/stateFile.js"
 
 const isUrl = (text: string) => /^https?:\/\//i.test(text) && URL.canParse(text)
 
-const checkUrls = ({ baseUrl, requestUrl }: EmulatorCommands.Start) =>
+const checkUrls = ({ baseUrl, requestUrl }: EmulatorOptions.Start) =>
   Effect.forEach(
     [["--request-url", requestUrl], ["--base-url", baseUrl]] as const,
     ([name, url]) =>
@@ -45,7 +46,7 @@ const readAnswers = (path: Option.Option<string>) =>
   })
 
 /** Returns the URL of the console: on this machine's own address if a browser here may not know the name in `--base-url`. */
-const consoleOf = (url: string, { baseUrl, host, port }: EmulatorCommands.Start): string => {
+const consoleOf = (url: string, { baseUrl, host, port }: EmulatorOptions.Start): string => {
   const own = `http://127.0.0.1:${port}/`
   return Option.isSome(baseUrl) && port !== 0 && (isLoopback(host) || host === "0.0.0.0" || host === "::")
     ? own
@@ -54,7 +55,7 @@ const consoleOf = (url: string, { baseUrl, host, port }: EmulatorCommands.Start)
 
 const failureOf = (
   error: EmulatorError.ServerError | EmulatorError.OptionsError,
-  { answers, host }: EmulatorCommands.Start
+  { answers, host }: EmulatorOptions.Start
 ): Failure.UsageError => {
   if (error._tag === "ServerError") {
     const { cause, port } = error
@@ -73,7 +74,7 @@ const failureOf = (
 }
 
 /** Runs the emulator until the process ends. */
-const serve = (options: EmulatorCommands.Start, setup: Setup.Setup) =>
+const serve = (options: EmulatorOptions.Start, setup: Setup.Setup) =>
   Effect.gen(function*() {
     const { app, made, missing, missingLines, savedUrl, secrets } = setup
     const output = yield* Output.Output
@@ -126,7 +127,7 @@ const serve = (options: EmulatorCommands.Start, setup: Setup.Setup) =>
           variables,
           missing
         })
-        // All of the output is a file for `--env-file`, in which a line of words must be a comment.
+        // All of the output is a file for `--dotenv`, in which a line of words must be a comment.
         : [
           `# The platform listens on ${output.paint("cyan", baseUrl)}`,
           `# Console for the browser: ${output.paint("cyan", console)}`,
@@ -156,7 +157,7 @@ const serve = (options: EmulatorCommands.Start, setup: Setup.Setup) =>
     return yield* Effect.andThen(Effect.all([journal, handshake], { concurrency: "unbounded" }), Effect.never)
   })
 
-export const run = (options: EmulatorCommands.Start) =>
+export const run = (options: EmulatorOptions.Start) =>
   Effect.gen(function*() {
     yield* checkUrls(options)
     const answers = yield* readAnswers(options.answers)
@@ -181,4 +182,4 @@ export const run = (options: EmulatorCommands.Start) =>
       })
     )
     return { json: {}, text: "" }
-  }).pipe((effect) => Failure.report(effect, options))
+  }).pipe((effect) => Report.report(effect, options))

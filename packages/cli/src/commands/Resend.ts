@@ -8,27 +8,28 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as Commands from "../Commands.js"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
 import * as Network from "../Network.js"
+import type * as Options from "../Options.js"
 import * as Output from "../Output.js"
+import * as Report from "../Report.js"
 
-const policyOf = ({ noRetry, retryFor }: Commands.Resend): Effect.Effect<RetryPolicy.Policy, Failure.UsageError> => {
-  if (Option.isNone(retryFor)) return Effect.succeed(noRetry ? RetryPolicy.none : RetryPolicy.make())
-  if (noRetry) {
+const policyOf = ({ once, retryFor }: Options.Resend): Effect.Effect<RetryPolicy.Policy, Failure.UsageError> => {
+  if (Option.isNone(retryFor)) return Effect.succeed(once ? RetryPolicy.none : RetryPolicy.make())
+  if (once) {
     return new Failure.UsageError({
-      message: "--no-retry and --retry-for contradict each other: give only one of them"
+      message: "--once and --retry-for contradict each other: give only one of them"
     })
   }
   return Duration.toMillis(retryFor.value) > 0
     ? Effect.succeed(RetryPolicy.make({ retries: Infinity, totalTimeout: retryFor.value }))
     : new Failure.UsageError({
-      message: "--retry-for leaves no time for an attempt: for a single one, give --no-retry"
+      message: "--retry-for leaves no time for an attempt: for a single one, give --once"
     })
 }
 
-export const run = (options: Commands.Resend) =>
+export const run = (options: Options.Resend) =>
   Effect.gen(function*() {
     const since = yield* Clock.currentTimeMillis
     const elapsed = Effect.map(Clock.currentTimeMillis, (now) => now - since)
@@ -55,7 +56,7 @@ export const run = (options: Commands.Resend) =>
     yield* resend.pipe(
       Effect.provide([Configuration.layer(options), Network.layer]),
       (effect) =>
-        Failure.report(effect, {
+        Report.report(effect, {
           json: options.json,
           more: Effect.map(elapsed, (elapsedMs) => ({ attempts, elapsedMs }))
         })

@@ -24,24 +24,25 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { createServer } from "node:http"
-import type * as Commands from "../Commands.js"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
 import * as Network from "../Network.js"
+import type * as Options from "../Options.js"
 import * as Output from "../Output.js"
+import * as Report from "../Report.js"
 import * as Secrets from "../Secrets.js"
 import * as Store from "../Store.js"
 import * as Tickets from "../Tickets.js"
 import * as Time from "../Time.js"
 
-const pathOf = ({ path }: Commands.Serve): Effect.Effect<HttpLayerRouter.PathInput, Failure.UsageError> =>
+const pathOf = ({ path }: Options.Serve): Effect.Effect<HttpLayerRouter.PathInput, Failure.UsageError> =>
   !/^\/[^\s?#*:%]*$/.test(path)
     ? new Failure.UsageError({ message: "--path must begin with / and be a plain path, for example /webhook/event" })
     : path === "/healthz" || path === "/metrics"
     ? new Failure.UsageError({ message: `--path cannot be ${path}, which this server has itself` })
     : Effect.succeed(path as HttpLayerRouter.PathInput)
 
-const cannotListen = ({ host, port }: Commands.Serve, { cause }: ServeError) => {
+const cannotListen = ({ host, port }: Options.Serve, { cause }: ServeError) => {
   const { code = "", message = String(cause) }: Partial<NodeJS.ErrnoException> = cause instanceof Error ? cause : {}
   return new Failure.UsageError({
     message: Option.isSome(host) && /^(ENOTFOUND|EAI_|EADDRNOTAVAIL|EINVAL)/.test(code)
@@ -51,7 +52,7 @@ const cannotListen = ({ host, port }: Commands.Serve, { cause }: ServeError) => 
 }
 
 /** On all addresses, for a tunnel or a container's port leads to one of them. */
-const layerServer = (options: Commands.Serve) =>
+const layerServer = (options: Options.Serve) =>
   Layer.unwrapScoped(Effect.sync(() => {
     const server = createServer()
     return Layer.scopedDiscard(Effect.addFinalizer(() => Effect.sync(() => server.closeAllConnections()))).pipe(
@@ -88,7 +89,7 @@ const keep = (tickets: AppTicket.Service, onFailure: (failure: Failure.Failure) 
     )
   })
 
-export const run = (options: Commands.Serve) =>
+export const run = (options: Options.Serve) =>
   Effect.gen(function*() {
     const variables = yield* Configuration.variables(options)
     const app = yield* Configuration.app(variables)
@@ -212,7 +213,7 @@ export const run = (options: Commands.Serve) =>
               }; a ticket that the platform pushes before is taken, too`
             )
           }
-          if (options.json) yield* say("no ticket", { error: Failure.toJson(failure) }, "")
+          if (options.json) yield* say("no ticket", { error: Report.toJson(failure) }, "")
         })
       return yield* Effect.zipRight(Effect.all([show, keep(tickets, told)], { concurrency: "unbounded" }), Effect.never)
     }).pipe(
@@ -231,4 +232,4 @@ export const run = (options: Commands.Serve) =>
       Effect.catchTag("FeishuAppError", ({ message }) => new Failure.UsageError({ message }))
     )
     return { json: {}, text: "" }
-  }).pipe((effect) => Failure.report(effect, options))
+  }).pipe((effect) => Report.report(effect, options))

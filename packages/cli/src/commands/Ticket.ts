@@ -6,18 +6,23 @@ import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Commands from "../Commands.js"
+import * as Redacted from "effect/Redacted"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
 import * as Network from "../Network.js"
+import type * as Options from "../Options.js"
 import * as Output from "../Output.js"
+import * as Report from "../Report.js"
 import * as Secrets from "../Secrets.js"
 import * as Store from "../Store.js"
 import * as Tickets from "../Tickets.js"
 import * as Time from "../Time.js"
 
-export const run = (options: Commands.Ticket) =>
+export const run = (options: Options.Ticket) =>
   Effect.gen(function*() {
+    if (options.raw && options.json) {
+      return yield* new Failure.UsageError({ message: "--raw and --json contradict each other: give only one of them" })
+    }
     const variables = yield* Configuration.variables(options)
     const app = yield* Configuration.app(variables)
     if (app.kind === "self-built") {
@@ -48,7 +53,7 @@ export const run = (options: Commands.Ticket) =>
         expiresInSeconds: Math.round(left / 1000),
         source: Store.describe(location)
       },
-      text: [
+      text: options.raw ? Redacted.value(ticket.value) : [
         `${paint("bold", "ticket")}   ${Output.plain(value)}${
           options.reveal ? "" : paint("dim", " (--reveal shows all of it)")
         }`,
@@ -58,4 +63,4 @@ export const run = (options: Commands.Ticket) =>
         `${paint("bold", "source")}   ${Store.describe(location)}`
       ].join("\n")
     }
-  }).pipe((effect) => Failure.report(effect, options))
+  }).pipe((effect) => Report.report(effect, options))

@@ -9,18 +9,23 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Commands from "../Commands.js"
+import * as Redacted from "effect/Redacted"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
 import * as Network from "../Network.js"
+import type * as Options from "../Options.js"
 import * as Output from "../Output.js"
+import * as Report from "../Report.js"
 import * as Secrets from "../Secrets.js"
 import * as Store from "../Store.js"
 import * as Tickets from "../Tickets.js"
 import * as Time from "../Time.js"
 
-export const run = (options: Commands.Token) =>
+export const run = (options: Options.Token) =>
   Effect.gen(function*() {
+    if (options.raw && options.json) {
+      return yield* new Failure.UsageError({ message: "--raw and --json contradict each other: give only one of them" })
+    }
     const variables = yield* Configuration.variables(options)
     const app = yield* Configuration.app(variables)
     const location = yield* Store.parseKept(options.store, variables)
@@ -72,7 +77,7 @@ export const run = (options: Commands.Token) =>
         expiresInSeconds: Math.round(left / 1000),
         source
       },
-      text: [
+      text: options.raw ? Redacted.value(token.value) : [
         `${paint("bold", "token")}    ${Output.plain(value)}${
           options.reveal ? "" : paint("dim", " (--reveal shows all of it)")
         }`,
@@ -82,4 +87,4 @@ export const run = (options: Commands.Token) =>
         `${paint("bold", "source")}   ${source}`
       ].join("\n")
     }
-  }).pipe((effect) => Failure.report(effect, options))
+  }).pipe((effect) => Report.report(effect, options))

@@ -8,9 +8,7 @@ import * as EventSubscription from "@effect-feishu/core/EventSubscription"
 import * as FeishuApp from "@effect-feishu/core/FeishuApp"
 import type * as FeishuEvent from "@effect-feishu/core/FeishuEvent"
 import * as TicketStore from "@effect-feishu/core/TicketStore"
-import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as FileSystem from "@effect/platform/FileSystem"
-import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -18,12 +16,13 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import * as Stream from "effect/Stream"
-import type * as Commands from "../Commands.js"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
+import type * as Options from "../Options.js"
 import * as Output from "../Output.js"
+import * as Report from "../Report.js"
 import * as Secrets from "../Secrets.js"
+import * as StandardInput from "../StandardInput.js"
 import * as Time from "../Time.js"
 
 const cannotRead = (path: string, { message }: { readonly message: string }) =>
@@ -31,18 +30,13 @@ const cannotRead = (path: string, { message }: { readonly message: string }) =>
 
 const readBody = (path: string) =>
   path === "-"
-    ? Stream.runCollect(
-      NodeStream.fromReadable<Failure.UsageError, Uint8Array>(
-        () => process.stdin,
-        (error) => cannotRead("-", { message: String(error) })
-      )
-    ).pipe(Effect.map((chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks))))
+    ? StandardInput.read("--body -")
     : Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readFile(path)).pipe(
       Effect.mapError((error) => cannotRead(path, { message: Configuration.whyNot(error) }))
     )
 
 /** As the headers of a delivery, if they were given. */
-const headersOf = ({ nonce, signature, timestamp }: Commands.Verify) => {
+const headersOf = ({ nonce, signature, timestamp }: Options.Verify) => {
   const all = Option.all({ timestamp, nonce, signature })
   const none = [timestamp, nonce, signature].every(Option.isNone)
   return none || Option.isSome(all)
@@ -164,7 +158,7 @@ const ofChallenge = (challenge: string): Seen => ({
   lines: [["holds", "a handshake: the request URL is being saved"], ["challenge", challenge]]
 })
 
-export const run = (options: Commands.Verify) =>
+export const run = (options: Options.Verify) =>
   Effect.gen(function*() {
     const variables = yield* Configuration.variables(options)
     const headers = yield* headersOf(options)
@@ -254,5 +248,5 @@ export const run = (options: Commands.Verify) =>
     }
   }).pipe(
     Effect.catchTag("TicketStoreError", Effect.die),
-    (effect) => Failure.report(effect, options)
+    (effect) => Report.report(effect, options)
   )

@@ -4,30 +4,33 @@
 import type { FeishuError } from "@effect-feishu/core/FeishuError"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type { ExitCode } from "../../ExitCode.js"
-import { exitCodeOf, type Failure } from "../../Failure.js"
+import * as ExitCode from "../../ExitCode.js"
+import type { Failure } from "../../Failure.js"
 import * as Output from "../../Output.js"
 
 /** What was seen, and what to do about it. */
 export class Broken extends Data.TaggedError("Broken")<{
   readonly detail: string
   readonly advice: string
-  readonly code: ExitCode
+  readonly code: ExitCode.ExitCode
 }> {}
 
 /** The result of a link that holds. `advice` says what to do if a user expects more. */
 export type Held = string | { readonly detail: string; readonly advice: string }
 
-/** Why it was not checked. */
-export class Skipped extends Data.TaggedError("Skipped")<{ readonly reason: string }> {}
+/** Why a link was not checked. `isUnproven`: the chain needs this link, and nothing shows that it holds. */
+export class Skipped extends Data.TaggedError("Skipped")<{ readonly reason: string; readonly isUnproven: boolean }> {}
 
-export const skip = (reason: string) => new Skipped({ reason })
+/** The link does not apply, or was not asked for. */
+export const skip = (reason: string) => new Skipped({ reason, isUnproven: false })
+
+export const unproven = (reason: string) => new Skipped({ reason, isUnproven: true })
 
 /** The platform's address is in the first link. */
 const requestOf = ({ method, url }: FeishuError) => `${method} ${new URL(url).pathname}`
 
 export const broken = (failure: Failure): Broken => {
-  const code = exitCodeOf(failure)
+  const code = ExitCode.ofFailure(failure)
   switch (failure._tag) {
     case "FeishuApiError": {
       const { advice, msg } = failure
@@ -54,12 +57,12 @@ export const broken = (failure: Failure): Broken => {
 /** As `--json` has it. */
 export interface Check {
   readonly link: string
-  readonly status: "ok" | "broken" | "skipped"
+  readonly status: "ok" | "broken" | "skipped" | "unproven"
   readonly detail: string
   readonly advice?: string
 }
 
-const signs = { ok: ["green", "✓"], broken: ["red", "✗"], skipped: ["dim", "-"] } as const
+const signs = { ok: ["green", "✓"], broken: ["red", "✗"], skipped: ["dim", "-"], unproven: ["yellow", "?"] } as const
 
 const indent = 17
 
@@ -74,7 +77,11 @@ export const lineOf = ({ advice, detail, link, status }: Check, paint: Output.Se
   const [colour, sign] = signs[status]
   return [
     `${paint(colour, sign)} ${link.padEnd(indent - 3)} ${
-      status === "skipped" ? paint("dim", `skipped: ${detail}`) : detail
+      status === "skipped"
+        ? paint("dim", `skipped: ${detail}`)
+        : status === "unproven"
+        ? `not proven: ${detail}`
+        : detail
     }`,
     ...(advice === undefined ? [] : [" ".repeat(indent) + advice])
   ].join("\n")
@@ -84,7 +91,7 @@ export const lineOf = ({ advice, detail, link, status }: Check, paint: Output.Se
 export const check = <R>(
   link: string,
   effect: Effect.Effect<Held, Broken | Skipped, R>
-): Effect.Effect<{ readonly result: Check; readonly code?: ExitCode }, never, R> =>
+): Effect.Effect<{ readonly result: Check; readonly code?: ExitCode.ExitCode }, never, R> =>
   Effect.match(effect, {
     onSuccess: (held) => ({
       result: typeof held === "string"
@@ -93,7 +100,7 @@ export const check = <R>(
     }),
     onFailure: (failure) =>
       failure._tag === "Skipped"
-        ? { result: { link, status: "skipped", detail: oneLine(failure.reason) } }
+        ? { result: { link, status: failure.isUnproven ? "unproven" : "skipped", detail: oneLine(failure.reason) } }
         : {
           result: {
             link,

@@ -5,12 +5,12 @@ import * as ControlApi from "@effect-feishu/emulator/ControlApi"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type * as EmulatorCommands from "../../EmulatorCommands.js"
+import type * as EmulatorOptions from "../../EmulatorOptions.js"
 import * as Failure from "../../Failure.js"
 import * as JsonFile from "../../JsonFile.js"
 import * as Running from "./Running.js"
 
-export const run = (options: EmulatorCommands.Answer) =>
+export const run = (options: EmulatorOptions.Answer) =>
   Running.report(options, ({ call, client }) =>
     Effect.gen(function*() {
       const { file, method, path, status } = options

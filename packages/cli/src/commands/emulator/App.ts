@@ -5,13 +5,13 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type * as EmulatorCommands from "../../EmulatorCommands.js"
+import type * as EmulatorOptions from "../../EmulatorOptions.js"
 import * as Secrets from "../../Secrets.js"
 import * as Time from "../../Time.js"
 import * as Running from "./Running.js"
 
 const change = (
-  options: EmulatorCommands.OfApp & { readonly json: boolean },
+  options: EmulatorOptions.OfApp & { readonly json: boolean },
   payload: { readonly enabled?: boolean; readonly tenants?: ReadonlyArray<string> },
   text: (appId: string) => string
 ) =>
@@ -22,16 +22,16 @@ const change = (
       return { json: { appId, ...payload }, text: text(appId) }
     }))
 
-export const disable = (options: EmulatorCommands.Enable) =>
+export const disable = (options: EmulatorOptions.Enable) =>
   change(options, { enabled: false }, (appId) => `${appId} is disabled`)
 
-export const enable = (options: EmulatorCommands.Enable) =>
+export const enable = (options: EmulatorOptions.Enable) =>
   change(options, { enabled: true }, (appId) => `${appId} is enabled`)
 
-export const tenants = (options: EmulatorCommands.Tenants) =>
+export const tenants = (options: EmulatorOptions.Tenants) =>
   change(options, { tenants: options.keys }, (appId) => `${appId} is installed by ${options.keys.join(", ")}`)
 
-export const requestUrl = (options: EmulatorCommands.RequestUrl) =>
+export const requestUrl = (options: EmulatorOptions.RequestUrl) =>
   Running.report(options, (running) =>
     Effect.gen(function*() {
       const { requestUrl: url } = options
@@ -43,7 +43,7 @@ export const requestUrl = (options: EmulatorCommands.RequestUrl) =>
       }
     }))
 
-export const invalidate = (options: EmulatorCommands.Invalidate) =>
+export const invalidate = (options: EmulatorOptions.Invalidate) =>
   Running.report(options, (running) =>
     Effect.gen(function*() {
       const { call, client } = running
@@ -54,7 +54,7 @@ export const invalidate = (options: EmulatorCommands.Invalidate) =>
       return { json: { appId, invalidated: what }, text: `all ${what} of ${appId} are invalid` }
     }))
 
-export const userToken = (options: EmulatorCommands.UserToken) =>
+export const userToken = (options: EmulatorOptions.UserToken) =>
   Running.report(options, (running) =>
     Effect.gen(function*() {
       const { life, reveal, tenant } = options

@@ -3,11 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as EmulatorCommands from "../../EmulatorCommands.js"
+import type * as EmulatorOptions from "../../EmulatorOptions.js"
 import * as Running from "./Running.js"
 import * as Templates from "./templates.js"
 
-export const run = (options: EmulatorCommands.Callback) =>
+export const run = (options: EmulatorOptions.Callback) =>
   Running.report(options, (running) =>
     Effect.gen(function*() {
       const { call, client } = running

@@ -3,11 +3,11 @@
  */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import type * as EmulatorCommands from "../../EmulatorCommands.js"
+import type * as EmulatorOptions from "../../EmulatorOptions.js"
 import * as Time from "../../Time.js"
 import * as Running from "./Running.js"
 
-export const run = (options: EmulatorCommands.Clock) =>
+export const run = (options: EmulatorOptions.Clock) =>
   Running.report(options, ({ call, client }) =>
     Effect.gen(function*() {
       const { advanced, now } = yield* call(client.advance({ payload: { advance: options.duration } }))

@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type * as EmulatorCommands from "../../EmulatorCommands.js"
+import type * as EmulatorOptions from "../../EmulatorOptions.js"
 import * as Failure from "../../Failure.js"
 import * as FaultKinds from "../../FaultKinds.js"
 import * as JsonFile from "../../JsonFile.js"
@@ -28,7 +28,7 @@ const headersOf = (headers: ReadonlyArray<string>): Effect.Effect<Record<string,
 
 /** Returns the fields of a fault that were given. */
 const fieldsOf = (
-  options: EmulatorCommands.Fault
+  options: EmulatorOptions.Fault
 ): Effect.Effect<Partial<Record<FaultKinds.Field, unknown>>, Failure.UsageError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const { after, body, by, code, contentType, duration, header, msg, resetSeconds, status } = options
@@ -62,7 +62,7 @@ const checkFields = (name: FaultKinds.Name, fields: object): Effect.Effect<void,
   return other === undefined ? Effect.void : usage(`${name} takes no ${FaultKinds.optionOf(other)}`)
 }
 
-const whenOf = ({ every, next, only, probability, seed }: EmulatorCommands.Fault) =>
+const whenOf = ({ every, next, only, probability, seed }: EmulatorOptions.Fault) =>
   [next, every, probability].filter(Option.isSome).length > 1
     ? usage("--next, --every and --probability exclude each other: give one of them")
     : Option.isSome(seed) && Option.isNone(probability)
@@ -78,7 +78,7 @@ const whenOf = ({ every, next, only, probability, seed }: EmulatorCommands.Fault
 const decode = Schema.decodeUnknown(ControlApi.Faults, { errors: "all" })
 
 /** Returns the faults to set: one rule, or none. */
-const faultsOf = (name: FaultKinds.Name | undefined, options: EmulatorCommands.Fault) =>
+const faultsOf = (name: FaultKinds.Name | undefined, options: EmulatorOptions.Fault) =>
   Effect.gen(function*() {
     const fields = yield* fieldsOf(options)
     const when = yield* whenOf(options)
@@ -102,7 +102,7 @@ const faultsOf = (name: FaultKinds.Name | undefined, options: EmulatorCommands.F
     )
   })
 
-export const run = (options: EmulatorCommands.Fault) =>
+export const run = (options: EmulatorOptions.Fault) =>
   Running.report(options, ({ call, client }) =>
     Effect.gen(function*() {
       const name = Option.getOrUndefined(options.kind) as FaultKinds.Name | undefined

@@ -7,10 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type * as EmulatorCommands from "../../EmulatorCommands.js"
+import type * as EmulatorOptions from "../../EmulatorOptions.js"
 import * as Failure from "../../Failure.js"
 import * as Network from "../../Network.js"
 import * as Output from "../../Output.js"
+import * as Report from "../../Report.js"
 import { show } from "./entries.js"
 import * as Running from "./Running.js"
 
@@ -64,7 +65,7 @@ const changes = ({ http, url }: Running.Running, after: number) => {
   )
 }
 
-const run_ = (options: EmulatorCommands.Journal) =>
+const run_ = (options: EmulatorOptions.Journal) =>
   Effect.gen(function*() {
     const running = yield* Running.connect(options)
     const { call, client } = running
@@ -88,7 +89,7 @@ const run_ = (options: EmulatorCommands.Journal) =>
     return undefined
   })
 
-export const run = (options: EmulatorCommands.Journal) => {
+export const run = (options: EmulatorOptions.Journal) => {
   const flaw = options.follow && (options.clear || Option.isSome(options.entry))
     ? "--follow goes on with the journal: leave out --clear and --entry"
     : Option.exists(options.limit, (limit) => limit < 1 || limit > 100_000)
@@ -98,6 +99,6 @@ export const run = (options: EmulatorCommands.Journal) => {
   return Effect.matchEffect(effect, {
     // Its documents are the entries.
     onSuccess: (text) => text === undefined || options.json ? Effect.void : Output.line(text),
-    onFailure: (failure) => Failure.fail(failure, options)
+    onFailure: (failure) => Report.fail(failure, options)
   }).pipe(Effect.provide(Network.layer))
 }

@@ -4,7 +4,7 @@
 import type * as ControlApi from "@effect-feishu/emulator/ControlApi"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as EmulatorCommands from "../../EmulatorCommands.js"
+import type * as EmulatorOptions from "../../EmulatorOptions.js"
 import * as Failure from "../../Failure.js"
 import * as Output from "../../Output.js"
 import * as Running from "./Running.js"
@@ -40,7 +40,7 @@ const report = (appId: string, type: string, delivered: Delivered) => {
     : new Failure.NotTaken({ message: text, more: json })
 }
 
-export const run = (options: EmulatorCommands.Push) =>
+export const run = (options: EmulatorOptions.Push) =>
   Running.report(options, (running) =>
     Effect.gen(function*() {
       const { call, client } = running

@@ -2,10 +2,10 @@
  * `feishu-ticket emulator reset`: begins again.
  */
 import * as Effect from "effect/Effect"
-import type * as EmulatorCommands from "../../EmulatorCommands.js"
+import type * as EmulatorOptions from "../../EmulatorOptions.js"
 import * as Running from "./Running.js"
 
-export const run = (options: EmulatorCommands.Reset) =>
+export const run = (options: EmulatorOptions.Reset) =>
   Running.report(options, ({ call, client }) =>
     Effect.as(call(client.reset()), {
       json: {},

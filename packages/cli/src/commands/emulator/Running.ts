@@ -17,10 +17,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { ParseError } from "effect/ParseResult"
 import * as Configuration from "../../Configuration.js"
-import type * as EmulatorCommands from "../../EmulatorCommands.js"
+import type * as EmulatorOptions from "../../EmulatorOptions.js"
 import * as Failure from "../../Failure.js"
 import * as Network from "../../Network.js"
 import * as Output from "../../Output.js"
+import * as Report from "../../Report.js"
 
 const defaultUrl = "http://127.0.0.1:4000"
 
@@ -101,9 +102,9 @@ const failureOf = (url: string) => (error: ApiError): Effect.Effect<never, Failu
 }
 
 /** Connects to the emulator that the options name. Sends nothing yet. */
-export const connect = (options: EmulatorCommands.Steering) =>
+export const connect = (options: EmulatorOptions.Steering) =>
   Effect.gen(function*() {
-    const variables = yield* Configuration.variables({ envFile: options.envFile, appId: Option.none() })
+    const variables = yield* Configuration.variables({ dotenv: options.dotenv, appId: Option.none() })
     const url = yield* urlOf(options.url, variables)
     const proxy = Network.proxyOf(url)
     if (proxy !== undefined) yield* Network.check(proxy)
@@ -129,7 +130,7 @@ export const connect = (options: EmulatorCommands.Steering) =>
 export type Running = Effect.Effect.Success<ReturnType<typeof connect>>
 
 /** Returns the app that the options name, or the only one. */
-export const appOf = ({ call, client, variables }: Running, { app }: EmulatorCommands.OfApp) =>
+export const appOf = ({ call, client, variables }: Running, { app }: EmulatorOptions.OfApp) =>
   Effect.gen(function*() {
     const { apps } = yield* call(client.state())
     const ids = apps.map(({ appId }) => appId)
@@ -147,12 +148,12 @@ export const appOf = ({ call, client, variables }: Running, { app }: EmulatorCom
 
 /** Runs a command that steers, and reports how it ended. */
 export const report = <R>(
-  options: EmulatorCommands.Steering & { readonly json: boolean },
-  use: (running: Running) => Effect.Effect<Failure.Result, Failure.Failure, R>
+  options: EmulatorOptions.Steering & { readonly json: boolean },
+  use: (running: Running) => Effect.Effect<Report.Result, Failure.Failure, R>
 ) =>
   Effect.flatMap(connect(options), use).pipe(
     Effect.provide(Network.layer),
-    (effect) => Failure.report(effect, options)
+    (effect) => Report.report(effect, options)
   )
 
 /** Shows what an app sent: it must not steer the terminal. */

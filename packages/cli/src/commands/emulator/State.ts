@@ -3,7 +3,7 @@
  */
 import type * as ControlApi from "@effect-feishu/emulator/ControlApi"
 import * as Effect from "effect/Effect"
-import type * as EmulatorCommands from "../../EmulatorCommands.js"
+import type * as EmulatorOptions from "../../EmulatorOptions.js"
 import * as Output from "../../Output.js"
 import * as Time from "../../Time.js"
 import * as Running from "./Running.js"
@@ -56,7 +56,7 @@ export const textOf = (state: State): string =>
     ].join("\n")
   )
 
-export const run = (options: EmulatorCommands.State) =>
+export const run = (options: EmulatorOptions.State) =>
   Running.report(
     options,
     ({ call, client }) => Effect.map(call(client.state()), (state) => ({ json: { ...state }, text: textOf(state) }))

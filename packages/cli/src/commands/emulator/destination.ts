@@ -62,13 +62,13 @@ export interface Guarded {
 }
 
 /**
- * Guards a file of `--env-file`: fails if the file holds no variable, because a shell empties the file of `| tee FILE` and
+ * Guards a file of `--dotenv`: fails if the file holds no variable, because a shell empties the file of `| tee FILE` and
  * `> FILE` before this command reads the file. `verify` looks again: if the file was emptied after it was read, `verify` writes
  * the text back, and fails.
  */
 export const guard = (path: string): Effect.Effect<Guarded, Failure.UsageError> =>
   Effect.gen(function*() {
-    yield* check("--env-file", path)
+    yield* check("--dotenv", path)
     const read = () => attempt(() => Fs.readFileSync(path, "utf8"))
     const text = read()
     // Not a file of its own, for example a pipe, which can be read only once.
@@ -77,15 +77,15 @@ export const guard = (path: string): Effect.Effect<Guarded, Failure.UsageError> 
     if (isEmpty(text)) {
       return yield* new Failure.UsageError({
         message:
-          `--env-file ${path} holds no variable. If this command's output goes into the same file, the shell has emptied `
+          `--dotenv ${path} holds no variable. If this command's output goes into the same file, the shell has emptied `
           + `it before. ${instead(path)}`
       })
     }
     const verify = Effect.suspend(() => {
-      if (read() !== "") return check("--env-file", path)
+      if (read() !== "") return check("--dotenv", path)
       Fs.writeFileSync(path, text)
       return new Failure.UsageError({
-        message: `${path}, the file of --env-file, was emptied meanwhile, and is restored. ${instead(path)}`
+        message: `${path}, the file of --dotenv, was emptied meanwhile, and is restored. ${instead(path)}`
       })
     })
     return { variables: parseEnv(text), verify }

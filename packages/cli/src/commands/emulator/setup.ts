@@ -7,7 +7,7 @@ import * as Redacted from "effect/Redacted"
 import * as Path from "node:path"
 import { parseEnv } from "node:util"
 import * as Configuration from "../../Configuration.js"
-import type * as EmulatorCommands from "../../EmulatorCommands.js"
+import type * as EmulatorOptions from "../../EmulatorOptions.js"
 import * as Failure from "../../Failure.js"
 import * as Destination from "./destination.js"
 import * as EnvFile from "./envFile.js"
@@ -47,17 +47,17 @@ const sourceOf = (
   name: StateFile.SecretName,
   value: string,
   { envFile, options, written }: {
-    readonly options: EmulatorCommands.Start
+    readonly options: EmulatorOptions.Start
     readonly envFile: NodeJS.Dict<string>
     readonly written: Configuration.Variables
   }
 ): string => {
   if (name === "FEISHU_APP_SECRET" && Option.isSome(options.appSecretFile)) return "as in the file of --app-secret-file"
   const inFile = (path: Option.Option<string>) => `left out here, because ${Option.getOrElse(path, () => "")} has it`
-  if (envFile[name] === value) return inFile(options.envFile)
+  if (envFile[name] === value) return inFile(options.dotenv)
   if (process.env[name] === value) return "as in the environment"
   if (written.get(name) === value) return inFile(options.writeEnv)
-  return inFile(Option.isSome(options.envFile) ? options.envFile : options.state)
+  return inFile(Option.isSome(options.dotenv) ? options.dotenv : options.state)
 }
 
 /** Groups the secrets that are not shown by where they are. */
@@ -67,11 +67,11 @@ const group = (sources: ReadonlyMap<StateFile.SecretName, string>): ReadonlyArra
   )
 
 /** The variables of the app that the command is given. */
-const variablesOf = (options: EmulatorCommands.Start) =>
+const variablesOf = (options: EmulatorOptions.Start) =>
   Effect.gen(function*() {
-    const { appId, appSecretFile, envFile } = options
-    const guarded = Option.isSome(envFile) ? yield* Destination.guard(envFile.value) : undefined
-    const given = new Map(yield* Configuration.variables({ appId, appSecretFile, envFile }))
+    const { appId, appSecretFile, dotenv } = options
+    const guarded = Option.isSome(dotenv) ? yield* Destination.guard(dotenv.value) : undefined
+    const given = new Map(yield* Configuration.variables({ appId, appSecretFile, dotenv }))
     // The address of the platform is what this command makes.
     for (const name of ["FEISHU_BASE_URL", "FEISHU_DOMAIN"]) given.delete(name)
     const written = yield* readWritten(options.writeEnv, given)
@@ -112,7 +112,7 @@ const madeBefore = (state: StateFile.State | undefined): ReadonlyMap<string, Sta
 const appOfKept = ({ madeUp: _, tickets: __, tokens: ___, ...app }: StateFile.KeptApp): App => app
 
 /** Works out what the emulator begins with. */
-export const make = (options: EmulatorCommands.Start) =>
+export const make = (options: EmulatorOptions.Start) =>
   Effect.gen(function*() {
     const files = [options.state, options.writeEnv].flatMap(Option.toArray).map((file) => Path.resolve(file))
     if (files.length === 2 && files[0] === files[1]) {
@@ -167,7 +167,7 @@ export const make = (options: EmulatorCommands.Start) =>
       allMade: new Map([...madeBefore(state), [app.appId, made]]),
       missing: [...sources.keys()],
       missingLines: group(sources),
-      /** Fails if the file of `--env-file` was emptied since it was read. */
+      /** Fails if the file of `--dotenv` was emptied since it was read. */
       verify: guarded?.verify ?? Effect.void
     }
   })

@@ -1,0 +1,69 @@
+/** What there is to know about a command: help, completions, the README and the tests are made of it. */
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as Path from "@effect/platform/Path"
+import * as Effect from "effect/Effect"
+import type { Failed } from "./ExitCode.js"
+import type { Inputs, Values } from "./Input.js"
+import type { Output } from "./Output.js"
+
+/** What a command may use. */
+export type Environment = Output | FileSystem.FileSystem | Path.Path
+
+export type Run = Effect.Effect<void, Failed, Environment>
+
+export interface Command {
+  readonly name: string
+  readonly description: string
+  /** The words behind the command, in their order. */
+  readonly args: Inputs
+  readonly options: Inputs
+  readonly examples: ReadonlyArray<string>
+  /** `true`: the command runs until a signal ends it. */
+  readonly isService: boolean
+  /** `undefined`: the command does nothing without a further word. */
+  readonly run: ((values: never) => Run) | undefined
+  readonly commands: ReadonlyArray<Command>
+}
+
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+type None = {}
+
+interface Definition<Args extends Inputs, Options extends Inputs> {
+  readonly description: string
+  readonly args?: Args
+  readonly options?: Options
+  readonly examples: ReadonlyArray<string>
+  readonly isService?: boolean
+  /** Loads the code of the command, which takes time, when the command runs. */
+  readonly load: () => Promise<{ readonly run: (values: Values<NoInfer<Args>> & Values<NoInfer<Options>>) => Run }>
+  readonly commands?: ReadonlyArray<Command>
+}
+
+export const make = <Args extends Inputs = None, Options extends Inputs = None>(
+  name: string,
+  { args, commands = [], description, examples, isService = false, load, options }: Definition<Args, Options>
+): Command => ({
+  name,
+  description,
+  args: args ?? {},
+  options: options ?? {},
+  examples,
+  isService,
+  run: (values: Values<Args> & Values<Options>) => Effect.flatMap(Effect.promise(load), ({ run }) => run(values)),
+  commands
+})
+
+/** A command that does nothing without a further word. */
+export const group = (
+  name: string,
+  { commands, description, examples }: Pick<Command, "description" | "examples" | "commands">
+): Command => ({
+  name,
+  description,
+  args: {},
+  options: {},
+  examples,
+  isService: false,
+  run: undefined,
+  commands
+})

@@ -1,0 +1,21 @@
+/** Standard input, which an option or an argument names by `-`. */
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import * as Chunk from "effect/Chunk"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { UsageError } from "./Failure.js"
+
+/** Reads to the end. `named` is how errors name the option. Says in a terminal how the input ends. */
+export const read = (named: string): Effect.Effect<Uint8Array, UsageError> =>
+  Effect.andThen(
+    process.stdin.isTTY
+      ? Console.error(`${named}: reading from the terminal, until Ctrl-D at the beginning of a line`)
+      : Effect.void,
+    Stream.runCollect(
+      NodeStream.fromReadable<UsageError, Uint8Array>(
+        () => process.stdin,
+        (error) => new UsageError({ message: `${named} cannot be read: ${String(error)}` })
+      )
+    )
+  ).pipe(Effect.map((chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks))))
