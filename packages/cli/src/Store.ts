@@ -5,12 +5,12 @@ import type { Claims } from "@effect-feishu/core/Claims"
 import * as TicketStore from "@effect-feishu/core/TicketStore"
 import * as TokenStore from "@effect-feishu/core/TokenStore"
 import type * as FileSystem from "@effect/platform/FileSystem"
-import type * as Path from "@effect/platform/Path"
+import type * as PathService from "@effect/platform/Path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { homedir } from "node:os"
-import { isAbsolute, join, resolve } from "node:path"
+import * as Path from "node:path"
 import type { Variables } from "./Configuration.js"
 import { UsageError } from "./Failure.js"
 import * as FileStore from "./FileStore.js"
@@ -30,20 +30,31 @@ export type Kept = Exclude<Location, { readonly _tag: "Memory" }>
 
 const wrong = (problem: string) => new UsageError({ message: `--store ${problem}` })
 
-/** The same for all commands: one that runs `serve` in one terminal has its ticket in another. */
-const defaultPath = (variables: Variables) => {
+/** The machine on which the paths are. */
+export interface Machine extends Pick<Path.PlatformPath, "isAbsolute" | "join" | "resolve"> {
+  readonly platform: NodeJS.Platform
+  readonly home: string
+}
+
+const thisMachine = (): Machine => ({ ...Path, platform: process.platform, home: homedir() })
+
+/** Returns the same folder for all commands, so that `ticket` in one terminal finds the ticket of `serve` in another. */
+const defaultPath = (variables: Variables, { home, isAbsolute, join, platform }: Machine) => {
   const given = variables.get("XDG_STATE_HOME") ?? ""
   // The XDG specification says to ignore a relative path.
   if (isAbsolute(given)) return join(given, "feishu-ticket")
-  const local = process.platform === "win32" ? variables.get("LOCALAPPDATA") : undefined
-  return join(local ?? join(homedir(), ".local/state"), "feishu-ticket")
+  const local = platform === "win32" ? variables.get("LOCALAPPDATA") : undefined
+  return join(local ?? join(home, ".local/state"), "feishu-ticket")
 }
 
 export const parse = (
   option: Option.Option<string>,
-  variables: Variables
+  variables: Variables,
+  machine: Machine = thisMachine()
 ): Effect.Effect<Location, UsageError> => {
-  if (Option.isNone(option)) return Effect.succeed({ _tag: "Files", path: defaultPath(variables), isDefault: true })
+  if (Option.isNone(option)) {
+    return Effect.succeed({ _tag: "Files", path: defaultPath(variables, machine), isDefault: true })
+  }
   const text = option.value
   if (text === "memory") return Effect.succeed({ _tag: "Memory" })
   if (text === "redis") return Effect.succeed({ _tag: "Redis", url: Option.none() })
@@ -54,7 +65,7 @@ export const parse = (
       // A shell leaves a ~ that does not begin the word as it is.
       : Effect.succeed({
         _tag: "Files",
-        path: resolve(path.replace(/^~(?=[/\\]|$)/, () => homedir())),
+        path: machine.resolve(path.replace(/^~(?=[/\\]|$)/, () => machine.home)),
         isDefault: false
       })
   }
@@ -106,7 +117,7 @@ export const layer = (
 ): Layer.Layer<
   TicketStore.TicketStore | TokenStore.TokenStore | Claims,
   UsageError,
-  FileSystem.FileSystem | Path.Path
+  FileSystem.FileSystem | PathService.Path
 > => {
   switch (location._tag) {
     case "Memory":

@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from "node:util"
 import * as Command from "../src/Command.js"
 import * as CommandLine from "../src/CommandLine.js"
 import * as Input from "../src/Input.js"
+import * as InProcess from "./inProcess.js"
 
 const seen: Array<unknown> = []
 const load = async () => ({ run: (values: unknown) => Effect.sync(() => void seen.push(values)) })
@@ -92,7 +93,7 @@ const values = (line: string) =>
     const parsed = parse(line)
     assert(parsed._tag === "run", line)
     seen.length = 0
-    yield* parsed.effect as Effect.Effect<void>
+    yield* Effect.provide(parsed.effect, InProcess.layer({ stdout: [], stderr: [] }))
     return { command: parsed.command.name, values: seen[0], logLevel: parsed.logLevel }
   })
 
