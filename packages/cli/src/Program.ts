@@ -34,8 +34,7 @@ const isJson = (words: ReadonlyArray<string>) => words.some((word) => /^--json(=
 
 export const make = (words: ReadonlyArray<string>): Program => {
   if (words[0] === "completion-server") {
-    const typed = words.slice(words[1] === "--" ? 2 : 1)
-    return { run: Console.log(Completions.answer(typed, commands, process.env)), isService: false }
+    return { run: Console.log(Completions.answer(commands, process.env)), isService: false }
   }
   const parsed = CommandLine.parse(words, commands, __VERSION__)
   switch (parsed._tag) {

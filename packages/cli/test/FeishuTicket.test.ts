@@ -165,7 +165,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         assert.include(stdout, "completion-server")
       }
       const ask = (shell: string, words: ReadonlyArray<string>) =>
-        run(["completion-server", ...(shell === "pwsh" ? [] : ["--", ...words])], {
+        run(["completion-server", "--", ...words], {
           env: {
             SHELL: shell,
             COMP_CWORD: String(words.length - 1),
