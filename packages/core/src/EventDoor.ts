@@ -116,8 +116,18 @@ const accepted = (receipt: Receipt): Answer => {
   }
 }
 
-const refuse = (entry: RefusalLog.Entry): Effect.Effect<Answer> =>
+const answerRefusal = (entry: RefusalLog.Entry): Effect.Effect<Answer> =>
   Effect.as(RefusalLog.countAndLog(entry), RefusalLog.answerOf(entry.refusal))
+
+/**
+ * Answers a delivery that was refused, as `answer` does: counts the refusal, and logs the refusals of a reason that anybody can
+ * cause at most once a second. Use this in a door that proves deliveries by `prove` and handles them in its own way.
+ *
+ * @since 0.1.0
+ * @category doors
+ */
+export const refuse = (subscription: Service, refusal: EventRefused): Effect.Effect<Answer> =>
+  answerRefusal({ refusal, subscription })
 
 const answerTo = <R>(
   subscription: Service,
@@ -127,7 +137,7 @@ const answerTo = <R>(
     onSuccess: (receipt) => Effect.succeed(accepted(receipt)),
     onFailure: (cause) =>
       Option.match(Cause.failureOption(cause), {
-        onSome: (refusal) => refuse({ refusal, subscription }),
+        onSome: (refusal) => refuse(subscription, refusal),
         onNone: () =>
           Effect.as(
             Effect.logError("a delivery to the request URL met with an error of this program's", cause),
@@ -193,7 +203,7 @@ export const answerApp = <E, R, R2>(
     return refusal === undefined
       ? Effect.flatMap(
         AppLookup.find(findApp, appId),
-        (found) => Either.isRight(found) ? answer(found.right, request) : refuse(found.left)
+        (found) => Either.isRight(found) ? answer(found.right, request) : answerRefusal(found.left)
       )
-      : refuse({ refusal })
+      : answerRefusal({ refusal })
   })

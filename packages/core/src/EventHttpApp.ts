@@ -42,8 +42,18 @@ const readStream = (
 const isNode = (source: unknown): source is Http.IncomingMessage =>
   isObject(source) && "readableDidRead" in source && typeof source["on"] === "function"
 
-/** Reads the body. On Node, without a `Stream`, because a `Stream` takes longer than the rest of a delivery. */
-const read = (request: HttpServerRequest.HttpServerRequest) => {
+/**
+ * Reads the bytes of a body as they arrived, for a route of your own. Fails with `EventDoor.tooLarge` after
+ * `EventDoor.maxBodyBytes`, reads no further, and leaves the connection open for the answer.
+ *
+ * On Node, reads without a `Stream`, because a `Stream` takes longer than the rest of a delivery.
+ *
+ * @since 0.1.0
+ * @category requests
+ */
+export const readBody = (
+  request: HttpServerRequest.HttpServerRequest
+): Effect.Effect<Uint8Array, EventRefused, Scope.Scope> => {
   const { source } = request
   return isNode(source)
     ? NodeBody.bytes(source)
@@ -79,7 +89,7 @@ const answerWith = <R>(
 ): HttpApp.Default<never, R> =>
   Effect.flatMap(HttpServerRequest.HttpServerRequest, (request) =>
     Effect.map(
-      answer({ method: request.method, headers: request.headers, body: read(request) }),
+      answer({ method: request.method, headers: request.headers, body: readBody(request) }),
       responseOf
     ))
 
