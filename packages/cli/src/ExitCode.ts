@@ -34,6 +34,7 @@ export const ofFailure = (failure: Failure): ExitCode => {
       return failure.reason === "Unavailable" ? 5 : 3
     case "TicketStoreError":
     case "NoEmulator":
+    case "NoService":
       return 3
     case "EmulatorRefused":
       return 4

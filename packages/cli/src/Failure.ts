@@ -14,10 +14,13 @@ export class NoTicket extends Data.TaggedError("NoTicket")<{ readonly message: s
 /** No emulator answers. */
 export class NoEmulator extends Data.TaggedError("NoEmulator")<{ readonly message: string }> {}
 
+/** Nothing answers at the URL of a service. */
+export class NoService extends Data.TaggedError("NoService")<{ readonly message: string }> {}
+
 /** The emulator refuses, as the platform would. */
 export class EmulatorRefused extends Data.TaggedError("EmulatorRefused")<{ readonly message: string }> {}
 
-/** The app did not take what the emulator sent. */
+/** The app did not take a delivery. */
 export class NotTaken extends Data.TaggedError("NotTaken")<{
   readonly message: string
   /** For `--json`: what came of the delivery. */
@@ -28,6 +31,7 @@ export type Failure =
   | UsageError
   | NoTicket
   | NoEmulator
+  | NoService
   | EmulatorRefused
   | NotTaken
   | FeishuError
