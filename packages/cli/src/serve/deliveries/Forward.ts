@@ -96,17 +96,17 @@ const sentences: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: "cannot be reached: the connection takes too long"
 }
 
+const sentenceOf = (code: string): string =>
+  sentences[code] ?? (/CERT|^UNABLE_TO_/.test(code)
+    ? `has no certificate that this machine trusts (${code}): name its authority's certificate in NODE_EXTRA_CA_CERTS`
+    : /SSL|TLS|EPROTO/.test(code)
+    ? `does not speak TLS as an https:// URL does (${code})`
+    : `cannot be reached (${code})`)
+
 /** Says why nothing came back, without the request, whose headers and body may hold secrets. */
-const unreachable = (error: HttpClientError.RequestError): NoAnswer => {
-  const code = codeOf(error.cause)
-  return noAnswer(
-    "Unreachable",
-    code === undefined
-      ? "cannot be reached"
-      : sentences[code] ?? (/CERT|^UNABLE_TO_|SSL|TLS/.test(code)
-        ? `has no certificate that this machine trusts (${code}): name its authority's certificate in NODE_EXTRA_CA_CERTS`
-        : `cannot be reached (${code})`)
-  )
+const unreachable = ({ cause }: HttpClientError.RequestError): NoAnswer => {
+  const code = codeOf(cause)
+  return noAnswer("Unreachable", code === undefined ? "cannot be reached" : sentenceOf(code))
 }
 
 const tooLong = noAnswer("Unusable", `gave an answer of more than ${longestAnswer} bytes`)
@@ -182,7 +182,7 @@ export const send = ({ body, client, headers, url, within }: {
       Effect.interruptible,
       Effect.timeoutFail({
         duration: within,
-        onTimeout: () => noAnswer("Late", `gave no answer within ${Duration.format(within)}`)
+        onTimeout: () => noAnswer("Late", `gave no answer within ${(Duration.toMillis(within) / 1000).toFixed(1)} s`)
       }),
       Effect.either
     )

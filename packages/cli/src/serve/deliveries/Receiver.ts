@@ -20,7 +20,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import type { ServedApp, ServedApps } from "../ServedApp.js"
+import type { ServedApp } from "../ServedApp.js"
 import * as Delivered from "./Delivered.js"
 import * as Forward from "./Forward.js"
 import type * as Saved from "./Saved.js"
@@ -34,8 +34,14 @@ export type Policy =
   /** Acknowledges. */
   | { readonly _tag: "Drop" }
 
+/** The part of a `ServedApp` that takes deliveries. */
+export type Receiving = Pick<ServedApp, "app" | "subscription">
+
+/** By the id of the app. Has at least one app. */
+export type Apps = ReadonlyMap<string, Receiving>
+
 export interface Options {
-  readonly apps: ServedApps
+  readonly apps: Apps
   readonly policy: Policy
   /** Default: deliveries are not saved. */
   readonly saved?: Saved.Service | undefined
@@ -45,7 +51,7 @@ export interface Options {
 
 /** A delivery that is proven. */
 interface Proven extends Delivered.Delivered {
-  readonly served: ServedApp
+  readonly served: Receiving
   readonly headers: Forward.Headers
   readonly body: Uint8Array
   /** The address of the other end of the connection. */
@@ -74,6 +80,8 @@ const ofDoor = ({ body, headers, status }: EventDoor.Answer): Answered => ({
 
 const responseOf = ({ body, contentType, status }: Answered): HttpServerResponse.HttpServerResponse => {
   const headers = contentType === undefined ? undefined : { "content-type": contentType }
+  // An answer with this status has no body and no length (RFC 9110 8.6).
+  if (status === 204) return HttpServerResponse.empty({ status, headers })
   return body.length === 0
     ? HttpServerResponse.empty({ status, headers: { ...headers, "content-length": "0" } })
     : HttpServerResponse.raw(body, {
@@ -105,9 +113,9 @@ const consequenceOf = ({ kind }: Proven): string =>
     : "answered 503, so that the platform pushes the event again"
 
 /** Returns the app that the delivery is proven to be for, or the most helpful refusal. */
-const appOf = (apps: ServedApps, delivery: EventSubscription.Delivery): Effect.Effect<ServedApp, EventRefused> =>
+const appOf = (apps: Apps, delivery: EventSubscription.Delivery): Effect.Effect<Receiving, EventRefused> =>
   Effect.suspend(() => {
-    let proven: ServedApp | undefined
+    let proven: Receiving | undefined
     const noting = function*() {
       for (const served of apps.values()) {
         yield {
@@ -256,7 +264,7 @@ const makeTaking = ({ onDelivery, policy, saved }: Options) =>
   })
 
 /** Reads and proves a request. */
-const prove = (apps: ServedApps, request: HttpServerRequest.HttpServerRequest) =>
+const prove = (apps: Apps, request: HttpServerRequest.HttpServerRequest) =>
   Effect.gen(function*() {
     const receivedAt = yield* Clock.currentTimeMillis
     const refusal = EventDoor.admit(request)
@@ -270,7 +278,7 @@ const prove = (apps: ServedApps, request: HttpServerRequest.HttpServerRequest) =
   })
 
 /** Returns the subscription that counts and logs the refusals. */
-const doorOf = (apps: ServedApps): EventSubscription.Service => {
+const doorOf = (apps: Apps): EventSubscription.Service => {
   const subscriptions = Array.from(apps.values(), ({ subscription }) => subscription)
   const [first] = subscriptions
   return subscriptions.length === 1 && first !== undefined
