@@ -8,6 +8,7 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { networkInterfaces } from "node:os"
@@ -178,14 +179,17 @@ export const send = ({ body, client, headers, url, within }: {
 }): Effect.Effect<HandedOn> =>
   Effect.gen(function*() {
     const since = yield* Clock.currentTimeMillis
-    const result = yield* post(client, url, headers, body).pipe(
-      Effect.interruptible,
+    const sending = yield* post(client, url, headers, body).pipe(
       Effect.timeoutFail({
         duration: within,
         onTimeout: () => noAnswer("Late", `gave no answer within ${(Duration.toMillis(within) / 1000).toFixed(1)} s`)
       }),
-      Effect.either
+      Effect.either,
+      // A time limit in a region that cannot be interrupted would be interrupted itself, so the limit has a fiber of its own.
+      Effect.interruptible,
+      Effect.forkDaemon
     )
+    const result = yield* Fiber.join(sending)
     return { result, millis: (yield* Clock.currentTimeMillis) - since }
   }).pipe(Effect.uninterruptible)
 
