@@ -5,7 +5,7 @@ import {
   EventSubscription,
   FeishuApp,
   FeishuEvents,
-  type TicketStore
+  TicketStore
 } from "@effect-feishu/core"
 import { Emulator } from "@effect-feishu/emulator"
 import { assert, describe, it } from "@effect/vitest"
@@ -19,13 +19,18 @@ import {
   Fiber,
   Layer,
   Logger,
+  Metric,
   Option,
   Queue,
   Redacted,
   Scope
 } from "effect"
 import * as Http from "node:http"
+import * as Https from "node:https"
+import * as Net from "node:net"
+import * as Certificates from "../../core/test/certificates.js"
 import * as Forward from "../src/serve/deliveries/Forward.js"
+import * as Receiver from "../src/serve/deliveries/Receiver.js"
 import {
   answering,
   type App,
@@ -272,6 +277,21 @@ describe("a delivery that is handed on", () => {
       assert.strictEqual((yield* push(serve.url, app, `${text} `)).status, 413)
     }))
 
+  it.scopedLive("is counted by the status of the answer", () =>
+    Effect.gen(function*() {
+      const app = appOf("cli_counted")
+      const { url } = yield* target(answering(418))
+      const serve = yield* receive({ apps: [app], policy: forwardTo(url) })
+      yield* push(serve.url, app, eventOf(app, "a.type_v1"))
+      const { count } = yield* Receiver.deliveries.pipe(
+        Metric.tagged("app_id", app.appId),
+        Metric.tagged("kind", "event"),
+        Metric.tagged("status", "418"),
+        Metric.value
+      )
+      assert.strictEqual(count, 1)
+    }))
+
   it.scopedLive("does not wait for another", () =>
     Effect.gen(function*() {
       const waiting: Array<Http.ServerResponse> = []
@@ -295,6 +315,40 @@ describe("a delivery that is handed on", () => {
       const { url } = yield* target()
       const serve = yield* receive({ apps: [mine], policy: forwardTo(url) })
       assert.strictEqual((yield* push(serve.url, mine, eventOf(mine, "a.type_v1"))).status, 200)
+    }))
+
+  it.scopedLive("goes to a target elsewhere through the proxy, byte for byte", () =>
+    Effect.gen(function*() {
+      const { next, port } = yield* target(answering(200, "é"))
+      const proxy = Http.createServer().on("connect", (_, socket: Net.Socket) => {
+        const upstream = Net.connect(port, "127.0.0.1", () => {
+          socket.write("HTTP/1.1 200 Connection Established\r\n\r\n")
+          socket.pipe(upstream)
+          upstream.pipe(socket)
+        })
+        for (const end of [socket, upstream]) end.on("error", () => {})
+      })
+      yield* withVariable("http_proxy", `http://127.0.0.1:${yield* listen(proxy)}`)
+      const serve = yield* receive({ apps: [mine], policy: forwardTo(new URL("http://service.test/path")) })
+      const { body, headers } = yield* seal(mine, eventOf(mine, "a.type_v1"), { spaced: true })
+      assert.deepInclude(yield* post(serve.url, { body, headers }), { status: 200, text: "é" })
+      const received = yield* next
+      assert.strictEqual(received.body.toString(), body)
+      assert.strictEqual(received.headers["host"], "service.test")
+      for (const [name, value] of Object.entries(headers)) {
+        assert.strictEqual(received.headers[name.toLowerCase()], value)
+      }
+    }))
+
+  it.scopedLive("is answered with 503 if the certificate of the target is not trusted", () =>
+    Effect.gen(function*() {
+      const port = yield* listen(Https.createServer({ cert: Certificates.trusted, key: Certificates.key }))
+      const serve = yield* receive({ apps: [mine], policy: forwardTo(new URL(`https://127.0.0.1:${port}/`)) })
+      assert.strictEqual((yield* push(serve.url, mine, eventOf(mine, "a.type_v1"))).status, 503)
+      assert.match(
+        failureOf((yield* serve.next).forwarded)?.message ?? "",
+        /^has no certificate that this machine trusts/
+      )
     }))
 
   it.scopedLive("is answered with 503 if the target speaks no TLS", () =>
@@ -387,12 +441,16 @@ describe("a delivery that is handed on", () => {
   it.scopedLive("is no ticket that the store has not taken", () =>
     Effect.gen(function*() {
       const { count, url } = yield* target()
-      const serve = yield* receive({ apps: [mine], policy: forwardTo(url) })
-      // A ticket from the future is refused, like a ticket that the store fails to keep.
+      const kept = yield* memory
+      const stores = Context.add(kept, TicketStore.TicketStore, {
+        ...Context.get(kept, TicketStore.TicketStore),
+        put: (appId) => new TicketStore.TicketStoreError({ operation: "put", appId, description: "the store is away" })
+      })
+      const serve = yield* receive({ apps: [mine], stores, policy: forwardTo(url) })
       const now = yield* Clock.currentTimeMillis
-      const { status } = yield* push(serve.url, mine, ticketOf(mine, "the-ticket", String(now / 1000 + 3600)))
-      assert.strictEqual(status, 401)
-      assert.strictEqual((yield* serve.next).status, 401)
+      const { status } = yield* push(serve.url, mine, ticketOf(mine, "the-ticket", String(now / 1000)))
+      assert.strictEqual(status, 503)
+      assert.strictEqual((yield* serve.next).status, 503)
       assert.strictEqual(yield* count, 0)
     }))
 
@@ -461,7 +519,7 @@ describe("without a target", () => {
 
   it.scopedLive("an event that was refused is handled by a service behind the same store", () =>
     Effect.gen(function*() {
-      const stores: Context.Context<TicketStore.TicketStore> & Stores = yield* memory
+      const stores: Stores = yield* memory
       const serve = yield* receive({ apps: [mine], stores, policy: { _tag: "Refuse" } })
       const handled = yield* Queue.unbounded<string>()
       const url = yield* service(mine, stores, [EventHandler.all(({ id }) => Queue.offer(handled, id))])

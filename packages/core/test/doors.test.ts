@@ -3,6 +3,8 @@ import { EventCrypto } from "@effect-feishu/emulator"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import type * as HttpServer from "@effect/platform/HttpServer"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { assert, describe, it, vi } from "@effect/vitest"
 import {
   Clock,
@@ -113,6 +115,25 @@ type Serve = (
   subscription: EventSubscription.Service
 ) => Effect.Effect<unknown, never, Scope.Scope>
 
+/** A route of what `EventDoor` and `EventHttpApp` have for doors of one's own. */
+const ownRoute = (subscription: EventSubscription.Service) =>
+  Effect.flatMap(
+    HttpServerRequest.HttpServerRequest,
+    (request) =>
+      Effect.suspend(() => EventDoor.admit(request) ?? EventHttpApp.readBody(request)).pipe(
+        Effect.matchEffect({
+          onFailure: (refusal) => EventDoor.refuse(subscription, refusal),
+          onSuccess: (body) => EventDoor.answerDelivery(subscription, { headers: request.headers, body })
+        }),
+        Effect.map(({ body, headers, status }) =>
+          HttpServerResponse.text(body, {
+            status,
+            headers: { ...headers, ...(status === 413 && { connection: "close" }) }
+          })
+        )
+      )
+  )
+
 const doors: ReadonlyArray<readonly [string, Serve]> = [
   [
     "EventHttpApp",
@@ -122,6 +143,17 @@ const doors: ReadonlyArray<readonly [string, Serve]> = [
         HttpLayerRouter.serve(EventHttpApp.layer(path), { disableLogger: true, disableListenLog: true }).pipe(
           Layer.provide(Layer.succeed(EventSubscription.EventSubscription, subscription))
         )
+      )
+  ],
+  [
+    "a route of one's own",
+    (server, subscription) =>
+      listenByLayer(
+        server,
+        HttpLayerRouter.serve(HttpLayerRouter.add("*", path, ownRoute(subscription)), {
+          disableLogger: true,
+          disableListenLog: true
+        })
       )
   ],
   [

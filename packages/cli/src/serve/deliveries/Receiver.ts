@@ -17,6 +17,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
@@ -25,6 +26,22 @@ import * as Delivered from "./Delivered.js"
 import * as Forward from "./Forward.js"
 import type * as Saved from "./Saved.js"
 import type { Shown } from "./Shown.js"
+
+/** Counts the deliveries that were proven, by `app_id`, `kind` and the `status` that the platform got. */
+export const deliveries: Metric.Metric.Counter<number> = Metric.counter("feishu_deliveries_total", {
+  description: "Proven deliveries to the request URL of serve, by kind and the HTTP status of the answer",
+  incremental: true
+})
+
+const count = ({ kind, served: { app } }: Proven, { status }: Answered): Effect.Effect<void> =>
+  Metric.update(
+    deliveries.pipe(
+      Metric.tagged("app_id", app.appId),
+      Metric.tagged("kind", kind),
+      Metric.tagged("status", String(status))
+    ),
+    1
+  )
 
 /** What is done with events and callbacks. Tickets are handed on, too, once they are stored. */
 export type Policy =
@@ -249,7 +266,7 @@ const makeTaking = ({ onDelivery, policy, saved }: Options) =>
           const saving = yield* Effect.fork(save(saved, proven))
           const { forwarded, status } = yield* Effect.tap(
             answerTo(proven),
-            (answered) => Deferred.succeed(answer, answered)
+            (answered) => Effect.andThen(count(proven, answered), Deferred.succeed(answer, answered))
           )
           const savedAs = Option.getOrUndefined(yield* Fiber.join(saving))
           const { createdAt, id, kind, payload, served: { app }, tenantKey, type } = proven
