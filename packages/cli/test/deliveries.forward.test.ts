@@ -23,6 +23,7 @@ import {
   Option,
   Queue,
   Redacted,
+  Schedule,
   Scope
 } from "effect"
 import * as Http from "node:http"
@@ -226,12 +227,15 @@ describe("a delivery that is handed on", () => {
   it.scopedLive("is answered with 503 if the target redirects, and the redirect is not followed", () =>
     Effect.gen(function*() {
       const { count, next, url } = yield* target((response) =>
-        response.writeHead(307, { location: "/elsewhere" }).end("moved")
+        response.writeHead(307, { location: "/elsewhere?secret" }).end("moved")
       )
       const serve = yield* receive({ apps: [mine], policy: forwardTo(url) })
       const { status, text } = yield* push(serve.url, mine, eventOf(mine, "a.type_v1"))
       assert.deepStrictEqual([status, text], [503, ""])
-      assert.include(serve.logged.join(), "answered HTTP 307, a redirect to /elsewhere, which is not followed")
+      assert.include(
+        serve.logged.join(),
+        `answered HTTP 307, a redirect to ${url.origin}/elsewhere, which is not followed`
+      )
       assert.strictEqual((yield* next).url, "/service?of=mine")
       assert.strictEqual(yield* count, 0)
     }))
@@ -290,6 +294,22 @@ describe("a delivery that is handed on", () => {
         Metric.value
       )
       assert.strictEqual(count, 1)
+    }))
+
+  it.scopedLive("is answered though it cannot be shown, which is logged", () =>
+    Effect.gen(function*() {
+      const { url } = yield* target(answering(200, "taken"))
+      const serve = yield* receive({
+        apps: [mine],
+        policy: forwardTo(url),
+        onDelivery: () => Effect.dieMessage("no terminal")
+      })
+      assert.deepInclude(yield* push(serve.url, mine, eventOf(mine, "a.type_v1")), { status: 200, text: "taken" })
+      yield* Effect.repeat(Effect.sync(() => serve.logged.length), {
+        until: (lines) => lines > 0,
+        schedule: Schedule.spaced("10 millis")
+      })
+      assert.include(serve.logged.join(), "a delivery that was answered cannot be shown")
     }))
 
   it.scopedLive("does not wait for another", () =>
@@ -419,7 +439,7 @@ describe("a delivery that is handed on", () => {
       const serve = yield* receive({ apps: [mine], policy: forwardTo(url) })
       back = serve.url
       assert.strictEqual((yield* push(serve.url, mine, eventOf(mine, "a.type_v1"))).status, 503)
-      assert.include(serve.logged.join(), `--forward-to ${url.href} leads back to this server`)
+      assert.include(serve.logged.join(), `--forward-to ${url.origin}/service leads back to this server`)
       yield* next
       assert.strictEqual(yield* count, 0)
     }))

@@ -7,6 +7,7 @@ import { Clock, Context, Effect, Layer, Logger, Option, Queue, Redacted, type Sc
 import { randomBytes } from "node:crypto"
 import * as Http from "node:http"
 import * as Network from "../src/Network.js"
+import type * as Answering from "../src/serve/deliveries/Answering.js"
 import * as Receiver from "../src/serve/deliveries/Receiver.js"
 import type { Shown } from "../src/serve/deliveries/Shown.js"
 import { listen } from "./servers.js"
@@ -51,6 +52,7 @@ export const receive = (
   { apps, stores, ...options }: Omit<Receiver.Options, "apps" | "onDelivery"> & {
     readonly apps: ReadonlyArray<App>
     readonly stores?: Stores
+    readonly onDelivery?: Receiver.Options["onDelivery"]
   }
 ) =>
   Effect.gen(function*() {
@@ -60,7 +62,7 @@ export const receive = (
     const receiving = new Map(yield* Effect.forEach(apps, (app) => receivingOf(app, kept)))
     const route = HttpLayerRouter.use((router) =>
       Effect.flatMap(
-        Receiver.make({ ...options, apps: receiving, onDelivery: (delivery) => Queue.offer(shown, delivery) }),
+        Receiver.make({ onDelivery: (delivery) => Queue.offer(shown, delivery), ...options, apps: receiving }),
         (app) => router.add("*", path, app)
       )
     )
@@ -120,7 +122,7 @@ export const target = (answer: Answer = (response) => response.end()) =>
 export const answering = (status: number, text = "", contentType = "application/json"): Answer => (response) =>
   response.writeHead(status, { "content-type": contentType }).end(text)
 
-export const forwardTo = (to: URL): Receiver.Policy => ({ _tag: "Forward", to })
+export const forwardTo = (to: URL): Answering.Policy => ({ _tag: "Forward", to })
 
 export const header = ({ appId, verificationToken }: App, type: string, id: string) => ({
   event_id: id,

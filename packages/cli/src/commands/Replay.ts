@@ -123,7 +123,7 @@ const secretsIn = (variables: Configuration.Variables): ReadonlyArray<Redacted.R
 /** Returns the result of all deliveries. */
 const conclude = (sent: ReadonlyArray<Sent>, url: URL): Effect.Effect<Failure.Result, Failure.Failure> => {
   const taken = sent.filter(({ status }) => status === 200).length
-  const counted = `${url.href} took ${taken} of ${sent.length} deliveries`
+  const counted = `${Forward.show(url)} took ${taken} of ${sent.length} deliveries`
   const unreachable = sent.find(({ reason }) => reason === "Unreachable")
   if (unreachable !== undefined) {
     return new Failure.NoService({ message: `${counted}: ${unreachable.failure ?? ""}` })

@@ -130,12 +130,16 @@ const readAll = ({ stream }: HttpClientResponse.HttpClientResponse): Effect.Effe
     Effect.map(({ chunks }) => new Uint8Array(Buffer.concat(chunks)))
   )
 
+/** Returns a URL without its query, which may hold a secret. */
+export const show = ({ origin, pathname }: URL): string => origin + pathname
+
 /**
  * No source says whether the platform follows a redirect. The body would be lost on the way if the platform did not repeat the
  * `POST`, so a redirect counts as no answer, and the platform pushes again.
  */
-const redirected = ({ headers, status }: HttpClientResponse.HttpClientResponse): NoAnswer => {
-  const location = headers["location"]
+const redirected = (url: URL, { headers, status }: HttpClientResponse.HttpClientResponse): NoAnswer => {
+  const header = headers["location"]
+  const location = header !== undefined && URL.canParse(header, url) ? show(new URL(header, url)) : undefined
   return noAnswer(
     "Unusable",
     `answered HTTP ${status}, a redirect${
@@ -158,7 +162,7 @@ const post = (client: HttpClient.HttpClient, url: URL, headers: Headers, body: U
       ResponseError: () => brokeOff
     }),
     Effect.flatMap((response) =>
-      response.status >= 300 && response.status < 400 ? redirected(response) : Effect.map(
+      response.status >= 300 && response.status < 400 ? redirected(url, response) : Effect.map(
         readAll(response),
         (body): Answer => ({ status: response.status, contentType: response.headers["content-type"], body })
       )
