@@ -141,12 +141,23 @@ export const commands: ReadonlyArray<Command.Command> = [
   }),
   Command.make("serve", {
     description:
-      "Be the app's request URL: show and keep each ticket, ask for one when there is none; health on /healthz, metrics for "
-      + "Prometheus on /metrics.",
+      "Be the app's request URL: keep each ticket, ask for one when there is none, hand events on to a service, and give other "
+      + "services tokens. Health on /healthz, metrics for Prometheus on /metrics.",
     options: Options.serve,
     isService: true,
-    examples: ["serve --port 3000 --path /webhook/event --events", "serve --store redis --dotenv .env"],
+    examples: [
+      "serve --dotenv .env --forward-to http://localhost:8080/webhook/event --save-deliveries deliveries",
+      "serve --dotenv .env --drop-events --events",
+      "serve --dotenv .env --store redis --tokens --drop-events"
+    ],
     load: () => import("./commands/Serve.js")
+  }),
+  Command.make("replay", {
+    description: "Send deliveries that serve has saved to a service again, in the order of the files.",
+    args: Options.replayArgs,
+    options: Options.replay,
+    examples: ["replay deliveries/*.json --to http://localhost:8080/webhook/event --sign-anew"],
+    load: () => import("./commands/Replay.js")
   }),
   Command.make("ticket", {
     description: "Show the app ticket that is kept: how old it is, how long it lives, where it is.",

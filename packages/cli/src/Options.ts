@@ -47,6 +47,11 @@ export const resend = {
 
 export const serve = {
   ...app,
+  apps: Input.optional(
+    Input.file,
+    "A file with several apps as JSON, in place of the variables: [{ \"appId\", \"appSecret\", \"encryptKey\", "
+      + "\"verificationToken\", \"kind\", \"baseUrl\" }]. - for standard input."
+  ),
   port: Input.withDefault(Input.port, 3000, "The port of the request URL; 0 is any free one. Default: 3000."),
   host: Input.optional(Input.text("address"), "The address to listen on. Default: every address of this machine."),
   path: Input.withDefault(
@@ -55,9 +60,50 @@ export const serve = {
     "The path of the request URL. Default: /webhook/event."
   ),
   store: storeOf("file:path|redis|memory", "; memory, only while this runs"),
-  events: Input.flag("Show every other event, too, a line each."),
+  forwardTo: Input.optional(
+    Input.url,
+    "Hand each delivery on to this URL of a service, byte for byte, and answer the platform what the service answers."
+  ),
+  dropEvents: Input.flag(
+    "Acknowledge events and callbacks that nothing handles. Default: answer 503, so that the platform pushes an event again."
+  ),
+  saveDeliveries: Input.optional(
+    Input.text("folder"),
+    "Keep the newest 1,000 events and callbacks as files in this folder, for feishu-ticket replay."
+  ),
+  events: Input.flag("Show every event and callback, a line each, also without --forward-to."),
+  tokens: Input.flag("Give other services tokens over HTTP, at an address of its own: see TOKEN-SERVICE.md."),
+  tokensPort: Input.withDefault(
+    Input.port,
+    3001,
+    "The port of the token service; 0 is any free one. Default: 3001."
+  ),
+  tokensHost: Input.withDefault(
+    Input.text("address"),
+    "127.0.0.1",
+    "The address of the token service. Default: 127.0.0.1; any other needs keys, and TLS in front."
+  ),
+  tokensSocket: Input.optional(Input.text("path"), "A Unix socket for the token service, in place of a port."),
+  tokensKeyFile: Input.optional(
+    Input.file,
+    "A file with the keys of the token service, one in each line, in place of FEISHU_TOKENS_KEYS; - for standard input."
+  ),
   reveal: reveal("each ticket, and each token of a card,"),
   json: jsonLines
+}
+
+export const replay = {
+  dotenv: app.dotenv,
+  appId: app.appId,
+  to: Input.required(Input.url, "The URL of the service."),
+  signAnew: Input.flag(
+    "Sign the deliveries anew with FEISHU_ENCRYPT_KEY, because a service refuses a signature that is too old."
+  ),
+  json
+}
+
+export const replayArgs = {
+  files: Input.oneOrMore(Input.file, "A file that serve --save-deliveries has written.")
 }
 
 export const ticket = {
@@ -117,6 +163,7 @@ export const verify = {
 
 export type Resend = Input.Values<typeof resend>
 export type Serve = Input.Values<typeof serve>
+export type Replay = Input.Values<typeof replayArgs & typeof replay>
 export type Ticket = Input.Values<typeof ticket>
 export type Token = Input.Values<typeof token>
 export type Doctor = Input.Values<typeof doctor>

@@ -21,9 +21,10 @@ import * as Http from "node:http"
 import * as Replay from "../src/commands/Replay.js"
 import { Failed } from "../src/ExitCode.js"
 import { UsageError } from "../src/Failure.js"
+import type * as Options from "../src/Options.js"
 import * as Saved from "../src/serve/deliveries/Saved.js"
 import * as SavedFile from "../src/serve/deliveries/SavedFile.js"
-import { envFile, layer as outputLayer } from "./inProcess.js"
+import { dotenv, layer as outputLayer } from "./inProcess.js"
 import {
   answering,
   type App,
@@ -236,7 +237,7 @@ describe("a saved delivery", () => {
 
 /** Runs `replay` with the variables of the app. */
 const replay = (
-  options: Pick<Replay.Options, "files" | "to"> & Partial<Replay.Options>,
+  options: Pick<Options.Replay, "files" | "to"> & Partial<Options.Replay>,
   env: Readonly<Record<string, string>> = { FEISHU_ENCRYPT_KEY: Redacted.value(key) }
 ) =>
   Effect.gen(function*() {
@@ -246,11 +247,11 @@ const replay = (
       ...Context.get(DefaultServices.liveServices, Console.Console),
       error: (...args) => Effect.sync(() => void stderr.push(args.join(" ")))
     }
-    const file = yield* envFile(env)
+    const file = yield* dotenv(env)
     const exit = yield* Replay.run({
       signAnew: false,
       json: false,
-      envFile: Option.some(file),
+      dotenv: Option.some(file),
       appId: Option.none(),
       ...options
     }).pipe(Effect.withConsole(console), Effect.provide(outputLayer({ stdout, stderr })), Effect.exit)

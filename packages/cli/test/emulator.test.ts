@@ -223,7 +223,7 @@ it.scoped.each(
     const count = (type: string) =>
       Effect.sync(() => printed.stdout.filter((line) => line.includes(`{"type":"${type}"`)).length)
     yield* Effect.fork(EmulatorCommand.run({
-      dotenv: Option.some(yield* InProcess.envFile(secrets)),
+      dotenv: Option.some(yield* InProcess.dotenv(secrets)),
       appId: Option.none(),
       appSecretFile: Option.none(),
       port: 0,

@@ -25,7 +25,7 @@ export const layer = ({ stderr, stdout }: Printed) =>
   )
 
 /** For its `--dotenv`. */
-export const envFile = (variables: Readonly<Record<string, string>>) =>
+export const dotenv = (variables: Readonly<Record<string, string>>) =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     const path = yield* fs.makeTempFileScoped()

@@ -377,7 +377,7 @@ it.scoped("tells after two and a half minutes that no ticket has come, and goes 
     yield* emulator.setApp(app(appId))
     const none = Option.none<string>()
     const command = yield* Effect.fork(Serve.run({
-      dotenv: Option.some(yield* InProcess.envFile(yield* variables(appId))),
+      dotenv: Option.some(yield* InProcess.dotenv(yield* variables(appId))),
       appId: none,
       appSecretFile: none,
       baseUrl: none,

@@ -13,21 +13,13 @@ import { createHash } from "node:crypto"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
 import * as Network from "../Network.js"
+import type * as Options from "../Options.js"
 import * as Output from "../Output.js"
 import * as Report from "../Report.js"
 import * as AnswerText from "../serve/deliveries/AnswerText.js"
 import * as Delivered from "../serve/deliveries/Delivered.js"
 import * as Forward from "../serve/deliveries/Forward.js"
 import * as SavedFile from "../serve/deliveries/SavedFile.js"
-
-export interface Options {
-  readonly files: ReadonlyArray<string>
-  readonly to: string
-  readonly signAnew: boolean
-  readonly json: boolean
-  readonly dotenv: Option.Option<string>
-  readonly appId: Option.Option<string>
-}
 
 /** A file that is read, and the content of its delivery, if the key decrypts the body. */
 interface Read extends SavedFile.Saved {
@@ -121,7 +113,7 @@ const secretsIn = (variables: Configuration.Variables): ReadonlyArray<Redacted.R
   })
 
 /** Returns the result of all deliveries. */
-const conclude = (sent: ReadonlyArray<Sent>, url: URL): Effect.Effect<Failure.Result, Failure.Failure> => {
+const conclude = (sent: ReadonlyArray<Sent>, url: URL): Effect.Effect<Report.Result, Failure.Failure> => {
   const taken = sent.filter(({ status }) => status === 200).length
   const counted = `${Forward.show(url)} took ${taken} of ${sent.length} deliveries`
   const unreachable = sent.find(({ reason }) => reason === "Unreachable")
@@ -133,7 +125,7 @@ const conclude = (sent: ReadonlyArray<Sent>, url: URL): Effect.Effect<Failure.Re
     : new Failure.NotTaken({ message: counted, more: {} })
 }
 
-const send = (options: Options, done: Array<Sent>) =>
+const send = (options: Options.Replay, done: Array<Sent>) =>
   Effect.gen(function*() {
     const url = yield* Forward.target("--to", options.to)
     const variables = yield* Configuration.variables(options)
@@ -156,7 +148,7 @@ const send = (options: Options, done: Array<Sent>) =>
     return yield* conclude(done, url)
   })
 
-export const run = (options: Options) =>
+export const run = (options: Options.Replay) =>
   Effect.suspend(() => {
     const done: Array<Sent> = []
     return send(options, done).pipe(

@@ -1,0 +1,63 @@
+/** The apps that `serve` takes deliveries and gets tokens for. */
+import * as AccessToken from "@effect-feishu/core/AccessToken"
+import * as AppTicket from "@effect-feishu/core/AppTicket"
+import * as EventSubscription from "@effect-feishu/core/EventSubscription"
+import * as FeishuApp from "@effect-feishu/core/FeishuApp"
+import { TicketStore } from "@effect-feishu/core/TicketStore"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Configuration from "../Configuration.js"
+import { UsageError } from "../Failure.js"
+import * as Network from "../Network.js"
+import * as AppsFile from "./AppsFile.js"
+import type { ServedApp } from "./ServedApp.js"
+
+/** Who begins anew after a mistake must not wait for the next resend for long. */
+const coolDown = "10 seconds"
+
+/** Returns the apps of `--apps`, or the app of the variables. */
+export const configured = (
+  options: Configuration.Options & { readonly apps: Option.Option<string> },
+  variables: Configuration.Variables
+): Effect.Effect<ReadonlyArray<FeishuApp.Service>, UsageError, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    const apps = Option.isSome(options.apps)
+      ? yield* AppsFile.read(options.apps.value, variables)
+      : [yield* Configuration.app(variables)]
+    for (const { appId, baseUrl, encryptKey, verificationToken } of apps) {
+      if (Option.isNone(encryptKey) && Option.isNone(verificationToken)) {
+        return yield* new UsageError({
+          message: Option.isNone(options.apps)
+            ? Configuration.nothingProves
+            : `${appId} of --apps has neither encryptKey nor verificationToken, and nothing else proves a delivery`
+        })
+      }
+      const proxy = Network.proxyOf(baseUrl)
+      if (proxy !== undefined) yield* Network.check(proxy)
+    }
+    return apps
+  })
+
+const tokensOf = (app: FeishuApp.Service) =>
+  Effect.gen(function*() {
+    if (app.kind === "self-built") return { tickets: undefined, tokens: yield* AccessToken.makeSelfBuilt() }
+    const tickets = yield* AppTicket.make({ coolDown })
+    const tokens = yield* Effect.provideService(AccessToken.make(), AppTicket.AppTicket, tickets)
+    return { tickets, tokens }
+  })
+
+/** Makes what `serve` needs of an app. The app has no handlers, so that no event is ever remembered as handled. */
+export const make = (app: FeishuApp.Service) =>
+  Effect.gen(function*() {
+    const served: ServedApp = {
+      app,
+      subscription: yield* EventSubscription.make(),
+      store: yield* TicketStore,
+      ...yield* tokensOf(app)
+    }
+    return served
+  }).pipe(
+    Effect.provideService(FeishuApp.FeishuApp, app),
+    Effect.mapError(({ message }) => new UsageError({ message }))
+  )
