@@ -1,0 +1,97 @@
+/** The endpoints of `TokenApi`. */
+import type * as AccessToken from "@effect-feishu/core/AccessToken"
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { createHash, timingSafeEqual } from "node:crypto"
+import type { ServedApp, ServedApps } from "../ServedApp.js"
+import type * as Audit from "./Audit.js"
+import { Caller } from "./Caller.js"
+import * as Health from "./Health.js"
+import * as Revealing from "./Revealing.js"
+import { TokenApi } from "./TokenApi.js"
+import { fromTicketError, NoTicket } from "./TokenErrors.js"
+
+export interface Parts {
+  readonly apps: ServedApps
+  readonly audit: Audit.Audit
+}
+
+/** `undefined`: the app's own token. */
+const tokenOf = ({ tokens }: ServedApp, tenantKey: string | undefined) =>
+  tenantKey === undefined ? tokens.app : tokens.tenant(tenantKey)
+
+const hashOf = (secret: Redacted.Redacted): Uint8Array => createHash("sha256").update(Redacted.value(secret)).digest()
+
+/** Takes as long for any two secrets of the same lengths. */
+const isSame = (a: Redacted.Redacted, b: Redacted.Redacted): boolean => timingSafeEqual(hashOf(a), hashOf(b))
+
+/** The longest wait for the current token. A token that the platform issues meanwhile is another than the refused one. */
+const longestComparison = "5 seconds"
+
+/** Forgets `refused` if it is the current token. Without a current token, there is nothing to forget. */
+const invalidate = (served: ServedApp, tenantKey: string | undefined, refused: Redacted.Redacted) =>
+  Effect.gen(function*() {
+    const current = yield* Effect.option(Effect.timeout(tokenOf(served, tenantKey), longestComparison))
+    if (Option.isSome(current) && isSame(current.value.value, refused)) yield* served.tokens.invalidate(current.value)
+  })
+
+export const tokens = ({ apps, audit }: Parts) =>
+  HttpApiBuilder.group(TokenApi, "tokens", (handlers) => {
+    const revealToken = (served: ServedApp, tenantKey: string | undefined) =>
+      Effect.gen(function*() {
+        const token: AccessToken.Token = yield* Effect.mapError(tokenOf(served, tenantKey), fromTicketError)
+        const kind = tenantKey === undefined ? "app access token" : "tenant access token"
+        audit.add({ kind, appId: served.app.appId, tenantKey, caller: yield* Caller })
+        return Revealing.tokenAnswer(served, token, yield* Clock.currentTimeMillis)
+      })
+
+    const revealTicket = (served: ServedApp) =>
+      Effect.gen(function*() {
+        const { app, tickets } = served
+        if (tickets === undefined) {
+          return yield* new NoTicket({
+            message: `${app.appId} is self-built: such an app needs no ticket and gets none`
+          })
+        }
+        const ticket = yield* Effect.mapError(tickets.get, fromTicketError)
+        audit.add({ kind: "app ticket", appId: app.appId, tenantKey: undefined, caller: yield* Caller })
+        return Revealing.ticketAnswer(served, ticket, yield* Clock.currentTimeMillis)
+      })
+
+    return handlers
+      .handle(
+        "tenantToken",
+        ({ path: { tenant_key }, urlParams: { app_id } }) =>
+          Effect.flatMap(Revealing.findApp(apps, app_id), (served) => revealToken(served, tenant_key))
+      )
+      .handle(
+        "appToken",
+        ({ urlParams: { app_id } }) =>
+          Effect.flatMap(Revealing.findApp(apps, app_id), (served) => revealToken(served, undefined))
+      )
+      .handle("ticket", ({ urlParams: { app_id } }) => Effect.flatMap(Revealing.findApp(apps, app_id), revealTicket))
+      .handle(
+        "invalidateTenantToken",
+        ({ path: { tenant_key }, payload: { token }, urlParams: { app_id } }) =>
+          Effect.flatMap(Revealing.findApp(apps, app_id), (served) => invalidate(served, tenant_key, token))
+      )
+      .handle(
+        "invalidateAppToken",
+        ({ payload: { token }, urlParams: { app_id } }) =>
+          Effect.flatMap(Revealing.findApp(apps, app_id), (served) => invalidate(served, undefined, token))
+      )
+  })
+
+export const health = ({ apps }: Parts) =>
+  HttpApiBuilder.group(
+    TokenApi,
+    "health",
+    (handlers) =>
+      handlers.handle(
+        "healthz",
+        () => Effect.map(Health.all(apps), (all) => ({ ok: all.every(({ ok }) => ok), apps: all }))
+      )
+  )

@@ -1,0 +1,140 @@
+/** A server of `node:http` on a port or on a Unix socket, which finishes its requests before it ends. */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Http from "node:http"
+import * as Net from "node:net"
+import { UsageError } from "../../Failure.js"
+
+export type Address =
+  | { readonly _tag: "Tcp"; readonly host: string; readonly port: number }
+  | { readonly _tag: "Unix"; readonly path: string }
+
+/** The longest time for which requests are finished at the end of the scope. */
+const longestDraining = "10 seconds"
+
+/** Longer than the 60 s for which load balancers and clients keep a quiet connection. In milliseconds. */
+const keepAlive = 75_000
+
+/** Nobody but the owner may connect. */
+const ownerOnly = 0o600
+
+/** Binds synchronously, so that no other part of the process sees the mask. */
+const bind = (server: Http.Server, address: Address): void => {
+  if (address._tag === "Tcp") {
+    server.listen({ host: address.host, port: address.port })
+    return
+  }
+  const before = process.umask(0o777 & ~ownerOnly)
+  try {
+    server.listen({ path: address.path })
+  } finally {
+    process.umask(before)
+  }
+}
+
+const listen = (server: Http.Server, address: Address): Effect.Effect<void, NodeJS.ErrnoException> =>
+  Effect.async((resume) => {
+    const onError = (error: NodeJS.ErrnoException) => {
+      server.off("listening", onListening)
+      resume(Effect.fail(error))
+    }
+    const onListening = () => {
+      server.off("error", onError)
+      resume(Effect.void)
+    }
+    server.once("error", onError).once("listening", onListening)
+    bind(server, address)
+  })
+
+/** Returns `true` if a process answers at the socket. */
+const isAlive = (path: string): Effect.Effect<boolean> =>
+  Effect.async((resume) => {
+    const socket = Net.connect({ path })
+    socket.once("connect", () => {
+      socket.destroy()
+      resume(Effect.succeed(true))
+    })
+    socket.once("error", ({ code }: NodeJS.ErrnoException) => resume(Effect.succeed(code !== "ECONNREFUSED")))
+  })
+
+/** Removes the file of a socket whose process has ended. */
+const removeStale = (path: string): Effect.Effect<void, UsageError> =>
+  Effect.gen(function*() {
+    const isSocket = yield* Effect.sync(() => Fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? true)
+    if (!isSocket) {
+      return yield* new UsageError({
+        message: `--tokens-socket ${path} is a file or a folder already: name another path, or remove it`
+      })
+    }
+    if (yield* isAlive(path)) {
+      return yield* new UsageError({
+        message: `another process listens on --tokens-socket ${path}: end that process, or name another path`
+      })
+    }
+    yield* Effect.try({
+      try: () => Fs.rmSync(path, { force: true }),
+      catch: (error) =>
+        new UsageError({ message: `the stale --tokens-socket ${path} cannot be removed: ${String(error)}` })
+    })
+  })
+
+const cannotListen = (address: Address, { code = "", message }: NodeJS.ErrnoException): UsageError =>
+  new UsageError({
+    message: address._tag === "Unix"
+      ? `--tokens-socket ${address.path} cannot be listened on: its folder must exist and be writable, and the path `
+        + `must be short (${message})`
+      : /^(ENOTFOUND|EAI_|EADDRNOTAVAIL|EINVAL)/.test(code)
+      ? `--tokens-host ${address.host} is no address of this machine (${message})`
+      : `port ${address.port} cannot be listened on: choose another with --tokens-port, or 0 for any free one (${message})`
+  })
+
+const open = (server: Http.Server, address: Address): Effect.Effect<void, UsageError> =>
+  listen(server, address).pipe(
+    Effect.catchAll((error) =>
+      address._tag === "Unix" && error.code === "EADDRINUSE"
+        ? Effect.zipRight(
+          removeStale(address.path),
+          Effect.mapError(listen(server, address), (error) => cannotListen(address, error))
+        )
+        : cannotListen(address, error)
+    )
+  )
+
+/** Takes no new connections, waits for the requests that are under way, and then closes everything. */
+const drain = (server: Http.Server): Effect.Effect<void> => {
+  const closed = Effect.async<void>((resume) => {
+    server.close(() => resume(Effect.void))
+  })
+  // A connection becomes idle when its request has been answered.
+  const closeIdle = Effect.repeat(Effect.sync(() => server.closeIdleConnections()), Schedule.spaced("50 millis"))
+  return Effect.raceFirst(closed, closeIdle).pipe(
+    Effect.timeoutOption(longestDraining),
+    Effect.interruptible,
+    Effect.ensuring(Effect.sync(() => server.closeAllConnections())),
+    Effect.asVoid
+  )
+}
+
+/** Listens until the scope ends. Returns the address with the port that was free. */
+export const serve = (
+  listener: Http.RequestListener,
+  address: Address
+): Effect.Effect<Address, UsageError, Scope.Scope> =>
+  Effect.gen(function*() {
+    let isDraining = false
+    const server = Http.createServer({ keepAliveTimeout: keepAlive }, (request, response) => {
+      if (isDraining) response.setHeader("connection", "close")
+      listener(request, response)
+    })
+    yield* Effect.acquireRelease(open(server, address), () =>
+      Effect.suspend(() => {
+        isDraining = true
+        return drain(server)
+      }))
+    const bound = server.address()
+    return address._tag === "Tcp" && bound !== null && typeof bound === "object"
+      ? { ...address, port: bound.port }
+      : address
+  })

@@ -1,0 +1,62 @@
+/**
+ * The token service of `feishu-ticket serve --tokens`: gives the services of a company, in any language, valid access tokens over
+ * HTTP. Has a listener of its own, apart from the request URL's.
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { UsageError } from "../../Failure.js"
+import { isLoopback } from "../../Loopback.js"
+import type { ServedApps } from "../ServedApp.js"
+import * as Audit from "./Audit.js"
+import * as Door from "./Door.js"
+import type { Keys } from "./Keys.js"
+import * as Listen from "./Listen.js"
+
+export interface Options {
+  readonly apps: ServedApps
+  /** `Keys.none`: only on a loopback address or on a Unix socket. */
+  readonly keys: Keys
+  readonly address: Listen.Address
+}
+
+export interface Listening {
+  /** With the port that was free. */
+  readonly address: Listen.Address
+  /** `http://127.0.0.1:3001`, or `unix:/run/tokens.sock`. */
+  readonly url: string
+}
+
+/** The address by default, which other machines cannot reach. */
+export const defaultAddress = { _tag: "Tcp", host: "127.0.0.1", port: 3001 } as const satisfies Listen.Address
+
+const isLocal = (address: Listen.Address): boolean => address._tag === "Unix" || isLoopback(address.host)
+
+const urlOf = (address: Listen.Address): string =>
+  address._tag === "Unix"
+    ? `unix:${address.path}`
+    : `http://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`
+
+const check = ({ address, keys }: Options): Effect.Effect<void, UsageError> =>
+  isLocal(address)
+    ? Effect.void
+    : keys.length === 0
+    ? new UsageError({
+      message: `the token service needs keys on ${urlOf(address)}, because other machines can reach this address: give `
+        + "--tokens-key-file or FEISHU_TOKENS_KEYS, or listen on 127.0.0.1"
+    })
+    : Effect.logWarning(
+      `the token service listens on ${
+        urlOf(address)
+      } WITHOUT TLS: everybody on the way can read the keys and the tokens. `
+        + "Put a proxy with TLS in front, and let no other machine reach this port"
+    )
+
+/** Listens until the scope ends. Then finishes the requests that are under way, for 10 s at most. */
+export const listen = (options: Options): Effect.Effect<Listening, UsageError, Scope.Scope> =>
+  Effect.gen(function*() {
+    yield* check(options)
+    const { apps, keys } = options
+    const listener = yield* Door.make({ apps, audit: yield* Audit.make, keys })
+    const address = yield* Listen.serve(listener, options.address)
+    return { address, url: urlOf(address) }
+  })
