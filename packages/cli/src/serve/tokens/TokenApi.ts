@@ -129,17 +129,20 @@ const health = HttpApiGroup.make("health", { topLevel: true })
   )
   .addError(answers.forbidden)
 
-/** The platform's own error of a request that does not fit is replaced by `BadRequest`. */
+const decodeErrorParts = new Set(["HttpApiDecodeError", "Issue", "PropertyKey"])
+
+/** Removes the error that each `HttpApi` has for requests that do not fit: `BadRequest` takes its place. */
 const withoutDecodeError = (spec: Record<string, unknown>): Record<string, unknown> => {
-  const own = "#/components/schemas/HttpApiDecodeError"
+  const isDecodeError = (value: unknown): boolean =>
+    Predicate.isRecord(value) && value["$ref"] === "#/components/schemas/HttpApiDecodeError"
+  const isRemoved = (name: string, value: unknown): boolean =>
+    decodeErrorParts.has(name) || (name === "400" && !JSON.stringify(value).includes("BadRequest"))
   const change = (value: unknown): unknown =>
     Array.isArray(value)
-      ? value.filter((item) => !(Predicate.isRecord(item) && item["$ref"] === own)).map(change)
+      ? value.filter((item) => !isDecodeError(item)).map(change)
       : Predicate.isRecord(value)
       ? Object.fromEntries(
-        Object.entries(value)
-          .filter(([name]) => name !== "HttpApiDecodeError" && name !== "Issue" && name !== "PropertyKey")
-          .map(([name, value]) => [name, change(value)])
+        Object.entries(value).flatMap(([name, value]) => isRemoved(name, value) ? [] : [[name, change(value)]])
       )
       : value
   return change(spec) as Record<string, unknown>

@@ -1,0 +1,212 @@
+/** Where the token service listens, and how it ends. */
+import { FileSystem } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  Clock,
+  DateTime,
+  Deferred,
+  Effect,
+  Either,
+  ExecutionStrategy,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  Redacted,
+  Scope,
+  TestClock
+} from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import * as Http from "node:http"
+import * as Net from "node:net"
+import * as Keys from "../src/serve/tokens/Keys.js"
+import * as Service from "./tokenService.js"
+
+const appId = "cli_listen"
+const path = "/v1/tenants/tenant_1/token"
+
+/** An app whose token comes when the test says so. `asked` is done when a caller waits. */
+const slowApp = Effect.gen(function*() {
+  const asked = yield* Deferred.make<void>()
+  const come = yield* Deferred.make<void>()
+  const expiresAt = DateTime.add(yield* DateTime.now, { hours: 1 })
+  const token = { value: Redacted.make("t-0123456789"), expiresAt, tenantKey: Option.none() }
+  const app = Effect.as(Effect.zipRight(Deferred.succeed(asked, undefined), Deferred.await(come)), token)
+  const apps = Service.appsOf(
+    Service.stub(appId, { tokens: { app, tenant: () => Effect.succeed(token), invalidate: () => Effect.void } })
+  )
+  return { apps, asked, come }
+})
+
+const layer = Layer.merge(NodeContext.layer, Service.quiet)
+
+const socketPath = Effect.flatMap(
+  FileSystem.FileSystem,
+  (fs) => Effect.map(fs.makeTempDirectoryScoped(), (folder) => ({ fs, path: `${folder}/tokens.sock` }))
+)
+
+const modeOf = (fs: FileSystem.FileSystem, path: string) => Effect.map(fs.stat(path), ({ mode }) => mode & 0o777)
+
+/** Leaves the file of a socket behind, as a process does that is killed. */
+const leaveSocket = (path: string) =>
+  Effect.promise(async () => {
+    const script = `require("node:net").createServer().listen(${JSON.stringify(path)}, () => console.log("up"))`
+    const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "inherit"] })
+    await once(child.stdout, "data")
+    child.kill("SIGKILL")
+    await once(child, "exit")
+  })
+
+describe("A Unix socket", () => {
+  it.scopedLive("is for the owner only, needs no key, and is removed at the end", () =>
+    Effect.gen(function*() {
+      const { apps } = yield* slowApp
+      const { fs, path: socket } = yield* socketPath
+      yield* Effect.scoped(Effect.gen(function*() {
+        const mask = process.umask()
+        const { ask, url } = yield* Service.listen(apps, { keys: Keys.none, address: { _tag: "Unix", path: socket } })
+        assert.strictEqual(process.umask(), mask)
+        assert.strictEqual(url, `unix:${socket}`)
+        assert.strictEqual(yield* modeOf(fs, socket), 0o600)
+        assert.strictEqual((yield* ask(path, { key: null, headers: { host: "tokens" } })).json.token, "t-0123456789")
+        const page = yield* ask(path, { key: null, headers: { origin: "https://evil.example" } })
+        assert.strictEqual(page.status, 403)
+      }))
+      assert.isFalse(yield* fs.exists(socket))
+    }).pipe(Effect.provide(layer)))
+
+  it.scopedLive("takes the place of the socket of a dead process", () =>
+    Effect.gen(function*() {
+      const { apps } = yield* slowApp
+      const { fs, path: socket } = yield* socketPath
+      yield* leaveSocket(socket)
+      assert.isTrue(yield* fs.exists(socket))
+      const { ask } = yield* Service.listen(apps, { address: { _tag: "Unix", path: socket } })
+      assert.strictEqual((yield* ask(path)).status, 200)
+      assert.strictEqual(yield* modeOf(fs, socket), 0o600)
+    }).pipe(Effect.provide(layer)))
+
+  it.scopedLive("of a live process is left alone", () =>
+    Effect.gen(function*() {
+      const { apps } = yield* slowApp
+      const { path: socket } = yield* socketPath
+      const { ask } = yield* Service.listen(apps, { address: { _tag: "Unix", path: socket } })
+      const error = yield* Effect.flip(Service.listen(apps, { address: { _tag: "Unix", path: socket } }))
+      assert.strictEqual(
+        error.message,
+        `another process listens on --tokens-socket ${socket}: end that process, or name another path`
+      )
+      assert.strictEqual((yield* ask(path)).status, 200)
+    }).pipe(Effect.provide(layer)))
+
+  it.scopedLive("does not replace a file, and needs a folder", () =>
+    Effect.gen(function*() {
+      const { apps } = yield* slowApp
+      const { fs, path: socket } = yield* socketPath
+      yield* fs.writeFileString(socket, "a file")
+      const file = yield* Effect.flip(Service.listen(apps, { address: { _tag: "Unix", path: socket } }))
+      assert.strictEqual(
+        file.message,
+        `--tokens-socket ${socket} is a file or a folder already: name another path, or remove it`
+      )
+      assert.strictEqual(yield* fs.readFileString(socket), "a file")
+      const lost = yield* Effect.flip(Service.listen(apps, { address: { _tag: "Unix", path: `${socket}/none` } }))
+      assert.match(lost.message, /^--tokens-socket .* cannot be listened on: its folder must exist/)
+    }).pipe(Effect.provide(layer)))
+})
+
+describe("A port", () => {
+  it.scopedLive("that is taken is refused with a sentence", () =>
+    Effect.gen(function*() {
+      const { apps } = yield* slowApp
+      const { address } = yield* Service.listen(apps)
+      const error = yield* Effect.flip(Service.listen(apps, { address }))
+      assert.match(error.message, /^port \d+ cannot be listened on: choose another with --tokens-port, or 0 for any/)
+      const host = yield* Effect.flip(
+        Service.listen(apps, { address: { _tag: "Tcp", host: "192.0.2.1", port: 0 } })
+      )
+      assert.match(host.message, /^--tokens-host 192\.0\.2\.1 is no address of this machine/)
+    }).pipe(Effect.provide(layer)))
+})
+
+describe("At its end, the service", () => {
+  /** A service in a scope that the test closes. */
+  const begin = Effect.gen(function*() {
+    const { apps, asked, come } = yield* slowApp
+    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+    const service = yield* Scope.extend(Service.listen(apps), scope)
+    return { ...service, asked, come, end: Scope.close(scope, Exit.void) }
+  })
+
+  const refuses = ({ place }: { readonly place: object }) =>
+    Effect.async<boolean>((resume) => {
+      const socket = Net.connect(place as Net.TcpNetConnectOpts)
+      socket.once("connect", () => {
+        socket.destroy()
+        resume(Effect.succeed(false))
+      })
+      socket.once("error", () => resume(Effect.succeed(true)))
+    })
+
+  it.scopedLive("takes no new connection, finishes what it has begun, and closes idle connections", () =>
+    Effect.gen(function*() {
+      const service = yield* begin
+      const agent = new Http.Agent({ keepAlive: true, maxSockets: 1 })
+      yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
+      assert.strictEqual((yield* service.ask(path, { agent })).status, 200)
+      const waiting = yield* Effect.fork(service.ask("/v1/app/token"))
+      yield* Deferred.await(service.asked)
+      const ending = yield* Effect.fork(service.end)
+      yield* Effect.repeat(refuses(service), { until: (refused) => refused })
+      assert.isTrue(Option.isNone(yield* Fiber.poll(ending)))
+      // The idle connection is closed though another request is under way.
+      yield* Service.until(() => Object.values(agent.freeSockets).flat().length === 0)
+      yield* Deferred.succeed(service.come, undefined)
+      assert.strictEqual((yield* Fiber.join(waiting)).status, 200)
+      yield* Fiber.join(ending)
+    }).pipe(Effect.provide(layer)))
+
+  it.scopedLive("closes a connection after a request that comes during the end", () =>
+    Effect.gen(function*() {
+      const service = yield* begin
+      const socket = yield* Effect.acquireRelease(
+        Effect.sync(() => Net.connect(service.place as Net.TcpNetConnectOpts)),
+        (socket) => Effect.sync(() => socket.destroy())
+      )
+      let received = ""
+      let isClosed = false
+      socket.on("data", (chunk) => (received += chunk)).on("close", () => (isClosed = true))
+      const send = (path: string) =>
+        socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${Service.keys.billing}\r\n\r\n`)
+      send("/v1/app/token")
+      yield* Deferred.await(service.asked)
+      const ending = yield* Effect.fork(service.end)
+      yield* Effect.repeat(refuses(service), { until: (refused) => refused })
+      send(path)
+      yield* Deferred.succeed(service.come, undefined)
+      yield* Service.until(() => isClosed)
+      yield* Fiber.join(ending)
+      const [first = "", second = ""] = received.split(/(?=HTTP\/1\.1 )/)
+      assert.match(first, /^HTTP\/1\.1 200 OK\r\n/)
+      assert.match(second, /^HTTP\/1\.1 200 OK\r\n/)
+      assert.notMatch(first, /connection: close/i)
+      assert.match(second, /connection: close/i)
+    }).pipe(Effect.provide(layer)))
+
+  it.scoped("cuts a request that takes longer than 10 s", () =>
+    Effect.gen(function*() {
+      const service = yield* begin
+      const waiting = yield* Effect.fork(Effect.either(service.ask("/v1/app/token")))
+      yield* Deferred.await(service.asked)
+      const ending = yield* Effect.fork(Effect.zipRight(service.end, Clock.currentTimeMillis))
+      const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+      yield* Effect.repeat(
+        Effect.zipRight(Effect.zipRight(turn, TestClock.adjust("1 second")), Fiber.poll(ending)),
+        { until: Option.isSome }
+      )
+      assert.isTrue(Either.isLeft(yield* Fiber.join(waiting)))
+      assert.isAtLeast(yield* Fiber.join(ending), 10_000)
+    }).pipe(Effect.provide(layer)))
+})
