@@ -155,7 +155,7 @@ export const ask = (place: Place, path: string, asked: Asked = {}): Effect.Effec
     return Effect.sync(() => request.destroy())
   })
 
-const placeOf = (address: Listen.Address): Place =>
+export const placeOf = (address: Listen.Address): Place =>
   address._tag === "Unix" ? { socketPath: address.path } : { host: address.host, port: address.port }
 
 const anyPort = { _tag: "Tcp", host: "127.0.0.1", port: 0 } as const

@@ -1,5 +1,6 @@
 /** A server of `node:http` on a port or on a Unix socket, which finishes its requests before it ends. */
 import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
@@ -128,11 +129,15 @@ export const serve = (
       if (isDraining) response.setHeader("connection", "close")
       listener(request, response)
     })
+    const run = Runtime.runFork(yield* Effect.runtime<never>())
     yield* Effect.acquireRelease(open(server, address), () =>
       Effect.suspend(() => {
         isDraining = true
         return drain(server)
       }))
+    // An error without a listener would end the process, and too many open files are such an error.
+    server.on("error", ({ message }) =>
+      void run(Effect.logError(`the token service cannot take a connection: ${message}`)))
     const bound = server.address()
     return address._tag === "Tcp" && bound !== null && typeof bound === "object"
       ? { ...address, port: bound.port }
