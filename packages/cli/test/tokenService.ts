@@ -137,6 +137,7 @@ export const ask = (place: Place, path: string, asked: Asked = {}): Effect.Effec
       headers: {
         ...(key !== null && { authorization: `Bearer ${key}` }),
         ...(text !== undefined && { "content-type": "application/json" }),
+        ...(isChunked && { "transfer-encoding": "chunked" }),
         ...(text !== undefined && !isChunked && { "content-length": Buffer.byteLength(text) }),
         ...headers
       }

@@ -7,6 +7,7 @@ import { DateTime, Duration, Effect, Fiber, Layer, Option, Redacted } from "effe
 import type * as Audit from "../src/serve/tokens/Audit.js"
 import * as Listen from "../src/serve/tokens/Listen.js"
 import * as MemoryTokens from "../src/serve/tokens/MemoryTokens.js"
+import * as Revealing from "../src/serve/tokens/Revealing.js"
 import { TokenApi } from "../src/serve/tokens/TokenApi.js"
 import * as Service from "./tokenService.js"
 
@@ -484,6 +485,17 @@ describe("The token service", () => {
       assert.strictEqual((yield* Fiber.join(waiting)).status, 200)
       assert.strictEqual(yield* Service.calls(appId, "/tenant_access_token"), 1)
     })))
+})
+
+it("The seconds until an end are rounded down, and never negative", () => {
+  const end = DateTime.unsafeMake(10_000)
+  assert.deepStrictEqual([0, 8_001, 8_000, 9_999, 12_000].map((now) => Revealing.secondsUntil(end, now)), [
+    10,
+    1,
+    2,
+    0,
+    0
+  ])
 })
 
 describe("The OpenAPI document", () => {

@@ -156,7 +156,9 @@ describe("At its end, the service", () => {
       const agent = new Http.Agent({ keepAlive: true, maxSockets: 1 })
       yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
       assert.strictEqual((yield* service.ask(path, { agent })).status, 200)
-      const waiting = yield* Effect.fork(service.ask("/v1/app/token"))
+      const busy = new Http.Agent({ keepAlive: true })
+      yield* Effect.addFinalizer(() => Effect.sync(() => busy.destroy()))
+      const waiting = yield* Effect.fork(service.ask("/v1/app/token", { agent: busy }))
       yield* Deferred.await(service.asked)
       const ending = yield* Effect.fork(service.end)
       yield* Effect.repeat(refuses(service), { until: (refused) => refused })
@@ -165,7 +167,8 @@ describe("At its end, the service", () => {
       yield* Service.until(() => Object.values(agent.freeSockets).flat().length === 0)
       yield* Deferred.succeed(service.come, undefined)
       assert.strictEqual((yield* Fiber.join(waiting)).status, 200)
-      yield* Fiber.join(ending)
+      // The connection of the request is kept alive, and must not hold up the end.
+      yield* Effect.timeout(Fiber.join(ending), "5 seconds")
     }).pipe(Effect.provide(layer)))
 
   it.scopedLive("closes a connection after a request that comes during the end", () =>
