@@ -22,3 +22,7 @@ export const ofDay = (millis: number): string => {
 export const ago = (millis: number): string => `${span(millis)} ${millis < 0 ? "from now" : "ago"}`
 
 export const moment = (time: DateTime.Utc): string => DateTime.formatIso(time).replace(/\.\d+Z$/, "Z")
+
+/** Returns the whole seconds until a moment, or 0 after it. `now`: in milliseconds since 1970. */
+export const secondsUntil = (moment: DateTime.Utc, now: number): number =>
+  Math.max(0, Math.floor((DateTime.toEpochMillis(moment) - now) / 1000))

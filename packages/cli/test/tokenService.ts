@@ -12,11 +12,11 @@ import { Emulator, EmulatorTest, type Journal } from "@effect-feishu/emulator"
 import { assert } from "@effect/vitest"
 import { Array as Arr, Effect, Layer, Logger, Option, Redacted, Schedule } from "effect"
 import * as Http from "node:http"
+import * as Listen from "../src/serve/Listen.js"
 import type { ServedApp, ServedApps } from "../src/serve/ServedApp.js"
 import * as Audit from "../src/serve/tokens/Audit.js"
 import * as Door from "../src/serve/tokens/Door.js"
 import * as Keys from "../src/serve/tokens/Keys.js"
-import * as Listen from "../src/serve/tokens/Listen.js"
 import * as Tokens from "../src/serve/tokens/Tokens.js"
 
 export const secrets = {
@@ -157,9 +157,16 @@ export const ask = (place: Place, path: string, asked: Asked = {}): Effect.Effec
   })
 
 export const placeOf = (address: Listen.Address): Place =>
-  address._tag === "Unix" ? { socketPath: address.path } : { host: address.host, port: address.port }
+  address._tag === "Unix" ? { socketPath: address.path } : { host: address.host ?? "127.0.0.1", port: address.port }
 
 const anyPort = { _tag: "Tcp", host: "127.0.0.1", port: 0 } as const
+
+/** A server on any free port. */
+export const onAnyPort: Listen.Options = {
+  address: anyPort,
+  named: { port: "--tokens-port", host: "--tokens-host" },
+  longestDraining: "10 seconds"
+}
 
 /** Listens on any free port. Default: with both keys. */
 export const listen = (
@@ -178,7 +185,7 @@ export const listenBothWays = (apps: ServedApps) =>
   Effect.gen(function*() {
     const parts = { apps, audit: yield* Audit.make, keys: yield* bothKeys }
     const listen = (fromMemory: boolean) =>
-      Effect.flatMap(Door.make({ ...parts, fromMemory }), (listener) => Listen.serve(listener, anyPort))
+      Effect.flatMap(Door.make({ ...parts, fromMemory }), (listener) => Listen.serve(listener, onAnyPort))
     const [fast, slow] = yield* Effect.all([listen(true), listen(false)])
     return {
       fast: (path: string, asked?: Asked) => ask(placeOf(fast), path, asked),

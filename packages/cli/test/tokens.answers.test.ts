@@ -4,11 +4,11 @@ import { Emulator } from "@effect-feishu/emulator"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
+import * as Listen from "../src/serve/Listen.js"
 import type * as Audit from "../src/serve/tokens/Audit.js"
-import * as Listen from "../src/serve/tokens/Listen.js"
 import * as MemoryTokens from "../src/serve/tokens/MemoryTokens.js"
-import * as Revealing from "../src/serve/tokens/Revealing.js"
 import { TokenApi } from "../src/serve/tokens/TokenApi.js"
+import * as Time from "../src/Time.js"
 import * as Service from "./tokenService.js"
 
 const appId = "cli_tokens"
@@ -121,7 +121,7 @@ describe("The token service", () => {
       })
       const address = yield* Listen.serve((request, response) => {
         if (!answer(request, response, caller)) response.writeHead(418).end()
-      }, { _tag: "Tcp", host: "127.0.0.1", port: 0 })
+      }, Service.onAnyPort)
       const statusOf = (path: string, method = "GET") =>
         Effect.map(Service.ask(Service.placeOf(address), path, { method }), ({ status }) => status)
       assert.strictEqual(yield* statusOf("/v1/tenants/tenant_1/token"), 200)
@@ -489,7 +489,7 @@ describe("The token service", () => {
 
 it("The seconds until an end are rounded down, and never negative", () => {
   const end = DateTime.unsafeMake(10_000)
-  assert.deepStrictEqual([0, 8_001, 8_000, 9_999, 12_000].map((now) => Revealing.secondsUntil(end, now)), [
+  assert.deepStrictEqual([0, 8_001, 8_000, 9_999, 12_000].map((now) => Time.secondsUntil(end, now)), [
     10,
     1,
     2,

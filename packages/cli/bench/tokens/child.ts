@@ -16,11 +16,11 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as Http from "node:http"
 import * as Output from "../../src/Output.js"
+import * as Listen from "../../src/serve/Listen.js"
 import type { ServedApp } from "../../src/serve/ServedApp.js"
 import * as Audit from "../../src/serve/tokens/Audit.js"
 import * as Door from "../../src/serve/tokens/Door.js"
 import * as Keys from "../../src/serve/tokens/Keys.js"
-import * as Listen from "../../src/serve/tokens/Listen.js"
 import { key, type Name } from "./load.js"
 
 const appId = "cli_a1b2c3d4e5f6a7b8"
@@ -75,7 +75,11 @@ const tokenService = (fromMemory: boolean) =>
     const apps = new Map([[appId, yield* servedApp]])
     const keys = yield* Keys.parse(Redacted.make(`bench=${key}\nother=${key}-2`), "the benchmark")
     const listener = yield* Door.make({ apps, keys, audit: yield* Audit.make, fromMemory })
-    const address = yield* Listen.serve(listener, loopback)
+    const address = yield* Listen.serve(listener, {
+      address: loopback,
+      named: { port: "--tokens-port", host: "--tokens-host" },
+      longestDraining: "10 seconds"
+    })
     return address._tag === "Tcp" ? address.port : NaN
   })
 

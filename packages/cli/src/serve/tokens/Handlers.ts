@@ -6,10 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { createHash, timingSafeEqual } from "node:crypto"
+import * as Health from "../Health.js"
 import type { ServedApp, ServedApps } from "../ServedApp.js"
 import type * as Audit from "./Audit.js"
 import { Caller } from "./Caller.js"
-import * as Health from "./Health.js"
 import * as Revealing from "./Revealing.js"
 import { TokenApi } from "./TokenApi.js"
 import { fromTicketError, NoTicket } from "./TokenErrors.js"
@@ -92,6 +92,6 @@ export const health = ({ apps }: Parts) =>
     (handlers) =>
       handlers.handle(
         "healthz",
-        () => Effect.map(Health.all(apps), (all) => ({ ok: all.every(({ ok }) => ok), apps: all }))
+        () => Health.of(apps)
       )
   )

@@ -6,6 +6,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Tickets from "../../Tickets.js"
+import * as Time from "../../Time.js"
 import type { ServedApp, ServedApps } from "../ServedApp.js"
 import type { TicketAnswer, TokenAnswer } from "./TokenApi.js"
 import { BadRequest, UnknownApp } from "./TokenErrors.js"
@@ -27,9 +28,6 @@ export const findApp = (
     : Either.right(app)
 }
 
-export const secondsUntil = (moment: DateTime.Utc, now: number): number =>
-  Math.max(0, Math.floor((DateTime.toEpochMillis(moment) - now) / 1000))
-
 /** `now`: in milliseconds since 1970. */
 export const tokenAnswer = (
   { app }: ServedApp,
@@ -37,7 +35,7 @@ export const tokenAnswer = (
   now: number
 ): typeof TokenAnswer.Type => ({
   token: Redacted.value(value),
-  expires_in: secondsUntil(expiresAt, now),
+  expires_in: Time.secondsUntil(expiresAt, now),
   expires_at: DateTime.formatIso(expiresAt),
   app_id: app.appId,
   ...(Option.isSome(tenantKey) && { tenant_key: tenantKey.value })
@@ -46,7 +44,7 @@ export const tokenAnswer = (
 /** `now`: in milliseconds since 1970. */
 export const ticketAnswer = ({ app }: ServedApp, ticket: Ticket, now: number): typeof TicketAnswer.Type => ({
   ticket: Redacted.value(ticket.value),
-  expires_in: secondsUntil(Tickets.expiresAt(ticket), now),
+  expires_in: Time.secondsUntil(Tickets.expiresAt(ticket), now),
   sent_at: DateTime.formatIso(ticket.sentAt),
   app_id: app.appId
 })

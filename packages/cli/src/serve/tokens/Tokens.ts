@@ -6,11 +6,11 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { UsageError } from "../../Failure.js"
 import { isLoopback } from "../../Loopback.js"
+import * as Listen from "../Listen.js"
 import type { ServedApps } from "../ServedApp.js"
 import * as Audit from "./Audit.js"
 import * as Door from "./Door.js"
 import type { Keys } from "./Keys.js"
-import * as Listen from "./Listen.js"
 
 export interface Options {
   readonly apps: ServedApps
@@ -29,24 +29,21 @@ export interface Listening {
 /** The address by default, which other machines cannot reach. */
 export const defaultAddress = { _tag: "Tcp", host: "127.0.0.1", port: 3001 } as const satisfies Listen.Address
 
-const isLocal = (address: Listen.Address): boolean => address._tag === "Unix" || isLoopback(address.host)
-
-const urlOf = (address: Listen.Address): string =>
-  address._tag === "Unix"
-    ? `unix:${address.path}`
-    : `http://${address.host.includes(":") ? `[${address.host}]` : address.host}:${address.port}`
+const isLocal = (address: Listen.Address): boolean =>
+  address._tag === "Unix" || (address.host !== undefined && isLoopback(address.host))
 
 const check = ({ address, keys }: Options): Effect.Effect<void, UsageError> =>
   isLocal(address)
     ? Effect.void
     : keys.length === 0
     ? new UsageError({
-      message: `the token service needs keys on ${urlOf(address)}, because other machines can reach this address: give `
+      message:
+        `the token service needs keys on ${Listen.urlOf(address)}, because other machines can reach this address: give `
         + "--tokens-key-file or FEISHU_TOKENS_KEYS, or listen on 127.0.0.1"
     })
     : Effect.logWarning(
       `the token service listens on ${
-        urlOf(address)
+        Listen.urlOf(address)
       } WITHOUT TLS: everybody on the way can read the keys and the tokens. `
         + "Put a proxy with TLS in front, and let no other machine reach this port"
     )
@@ -57,6 +54,10 @@ export const listen = (options: Options): Effect.Effect<Listening, UsageError, S
     yield* check(options)
     const { apps, keys } = options
     const listener = yield* Door.make({ apps, audit: yield* Audit.make, keys })
-    const address = yield* Listen.serve(listener, options.address)
-    return { address, url: urlOf(address) }
+    const address = yield* Listen.serve(listener, {
+      address: options.address,
+      named: { port: "--tokens-port", host: "--tokens-host", socket: "--tokens-socket" },
+      longestDraining: "10 seconds"
+    })
+    return { address, url: Listen.urlOf(address) }
   })

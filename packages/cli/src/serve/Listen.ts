@@ -1,4 +1,5 @@
 /** A server of `node:http` on a port or on a Unix socket, which finishes its requests before it ends. */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
@@ -6,14 +7,28 @@ import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
-import { UsageError } from "../../Failure.js"
+import { UsageError } from "../Failure.js"
 
 export type Address =
-  | { readonly _tag: "Tcp"; readonly host: string; readonly port: number }
+  /** `undefined`: every address of this machine. */
+  | { readonly _tag: "Tcp"; readonly host: string | undefined; readonly port: number }
   | { readonly _tag: "Unix"; readonly path: string }
 
-/** The longest time for which requests are finished at the end of the scope. */
-const longestDraining = "10 seconds"
+/** Returns `http://127.0.0.1:3001`, or `unix:/run/tokens.sock`. */
+export const urlOf = (address: Address): string => {
+  if (address._tag === "Unix") return `unix:${address.path}`
+  const { host = "localhost", port } = address
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`
+}
+
+/** How a server is named in an error, and how long it may take to finish its requests. */
+export interface Options {
+  readonly address: Address
+  /** The options of the command line that name the address. */
+  readonly named: { readonly port: string; readonly host: string; readonly socket?: string }
+  /** The longest time for which requests are finished at the end of the scope. */
+  readonly longestDraining: Duration.DurationInput
+}
 
 /** Longer than the 60 s for which load balancers and clients keep a quiet connection. In milliseconds. */
 const keepAlive = 75_000
@@ -24,7 +39,7 @@ const ownerOnly = 0o600
 /** Binds synchronously, so that no other part of the process sees the mask. */
 const bind = (server: Http.Server, address: Address): void => {
   if (address._tag === "Tcp") {
-    server.listen({ host: address.host, port: address.port })
+    server.listen({ ...(address.host !== undefined && { host: address.host }), port: address.port })
     return
   }
   const before = process.umask(0o777 & ~ownerOnly)
@@ -61,50 +76,51 @@ const isAlive = (path: string): Effect.Effect<boolean> =>
   })
 
 /** Removes the file of a socket whose process has ended. */
-const removeStale = (path: string): Effect.Effect<void, UsageError> =>
+const removeStale = (path: string, socket: string): Effect.Effect<void, UsageError> =>
   Effect.gen(function*() {
     const isSocket = yield* Effect.sync(() => Fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() ?? true)
     if (!isSocket) {
       return yield* new UsageError({
-        message: `--tokens-socket ${path} is a file or a folder already: name another path, or remove it`
+        message: `${socket} ${path} is a file or a folder already: name another path, or remove it`
       })
     }
     if (yield* isAlive(path)) {
       return yield* new UsageError({
-        message: `another process listens on --tokens-socket ${path}: end that process, or name another path`
+        message: `another process listens on ${socket} ${path}: end that process, or name another path`
       })
     }
     yield* Effect.try({
       try: () => Fs.rmSync(path, { force: true }),
-      catch: (error) =>
-        new UsageError({ message: `the stale --tokens-socket ${path} cannot be removed: ${String(error)}` })
+      catch: (error) => new UsageError({ message: `the stale ${socket} ${path} cannot be removed: ${String(error)}` })
     })
   })
 
-const cannotListen = (address: Address, { code = "", message }: NodeJS.ErrnoException): UsageError =>
+const cannotListen = ({ address, named }: Options, { code = "", message }: NodeJS.ErrnoException): UsageError =>
   new UsageError({
     message: address._tag === "Unix"
-      ? `--tokens-socket ${address.path} cannot be listened on: its folder must exist and be writable, and the path `
-        + `must be short (${message})`
-      : /^(ENOTFOUND|EAI_|EADDRNOTAVAIL|EINVAL)/.test(code)
-      ? `--tokens-host ${address.host} is no address of this machine (${message})`
-      : `port ${address.port} cannot be listened on: choose another with --tokens-port, or 0 for any free one (${message})`
+      ? `${named.socket} ${address.path} cannot be listened on: its folder must exist and be writable, and the path must be `
+        + `short (${message})`
+      : address.host !== undefined && /^(ENOTFOUND|EAI_|EADDRNOTAVAIL|EINVAL)/.test(code)
+      ? `${named.host} ${address.host} is no address of this machine: leave it out for the default (${message})`
+      : `port ${address.port} cannot be listened on: choose another with ${named.port}, or 0 for any free one (${message})`
   })
 
-const open = (server: Http.Server, address: Address): Effect.Effect<void, UsageError> =>
-  listen(server, address).pipe(
+const open = (server: Http.Server, options: Options): Effect.Effect<void, UsageError> => {
+  const { address, named } = options
+  return listen(server, address).pipe(
     Effect.catchAll((error) =>
       address._tag === "Unix" && error.code === "EADDRINUSE"
-        ? Effect.zipRight(
-          removeStale(address.path),
-          Effect.mapError(listen(server, address), (error) => cannotListen(address, error))
+        ? Effect.andThen(
+          removeStale(address.path, named.socket ?? "the socket"),
+          Effect.mapError(listen(server, address), (error) => cannotListen(options, error))
         )
-        : cannotListen(address, error)
+        : cannotListen(options, error)
     )
   )
+}
 
 /** Takes no new connections, waits for the requests that are under way, and then closes everything. */
-const drain = (server: Http.Server): Effect.Effect<void> => {
+const drain = (server: Http.Server, { longestDraining }: Options): Effect.Effect<void> => {
   const closed = Effect.async<void>((resume) => {
     server.close(() => resume(Effect.void))
   })
@@ -121,7 +137,7 @@ const drain = (server: Http.Server): Effect.Effect<void> => {
 /** Listens until the scope ends. Returns the address with the port that was free. */
 export const serve = (
   listener: Http.RequestListener,
-  address: Address
+  options: Options
 ): Effect.Effect<Address, UsageError, Scope.Scope> =>
   Effect.gen(function*() {
     let isDraining = false
@@ -130,14 +146,15 @@ export const serve = (
       listener(request, response)
     })
     const run = Runtime.runFork(yield* Effect.runtime<never>())
-    yield* Effect.acquireRelease(open(server, address), () =>
+    yield* Effect.acquireRelease(open(server, options), () =>
       Effect.suspend(() => {
         isDraining = true
-        return drain(server)
+        return drain(server, options)
       }))
     // An error without a listener would end the process, and too many open files are such an error.
     server.on("error", ({ message }) =>
       void run(Effect.logError(`the token service cannot take a connection: ${message}`)))
+    const { address } = options
     const bound = server.address()
     return address._tag === "Tcp" && bound !== null && typeof bound === "object"
       ? { ...address, port: bound.port }

@@ -1,0 +1,83 @@
+/** The server of the request URL, with the health and the metrics of `serve`. */
+import * as FeishuMetrics from "@effect-feishu/core/FeishuMetrics"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import { UsageError } from "../Failure.js"
+import * as Receiver from "./deliveries/Receiver.js"
+import * as Health from "./Health.js"
+import * as Listen from "./Listen.js"
+import type { ServedApps } from "./ServedApp.js"
+
+const health = (apps: ServedApps) =>
+  HttpLayerRouter.add(
+    "GET",
+    "/healthz",
+    Effect.map(
+      Health.of(apps),
+      (health) => HttpServerResponse.unsafeJson(health, { status: health.ok ? 200 : 503 })
+    )
+  )
+
+/** Sets the ages of the tickets, which grow without any event. A store that is away leaves them as they are. */
+const updateAges = (apps: ServedApps) =>
+  Effect.forEach(apps.values(), ({ app: { appId }, store }) =>
+    Effect.gen(function*() {
+      const newest = yield* Effect.flatten(Effect.timeout(store.get(appId), "1 second"))
+      const age = ((yield* Clock.currentTimeMillis) - DateTime.toEpochMillis(newest.sentAt)) / 1000
+      yield* Metric.set(Metric.tagged(FeishuMetrics.ticketAge, "app_id", appId), age)
+    }).pipe(Effect.ignore), { concurrency: 10, discard: true })
+
+const metrics = (apps: ServedApps) =>
+  HttpLayerRouter.add(
+    "GET",
+    "/metrics",
+    Effect.gen(function*() {
+      yield* updateAges(apps)
+      const { text } = yield* Effect.promise(() => import("../Metrics.js"))
+      return HttpServerResponse.text(yield* text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+    })
+  )
+
+/** Returns the path of the request URL, if it is a plain path that this server does not have itself. */
+export const pathOf = (path: string): Effect.Effect<HttpLayerRouter.PathInput, UsageError> =>
+  !/^\/[^\s?#*:%]*$/.test(path)
+    ? new UsageError({ message: "--path must begin with / and be a plain path, for example /webhook/event" })
+    : path === "/healthz" || path === "/metrics"
+    ? new UsageError({ message: `--path cannot be ${path}, which this server has itself` })
+    : Effect.succeed(path as HttpLayerRouter.PathInput)
+
+export interface Options extends Omit<Receiver.Options, "apps"> {
+  readonly apps: ServedApps
+  readonly path: HttpLayerRouter.PathInput
+  /** Default: every address, because a tunnel or the port of a container leads to one of them. */
+  readonly host: Option.Option<string>
+  readonly port: number
+}
+
+/** Listens until the scope ends. Then finishes the deliveries that are under way. Returns the URL on this machine. */
+export const listen = (
+  { apps, host, path, port, ...options }: Options
+): Effect.Effect<string, UsageError, HttpClient.HttpClient | Scope.Scope> =>
+  Effect.gen(function*() {
+    const receiver = yield* Receiver.make({ apps, ...options })
+    const app = yield* HttpLayerRouter.toHttpEffect(
+      Layer.mergeAll(HttpLayerRouter.add("*", path, receiver), health(apps), metrics(apps))
+    )
+    const listener = yield* NodeHttpServer.makeHandler(app)
+    const address = yield* Listen.serve(listener, {
+      address: { _tag: "Tcp", host: Option.getOrUndefined(host), port },
+      named: { port: "--port", host: "--host" },
+      // The platform waits for 3 s.
+      longestDraining: "3 seconds"
+    })
+    return `${Listen.urlOf(address)}${path}`
+  })

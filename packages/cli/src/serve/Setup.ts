@@ -1,0 +1,83 @@
+/** What the options of `serve` ask for. Fails with a sentence before anything listens. */
+import type * as FeishuApp from "@effect-feishu/core/FeishuApp"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Configuration from "../Configuration.js"
+import { UsageError } from "../Failure.js"
+import * as JsonFile from "../JsonFile.js"
+import type * as Options from "../Options.js"
+import * as Store from "../Store.js"
+import * as Apps from "./Apps.js"
+import type * as Answering from "./deliveries/Answering.js"
+import * as Forward from "./deliveries/Forward.js"
+import * as Saved from "./deliveries/Saved.js"
+import type * as Listen from "./Listen.js"
+import * as RequestUrl from "./RequestUrl.js"
+import * as Keys from "./tokens/Keys.js"
+
+export interface Setup {
+  readonly apps: ReadonlyArray<FeishuApp.Service>
+  readonly variables: Configuration.Variables
+  readonly location: Store.Location
+  readonly path: HttpLayerRouter.PathInput
+  readonly policy: Answering.Policy
+  readonly saved: Saved.Service | undefined
+  /** `undefined`: no token service. */
+  readonly tokens: { readonly keys: Keys.Keys; readonly address: Listen.Address } | undefined
+}
+
+const policyOf = (
+  { dropEvents, forwardTo, host, port }: Options.Serve
+): Effect.Effect<Answering.Policy, UsageError> => {
+  if (Option.isNone(forwardTo)) return Effect.succeed({ _tag: dropEvents ? "Drop" : "Refuse" })
+  return dropEvents
+    ? new UsageError({ message: "--forward-to and --drop-events contradict each other: give only one of them" })
+    : Effect.map(Forward.target("--forward-to", forwardTo.value, { port, host }), (to) => ({ _tag: "Forward", to }))
+}
+
+const keysOf = ({ tokensKeyFile }: Options.Serve, variables: Configuration.Variables) => {
+  const given = variables.get("FEISHU_TOKENS_KEYS")
+  if (Option.isSome(tokensKeyFile)) {
+    const from = `--tokens-key-file ${tokensKeyFile.value}`
+    return Effect.flatMap(
+      JsonFile.readText(from, tokensKeyFile.value),
+      (text) => Keys.parse(Redacted.make(text), from)
+    )
+  }
+  return given === undefined ? Effect.succeed(Keys.none) : Keys.parse(Redacted.make(given), "FEISHU_TOKENS_KEYS")
+}
+
+const tokensOf = (options: Options.Serve, variables: Configuration.Variables) =>
+  Effect.gen(function*() {
+    const { tokens, tokensHost, tokensKeyFile, tokensPort, tokensSocket } = options
+    if (!tokens) {
+      return Option.isSome(tokensSocket) || Option.isSome(tokensKeyFile)
+        ? yield* new UsageError({
+          message: "--tokens-socket and --tokens-key-file belong to --tokens: give --tokens, too"
+        })
+        : undefined
+    }
+    const address: Listen.Address = Option.match(tokensSocket, {
+      onNone: () => ({ _tag: "Tcp", host: tokensHost, port: tokensPort }),
+      onSome: (path) => ({ _tag: "Unix", path })
+    })
+    return { keys: yield* keysOf(options, variables), address }
+  })
+
+export const make = (options: Options.Serve): Effect.Effect<Setup, UsageError, FileSystem.FileSystem> =>
+  Effect.gen(function*() {
+    const variables = yield* Configuration.variables(options)
+    const apps = yield* Apps.configured(options, variables)
+    const path = yield* RequestUrl.pathOf(options.path)
+    const location = yield* Store.parse(options.store, variables)
+    yield* Store.checkWritable(location)
+    const policy = yield* policyOf(options)
+    const tokens = yield* tokensOf(options, variables)
+    const saved = Option.isSome(options.saveDeliveries)
+      ? yield* Saved.make({ folder: options.saveDeliveries.value })
+      : undefined
+    return { apps, variables, location, path, policy, saved, tokens }
+  })
