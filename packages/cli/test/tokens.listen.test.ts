@@ -1,4 +1,4 @@
-/** Where the token service listens, and how it ends. */
+/** The addresses of the token service, and the end of the service. */
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"

@@ -1,4 +1,4 @@
-/** What the service answers about tokens and tickets, whichever way a request takes. */
+/** Makes the answers about tokens and tickets, for the endpoints and for the answers from memory alike. */
 import type * as AccessToken from "@effect-feishu/core/AccessToken"
 import type { Ticket } from "@effect-feishu/core/TicketStore"
 import * as DateTime from "effect/DateTime"

@@ -1,4 +1,4 @@
-/** What services ask the token service for by HTTP. The service has the OpenAPI document at `/v1/openapi.json`. */
+/** Defines the endpoints of the token service. The service has the OpenAPI document at `/v1/openapi.json`. */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"
 import * as HttpApiGroup from "@effect/platform/HttpApiGroup"
