@@ -23,12 +23,12 @@ try {
     const own = name === "cli"
       ? ["bin/feishu-ticket.js", "dist/main.js", "dist/THIRD-PARTY-LICENSES.txt"]
       : ["src/index.ts", "dist/index.js", "dist/index.d.ts"]
-    const pages = name === "core" ? ["README.md", "WORKERS.md"] : ["README.md"]
+    const pages = ["README.md", ...({ core: ["WORKERS.md"], cli: ["TOKEN-SERVICE.md"] }[name] ?? [])]
     for (const wanted of [...pages, "LICENSE", ...own]) {
       if (!paths.includes(wanted)) throw new Error(`@effect-feishu/${name} lacks ${wanted}`)
     }
     for (const path of paths) {
-      if (!/^(bin|dist|src)\/|^(README\.md|WORKERS\.md|LICENSE|package\.json)$/.test(path)) {
+      if (!/^(bin|dist|src)\/|^(README\.md|WORKERS\.md|TOKEN-SERVICE\.md|LICENSE|package\.json)$/.test(path)) {
         throw new Error(`${name} holds ${path}`)
       }
     }
