@@ -76,7 +76,7 @@ describe("what is loaded", () => {
   it("only for the commands that are servers is the emulator, or an HTTP server", () => {
     for (const name of commands) {
       const loaded = loadedWith(`commands/${name}.ts`)
-      if (name !== "Emulator") assertNone(loaded, /^emulator\/src\/Emulator/)
+      if (name !== "Emulator") assertNone(loaded, /^emulator\/src\/(Emulator\.ts|internal\/)/)
       if (name !== "Serve" && name !== "Emulator") assertNone(loaded, /HttpServer\.js$|httpServer\.js$/)
     }
   })

@@ -68,11 +68,18 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
       yield* emulator.setApp(app(appId))
       const state = yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
       const env = { XDG_STATE_HOME: state }
-      const first = yield* serve(appId, ["--events"], { env })
+      const first = yield* serve(appId, ["--events", "--drop-events"], { env })
       yield* pushIsLost(appId)
       const before = yield* first.get("/healthz")
       assert.strictEqual(before.status, 503)
-      assert.deepStrictEqual(yield* Effect.promise(() => before.json()), { ok: false, ticket: null })
+      assert.deepStrictEqual(yield* Effect.promise(() => before.json()), {
+        ok: false,
+        apps: [{
+          app_id: appId,
+          ok: false,
+          reason: "there is no ticket: the platform pushes one every hour to the request URL"
+        }]
+      })
 
       yield* saveUrl(appId, first.url)
       yield* first.printed(/^url +was asked for its challenge, and has answered$/m)
@@ -83,10 +90,12 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
       const health = yield* Schema.decodeUnknown(
         Schema.Struct({
           ok: Schema.Literal(true),
-          ticket: Schema.Struct({ ageSeconds: Schema.Number, expiresInSeconds: Schema.Number })
+          apps: Schema.Tuple(
+            Schema.Struct({ app_id: Schema.Literal(appId), ok: Schema.Literal(true), expires_in: Schema.Number })
+          )
         })
       )(yield* Effect.promise(() => after.json()))
-      assert.strictEqual(health.ticket.ageSeconds + health.ticket.expiresInSeconds, 3 * 60 * 60)
+      assert.approximately(health.apps[0].expires_in, 3 * 60 * 60, 60)
 
       // Before the real one, somebody who knows no secret sends one.
       yield* emulator.setPushFaults([Fault.Forged()])
@@ -96,7 +105,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
         payload: { object: { name: "a name" } }
       })
       yield* first.printed(
-        new RegExp(`^event +contact\\.user\\.created_v3, ${eventId}, tenant tenant_1, of \\S+Z$`, "m")
+        new RegExp(`^event +contact\\.user\\.created_v3, ${eventId}, tenant tenant_1, of \\S+Z, answered 200$`, "m")
       )
       yield* first.logged(/warning: refused a delivery to the request URL \(Signature\): .*check encryptKey/)
       // It is counted after it was shown.
@@ -106,7 +115,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
       assert.strictEqual(metrics.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8")
       const samples = samplesIn(yield* Effect.promise(() => metrics.text()))
       assert.strictEqual(samples.get(`feishu_pushes_total{app_id="${appId}",outcome="stored"}`), 1)
-      assert.strictEqual(samples.get(`feishu_pushes_total{app_id="${appId}",outcome="handled"}`), 1)
+      assert.strictEqual(samples.get(`feishu_deliveries_total{app_id="${appId}",kind="event",status="200"}`), 1)
       assert.strictEqual(samples.get("feishu_refusals_total{reason=\"Signature\"}"), 1)
       assert.strictEqual(samples.get(`feishu_ticket_resends_total{app_id="${appId}",outcome="success"}`), 1)
       assert.isBelow(samples.get(`feishu_ticket_age_seconds{app_id="${appId}"}`) ?? assert.fail("no age"), 60)
@@ -135,13 +144,13 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
       const emulator = yield* Emulator.Emulator
       yield* emulator.setApp(app(appId))
       for (const args of [[], ["--reveal"]]) {
-        const command = yield* serve(appId, ["--json", "--events", ...args])
+        const command = yield* serve(appId, ["--json", "--events", "--drop-events", ...args])
         yield* saveUrl(appId, command.url)
         const payload = { token: "c-295ee57216a5dc9de90fefd0aadb4b1d7d", action: { tag: "button" } }
         assert.deepStrictEqual(yield* emulator.callback(appId, { type: "card.action.trigger", payload }), {})
         yield* command.printed(/"eventType":"card.action.trigger"/)
         yield* command.signal("SIGTERM")
-        const shown = documentsIn((yield* command.ended).stdout).find(({ type }) => type === "event")
+        const shown = documentsIn((yield* command.ended).stdout).find(({ type }) => type === "callback")
         assert.deepInclude(shown?.["payload"], args.length > 0 ? payload : { ...payload, token: "c-29…" })
       }
     }))
@@ -153,7 +162,15 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
       yield* emulator.setApp(app(appId))
       const state = yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
       const folder = join(state, "not/there yet")
-      const command = yield* serve(appId, ["--json", "--reveal", "--path", "/", "--store", `file:${folder}`])
+      const command = yield* serve(appId, [
+        "--json",
+        "--reveal",
+        "--drop-events",
+        "--path",
+        "/",
+        "--store",
+        `file:${folder}`
+      ])
       yield* pushIsLost(appId)
       yield* saveUrl(appId, command.url)
       yield* emulator.pushTicket(appId)
@@ -169,7 +186,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
       assert.deepStrictEqual(listening, {
         type: "listening",
         url: command.url,
-        appId,
+        apps: [appId],
         store: `files in ${folder}`
       })
       const arrived = others.filter(({ type }) => type !== "challenge")
@@ -294,7 +311,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
       const appId = "cli_terminal"
       const emulator = yield* Emulator.Emulator
       yield* emulator.setApp(app(appId))
-      const command = yield* serve(appId, ["--events"], { isTerminal: true })
+      const command = yield* serve(appId, ["--events", "--drop-events"], { isTerminal: true })
       yield* command.printed(/[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] waiting for the app ticket, which may take 2 minutes, \d+ s so far/)
       yield* command.printed(/, ([2-9]|\d\d) s so far/)
       // Other lines come meanwhile, on standard output and on standard error.
@@ -322,7 +339,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
         /^\d\d:\d\d:\d\d {2}the platform will push an app ticket, which may take 2 minutes$/,
         /^url {6}was asked for its challenge, and has answered$/,
         /^\d\d:\d\d:\d\d {2}warning: refused a delivery to the request URL \(Signature\): .*$/,
-        /^event {4}contact\.user\.created_v3, \w+, tenant tenant_1, of \S+Z$/,
+        /^event {4}contact\.user\.created_v3, \w+, tenant tenant_1, of \S+Z, answered 200$/,
         /^ticket {3}\w{4}…, sent at \S+Z, valid for (3h|2h 59m)$/,
         /^\d\d:\d\d:\d\d {2}an app ticket has come$/
       ]

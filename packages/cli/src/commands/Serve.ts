@@ -9,8 +9,15 @@ import * as Display from "../serve/Display.js"
 import * as Keeping from "../serve/Keeping.js"
 import * as RequestUrl from "../serve/RequestUrl.js"
 import * as Setup from "../serve/Setup.js"
-import * as Tokens from "../serve/tokens/Tokens.js"
+import type * as Tokens from "../serve/tokens/Tokens.js"
 import * as Store from "../Store.js"
+
+/** Loads the token service, which takes time, only if it is asked for. */
+const listenForTokens = (options: Tokens.Options) =>
+  Effect.flatMap(
+    Effect.promise(() => import("../serve/tokens/Tokens.js")),
+    ({ listen }) => listen(options)
+  )
 
 /** Runs until the process is told to end. */
 const serve = (options: Options.Serve, { apps, location, path, policy, saved, tokens }: Setup.Setup) =>
@@ -19,7 +26,7 @@ const serve = (options: Options.Serve, { apps, location, path, policy, saved, to
     const served = new Map(
       (yield* Effect.forEach(apps, Apps.make)).map((served) => [served.app.appId, served] as const)
     )
-    const tokenService = tokens && (yield* Tokens.listen({ apps: served, ...tokens }))
+    const tokenService = tokens && (yield* listenForTokens({ apps: served, ...tokens }))
     const { host, port } = options
     const url = yield* RequestUrl.listen({
       apps: served,

@@ -51,7 +51,7 @@ export interface Health {
 
 /** Looks into the store, so that a ticket that another process dropped does not count. */
 export const of = (apps: ServedApps): Effect.Effect<Health> =>
-  Effect.map(Effect.forEach(apps.values(), ofApp, { concurrency: 10 }), (apps) => ({
+  Effect.map(Effect.forEach(Array.from(apps.values()), ofApp, { concurrency: 10 }), (apps) => ({
     ok: apps.every(({ ok }) => ok),
     apps
   }))

@@ -29,7 +29,7 @@ const health = (apps: ServedApps) =>
 
 /** Sets the ages of the tickets, which grow without any event. A store that is away leaves them as they are. */
 const updateAges = (apps: ServedApps) =>
-  Effect.forEach(apps.values(), ({ app: { appId }, store }) =>
+  Effect.forEach(Array.from(apps.values()), ({ app: { appId }, store }) =>
     Effect.gen(function*() {
       const newest = yield* Effect.flatten(Effect.timeout(store.get(appId), "1 second"))
       const age = ((yield* Clock.currentTimeMillis) - DateTime.toEpochMillis(newest.sentAt)) / 1000
