@@ -1,6 +1,7 @@
 /** A server of `node:http` on a port or on a Unix socket, which finishes its requests before it ends. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -126,11 +127,11 @@ const drain = (server: Http.Server, { longestDraining }: Options): Effect.Effect
   })
   // A connection becomes idle when its request has been answered.
   const closeIdle = Effect.repeat(Effect.sync(() => server.closeIdleConnections()), Schedule.spaced("50 millis"))
-  return Effect.raceFirst(closed, closeIdle).pipe(
-    Effect.timeoutOption(longestDraining),
-    Effect.interruptible,
-    Effect.ensuring(Effect.sync(() => server.closeAllConnections())),
-    Effect.asVoid
+  const draining = Effect.timeoutOption(Effect.raceFirst(closed, closeIdle), longestDraining)
+  // In a fiber of its own: the end of this one is often an interrupt, which would end the draining at once.
+  return Effect.forkDaemon(Effect.interruptible(draining)).pipe(
+    Effect.flatMap(Fiber.await),
+    Effect.andThen(Effect.sync(() => server.closeAllConnections()))
   )
 }
 

@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Answering from "./Answering.js"
 import * as Proven from "./Proven.js"
 import type * as Saved from "./Saved.js"
@@ -91,7 +91,8 @@ const save = (
  */
 const makeTaking = ({ onDelivery, policy, saved }: Options) =>
   Effect.gen(function*() {
-    const scope = yield* Effect.scope
+    // Closes after the server has closed, because what is added to a scope later closes sooner.
+    const scope = yield* Effect.acquireRelease(Scope.make(), Scope.close)
     const answerTo = yield* Answering.make(policy)
     return (proven: Proven.Proven): Effect.Effect<Answering.Answered> =>
       Effect.gen(function*() {

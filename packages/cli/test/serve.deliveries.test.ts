@@ -1,0 +1,227 @@
+/** What `feishu-ticket serve` does with events and callbacks, and `feishu-ticket replay`, as processes of their own. */
+import { EventHandler } from "@effect-feishu/core"
+import { Emulator, Journal } from "@effect-feishu/emulator"
+import { FileSystem } from "@effect/platform"
+import { NodeContext } from "@effect/platform-node"
+import { assert, layer } from "@effect/vitest"
+import { Duration, Effect, Layer, Queue, Schedule } from "effect"
+import { readdirSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { documentIn, run } from "./feishuTicket.js"
+import * as Servers from "./servers.js"
+import { app, assertNoSecrets, documentsIn, happened, isPush, saveUrl, serve, variables } from "./serving.js"
+
+const Live = Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: [], pushDelay: "50 millis" }))
+
+const newFolder = Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
+
+/** An app whose request URL is `serve` with these options. */
+const served = (appId: string, args: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const emulator = yield* Emulator.Emulator
+    yield* emulator.setApp(app(appId))
+    const command = yield* serve(appId, ["--store", "memory", ...args])
+    yield* saveUrl(appId, command.url)
+    return { ...command, emulator }
+  })
+
+/** A service of this library's, with the events that it has handled. */
+const service = (appId: string, fail = () => false) =>
+  Effect.gen(function*() {
+    const handled = yield* Queue.unbounded<string>()
+    const listener = yield* Servers.webhook(app(appId), yield* newFolder, [
+      EventHandler.all(({ id }) => fail() ? Effect.fail("not now") : Effect.asVoid(Queue.offer(handled, id))),
+      EventHandler.callback("card.action.trigger", () =>
+        Effect.succeed({ toast: { type: "success", content: "pressed" } }))
+    ])
+    const url = yield* Servers.site({
+      events: (request, response) =>
+        void listener(request, response)
+    })
+    return { handled, url: `${url}/events` }
+  })
+
+const event = { type: "contact.user.created_v3", payload: { object: { name: "a name" } } }
+
+layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("serve and the other events", (it) => {
+  it.scoped("answers 503 and names the event, so that the platform pushes it again", () =>
+    Effect.gen(function*() {
+      const { emulator, ended, logged, signal } = yield* served("cli_refusing", [])
+      const { eventId, ...outcome } = yield* emulator.pushAndWait("cli_refusing", event)
+      assert.deepStrictEqual(outcome, { outcome: "refused", status: 503, body: "" })
+      yield* logged(
+        new RegExp(
+          `nothing takes the event ${event.type} ${eventId} of cli_refusing: --forward-to URL .* --drop-events`
+        )
+      )
+      yield* signal("SIGTERM")
+      assertNoSecrets((yield* ended).stdout)
+    }))
+
+  it.scoped("acknowledges with --drop-events, and answers a callback with {}", () =>
+    Effect.gen(function*() {
+      const { emulator } = yield* served("cli_dropping", ["--drop-events"])
+      assert.deepInclude(yield* emulator.pushAndWait("cli_dropping", event), { status: 200, body: "" })
+      const click = { type: "card.action.trigger", payload: { action: { tag: "button", value: {} } } }
+      assert.deepStrictEqual(yield* emulator.callback("cli_dropping", click), {})
+    }))
+
+  it.scoped("hands an event on, shows both, and answers a card within 3 s", () =>
+    Effect.gen(function*() {
+      const appId = "cli_forwarding"
+      const { handled, url } = yield* service(appId)
+      const command = yield* served(appId, ["--forward-to", url, "--json"])
+      const { eventId, status } = yield* command.emulator.pushAndWait(appId, event)
+      assert.strictEqual(status, 200)
+      assert.strictEqual(yield* Queue.take(handled), eventId)
+      const click = {
+        type: "card.action.trigger",
+        payload: { token: "c-0123456789abcdef", action: { tag: "button", value: {} } }
+      }
+      const [elapsed, answer] = yield* Effect.timed(command.emulator.callback(appId, click))
+      assert.deepStrictEqual(answer, { toast: { type: "success", content: "pressed" } })
+      assert.isBelow(Duration.toMillis(elapsed), 3000)
+      yield* command.printed(/"type":"callback"/)
+      yield* command.signal("SIGTERM")
+      const { code, stderr, stdout } = yield* command.ended
+      assert.strictEqual(code, 0)
+      const shown = documentsIn(stdout)
+      assert.deepInclude(shown.find(({ type }) => type === "event"), { id: eventId, status: 200, app: appId })
+      const callback = shown.find(({ type }) => type === "callback") as {
+        readonly forwarded: { readonly status: number; readonly text: string }
+      }
+      assert.deepInclude(callback.forwarded, { status: 200, text: JSON.stringify(answer) })
+      assertNoSecrets(stdout + stderr, ["c-0123456789abcdef"])
+    }))
+
+  it.scoped("answers 503 while the service is away, and loses nothing", () =>
+    Effect.gen(function*() {
+      const appId = "cli_away"
+      const port = yield* Effect.scoped(
+        Servers.listen((yield* Effect.promise(() => import("node:http"))).createServer())
+      )
+      const command = yield* served(appId, ["--forward-to", `http://127.0.0.1:${port}/events`])
+      const outcome = yield* command.emulator.pushAndWait(appId, event)
+      assert.deepInclude(outcome, { outcome: "refused", status: 503 })
+      yield* command.logged(new RegExp(`${outcome.eventId} of ${appId} is not handed on: http://127.0.0.1:${port}`))
+      yield* command.emulator.advance("15 seconds")
+      yield* happened((entry) => Journal.$is("Push")(entry) && entry.eventId === outcome.eventId && entry.attempt === 2)
+    }))
+
+  it.scoped("keeps deliveries as files, which replay sends again", () =>
+    Effect.gen(function*() {
+      const appId = "cli_saving"
+      const folder = yield* newFolder
+      let isDown = true
+      const { handled, url } = yield* service(appId, () => isDown)
+      const command = yield* served(appId, ["--forward-to", url, "--save-deliveries", folder])
+      const { eventId, status } = yield* command.emulator.pushAndWait(appId, event)
+      assert.strictEqual(status, 500)
+      yield* command.printed(/saved as /)
+      const files = readdirSync(folder).map((name) => join(folder, name))
+      assert.lengthOf(files, 1)
+      assert.strictEqual(statSync(files[0] ?? "").mode & 0o777, 0o600)
+      assert.include(readFileSync(files[0] ?? "", "utf8"), eventId)
+
+      const env = yield* variables(appId)
+      const failed = yield* run(["replay", ...files, "--to", url], { env })
+      assert.strictEqual(failed.code, 1, failed.stderr)
+      isDown = false
+      const done = yield* run(["replay", ...files, "--to", url, "--sign-anew", "--json"], { env })
+      assert.strictEqual(done.code, 0, done.stdout)
+      assert.strictEqual(yield* Queue.take(handled), eventId)
+      assert.deepInclude(documentIn(done.stdout), { ok: true })
+      const gone = yield* run(["replay", ...files, "--to", "http://127.0.0.1:9/events"], { env })
+      assert.strictEqual(gone.code, 3)
+      assertNoSecrets(failed.stdout + failed.stderr + done.stdout + gone.stderr)
+    }))
+
+  it.scoped("finishes a delivery that is under way after SIGTERM", () =>
+    Effect.gen(function*() {
+      const appId = "cli_draining"
+      const reached = yield* Queue.unbounded<() => void>()
+      const target = yield* Servers.site({
+        events: (request, response) => {
+          request.resume()
+          request.on("end", () => Queue.unsafeOffer(reached, () => void response.end("{}")))
+        }
+      })
+      const command = yield* served(appId, ["--forward-to", `${target}/events`])
+      // The ticket that serve has asked for is handed on, too.
+      const ticket = yield* Queue.take(reached)
+      ticket()
+      const waiting = yield* Effect.fork(command.emulator.pushAndWait(appId, event))
+      const end = yield* Queue.take(reached)
+      yield* command.signal("SIGTERM")
+      const refuses = Effect.promise(() => fetch(command.url).then(() => false, () => true))
+      yield* Effect.repeat(refuses, { until: (refuses) => refuses, schedule: Schedule.spaced("20 millis") })
+      end()
+      assert.deepInclude(yield* waiting, { outcome: "acknowledged", status: 200 })
+      assert.strictEqual((yield* command.ended).code, 0)
+    }))
+
+  it.scoped("refuses options that contradict each other, and a target that is serve itself", () =>
+    Effect.gen(function*() {
+      const env = yield* variables("cli_wrong")
+      const wrong: ReadonlyArray<[ReadonlyArray<string>, RegExp]> = [
+        [["--forward-to", "http://127.0.0.1:9", "--drop-events"], /contradict each other/],
+        [["--forward-to", "ftp://127.0.0.1/x"], /must be an http:\/\/ or https:\/\/ URL/],
+        [["--forward-to", "http://localhost:3000/webhook/event"], /is the address of serve itself/],
+        [["--tokens-socket", "/tmp/x"], /belong to --tokens/],
+        [["--tokens", "--tokens-host", "0.0.0.0"], /needs keys on http:\/\/0\.0\.0\.0:3001/],
+        [["--save-deliveries", "/dev/null/none"], /must be a folder that can be written to/]
+      ]
+      for (const [args, sentence] of wrong) {
+        const { code, stderr } = yield* run(["serve", ...args], { env })
+        assert.strictEqual(code, 2, stderr)
+        assert.match(stderr, sentence)
+      }
+    }))
+
+  it.scoped("takes several apps at one URL, and says which app an event is for", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      const fs = yield* FileSystem.FileSystem
+      const file = yield* fs.makeTempFileScoped()
+      const secretOf = (name: string, appId: string) => `the-${name}-of-${appId}-0123456789`
+      const ids = ["cli_many_1", "cli_many_2"]
+      yield* fs.writeFileString(
+        file,
+        JSON.stringify(
+          ids.map((appId) => ({ appId, appSecret: secretOf("secret", appId), encryptKey: secretOf("key", appId) }))
+        )
+      )
+      const { Redacted } = yield* Effect.promise(() => import("effect"))
+      for (const appId of ids) {
+        yield* emulator.setApp({
+          appId,
+          appSecret: Redacted.make(secretOf("secret", appId)),
+          encryptKey: Redacted.make(secretOf("key", appId))
+        })
+      }
+      const command = yield* serve("cli_none", ["--apps", file, "--store", "memory", "--events", "--drop-events"])
+      for (const appId of ids) {
+        yield* saveUrl(appId, command.url)
+        yield* emulator.pushTicket(appId)
+        yield* command.printed(new RegExp(`^ticket +${appId}: \\w{4}…`, "m"))
+        yield* emulator.pushAndWait(appId, event)
+        yield* command.printed(new RegExp(`^event +contact.user.created_v3, \\w+, app ${appId}`, "m"))
+      }
+      const health = yield* command.get("/healthz")
+      assert.strictEqual(health.status, 200)
+      assert.strictEqual(yield* Effect.map(happened(isPush("cli_many_1", "acknowledged")), ({ _tag }) => _tag), "Push")
+      yield* fs.writeFileString(
+        file,
+        JSON.stringify([{ appId: "cli_x", appSecret: "s" }, { appId: "cli_x", appSecret: "s" }])
+      )
+      const env = yield* variables("cli_none")
+      assert.match((yield* run(["serve", "--apps", file], { env })).stderr, /--apps \S+ has the app cli_x twice/)
+      yield* fs.writeFileString(file, JSON.stringify([{ appId: "cli_x", appSecret: "" }]))
+      assert.match((yield* run(["serve", "--apps", file], { env })).stderr, /--apps \S+: \[0\]\.appSecret/)
+      yield* fs.writeFileString(file, JSON.stringify([{ appId: "cli_x", appSecret: "s" }]))
+      assert.match(
+        (yield* run(["serve", "--apps", file], { env })).stderr,
+        /cli_x of --apps has neither encryptKey nor/
+      )
+    }))
+})
