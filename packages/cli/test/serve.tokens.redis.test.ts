@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url"
 import * as RedisServer from "../../redis/test/redisServer.js"
 import { bash } from "./bash.js"
 import { start } from "./feishuTicket.js"
-import { app, assertNoSecrets, saveUrl, serve, variables } from "./serving.js"
+import { app, assertNoSecrets, pushIsLost, saveUrl, serve, variables } from "./serving.js"
 
 const Live = Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: [], pushDelay: "50 millis" }))
 
@@ -112,7 +112,9 @@ layer(Live, { excludeTestServices: true, timeout: "60 seconds" })("serve --token
       const command = yield* serve(appId, ["--store", "memory", "--tokens", "--tokens-socket", socket], {
         env: { FEISHU_TOKENS_KEYS: `billing=${key}` }
       })
+      yield* pushIsLost(appId)
       yield* saveUrl(appId, command.url)
+      yield* emulator.pushTicket(appId)
       const { stdout } = yield* bash(
         `
         curl -sS --unix-socket "$socket" -w ' %{http_code}\n' http://x/v1/app/token
@@ -142,7 +144,9 @@ layer(Live, { excludeTestServices: true, timeout: "60 seconds" })("serve --token
       })
       const pair = yield* Effect.all([begin, begin], { concurrency: 2 })
       const [first, second] = pair
+      yield* pushIsLost(appId)
       yield* saveUrl(appId, first.url)
+      yield* emulator.pushTicket(appId)
 
       /** As a client behind a load balancer: another process if one does not answer. */
       const ask = (address: string, tenant: string) =>
