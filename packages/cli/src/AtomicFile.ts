@@ -1,6 +1,4 @@
-/**
- * Files that hold either the text before or the text after, whoever reads them and whenever the process ends.
- */
+/** Writes files as a whole or not at all, also if the process ends meanwhile. */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
@@ -24,7 +22,7 @@ export const write = (
     )
   })
 
-/** Why a file cannot be written. */
+/** Says why a file cannot be written. */
 export const whyNot = (error: PlatformError): string =>
   error._tag === "SystemError" && error.reason === "NotFound"
     ? "its folder does not exist"

@@ -1,6 +1,4 @@
-/**
- * Which app, on which platform: from the options, the environment and the file that `--dotenv` names, in this order.
- */
+/** The app and its platform: from the options, the environment and the file that `--dotenv` names, in this order. */
 import * as FeishuApp from "@effect-feishu/core/FeishuApp"
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
@@ -24,7 +22,7 @@ export interface Options {
 
 export type Variables = ReadonlyMap<string, string>
 
-/** Why it cannot be read, without its name: that may be a secret which was given for the name of its file. */
+/** Says why a file cannot be read. Leaves out its name, which may be a secret that was given in place of a name. */
 export const whyNot = (error: PlatformError): string => {
   if (error._tag === "SystemError" && error.reason === "NotFound") return "there is no such file"
   if (error._tag === "SystemError" && error.reason === "PermissionDenied") return "permission denied"
@@ -56,10 +54,10 @@ const readSecret = (path: string) =>
 
 const given = (option: Option.Option<string> | undefined) => option ?? Option.none<string>()
 
-/** Both say where the platform is, so either of them puts both of a lesser source out of force. */
+/** Both name the platform, so that either replaces both of a lesser source. */
 const places = ["FEISHU_BASE_URL", "FEISHU_DOMAIN"] as const
 
-/** All variables there are. One that is empty counts as left out. */
+/** Returns all variables. Ignores a variable that is empty. */
 export const variables = (options: Options): Effect.Effect<Variables, UsageError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const variables = new Map<string, string>()
@@ -94,7 +92,7 @@ const needed = {
   FEISHU_APP_SECRET: "the app's secret (or name a file that holds it with --app-secret-file)"
 }
 
-/** What is wrong with a configuration, without its values. */
+/** Says what is wrong with a configuration, without its values. */
 export const describe: (error: ConfigError.ConfigError) => string = ConfigError.reduceWithContext(undefined, {
   andCase: (_, left, right) => `${left}; ${right}`,
   orCase: (_, left) => left,
@@ -108,7 +106,7 @@ export const nothingProves =
   "FEISHU_ENCRYPT_KEY and FEISHU_VERIFICATION_TOKEN are both not set, and nothing else proves a "
   + "delivery: set what the developer console has under \"Encryption Strategy\""
 
-/** Where each field of the app comes from. */
+/** The variable and the option of each field of an app. */
 const sources: Record<FeishuApp.FeishuAppError["field"], string> = {
   appId: "FEISHU_APP_ID (--app-id)",
   appSecret: "FEISHU_APP_SECRET (--app-secret-file)",
@@ -118,7 +116,7 @@ const sources: Record<FeishuApp.FeishuAppError["field"], string> = {
   verificationToken: "FEISHU_VERIFICATION_TOKEN"
 }
 
-/** So that a `Config` reads these variables. */
+/** Returns a `ConfigProvider` that reads these variables. */
 export const provider = (variables: Variables): ConfigProvider.ConfigProvider =>
   ConfigProvider.fromMap(new Map(variables))
 
@@ -147,6 +145,6 @@ export const app = (variables: Variables): Effect.Effect<FeishuApp.Service, Usag
     Effect.mapError((error) => error instanceof UsageError ? error : new UsageError({ message: describe(error) }))
   )
 
-/** The app that the options name. */
+/** The app of the options and the variables. */
 export const layer = (options: Options): Layer.Layer<FeishuApp.FeishuApp, UsageError, FileSystem.FileSystem> =>
   Layer.effect(FeishuApp.FeishuApp, Effect.flatMap(variables(options), app))

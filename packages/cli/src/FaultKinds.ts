@@ -1,6 +1,4 @@
-/**
- * The kinds of faults, by the words of `feishu-ticket emulator fault`.
- */
+/** The kinds of faults, by the words of `feishu-ticket emulator fault`. */
 
 /** The option that gives each field of a fault. */
 const options = {

@@ -1,6 +1,4 @@
-/**
- * A folder as the store: a file for each entry, for whoever runs the command alone to read.
- */
+/** A folder as the store: a file for each entry, which only the user who runs the command can read. */
 import type { Claims } from "@effect-feishu/core/Claims"
 import * as TicketStore from "@effect-feishu/core/TicketStore"
 import * as TokenStore from "@effect-feishu/core/TokenStore"
@@ -18,7 +16,7 @@ const unusable = (path: string, why: string) =>
       `--store file:${path} must be a folder that can be written to: choose another, or change whose it is (${why})`
   })
 
-/** Where nothing is yet, there can be one. */
+/** Returns `true` if the folder can be made, because nothing is there yet. */
 const checkFolder = (fs: FileSystem.FileSystem, path: string): Effect.Effect<void, UsageError> =>
   Effect.matchEffect(fs.stat(path), {
     onSuccess: ({ type }) => type === "Directory" ? Effect.void : unusable(path, "it is none"),
@@ -27,8 +25,8 @@ const checkFolder = (fs: FileSystem.FileSystem, path: string): Effect.Effect<voi
   })
 
 /**
- * The folder is made when there is something to keep: who looks into one that was mistyped makes none. An entry is there
- * whole or not at all, whoever reads or is killed meanwhile.
+ * Makes the folder with the first entry, so that a command that only reads makes no folder of a mistyped name. Writes each entry
+ * as a whole or not at all, also if the process is killed.
  */
 const forEntries = (fs: FileSystem.FileSystem, folder: string): FileSystem.FileSystem => ({
   ...fs,
@@ -53,21 +51,21 @@ export const layer = (
     return TicketStore.layerKeyValueStore({ pollInterval: "500 millis" }).pipe(
       Layer.provide(KeyValueStore.layerFileSystem(path)),
       Layer.provide(Layer.succeed(FileSystem.FileSystem, forEntries(fs, path))),
-      // A token on disk would be worth more to a thief than to its user, who gets the same one again from the platform.
+      // Keeps no tokens on disk, because the platform gives the same token again.
       Layer.merge(TokenStore.layerMemory)
     )
   })).pipe(Layer.mapError((error) => error._tag === "UsageError" ? error : unusable(path, error.message)))
 
-/** Whether an entry can be kept there: else that would show only when a ticket comes. */
+/** Fails if an entry cannot be written, before the first ticket comes. */
 export const checkWritable = (path: string): Effect.Effect<void, UsageError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const fs = yield* FileSystem.FileSystem
     yield* fs.makeDirectory(path, { recursive: true })
-    // Whoever may not, and whatever the reason: nothing tells but to do it.
+    // Only an attempt shows whether a folder can be written to.
     yield* fs.makeTempDirectoryScoped({ directory: path, prefix: ".writable-" })
   }).pipe(Effect.scoped, Effect.mapError(({ message }) => unusable(path, message)))
 
-/** Whether something of the app is kept there. */
+/** Returns `true` if the folder has an entry of the app. */
 export const holds = (path: string, appId: string): Effect.Effect<boolean, never, FileSystem.FileSystem> =>
   Effect.flatMap(FileSystem.FileSystem, (fs) => fs.readDirectory(path)).pipe(
     Effect.map((names) => names.some((name) => name.split("%2F").includes(encodeURIComponent(appId)))),

@@ -1,6 +1,4 @@
-/**
- * The command's `HttpClient`: direct, or through the proxy that HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY name.
- */
+/** The `HttpClient` of the command. Uses the proxy of HTTPS_PROXY, HTTP_PROXY and ALL_PROXY, and honours NO_PROXY. */
 import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"

@@ -16,17 +16,17 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import { inspect, stripVTControlCharacters } from "node:util"
 
-/** The codes that ANSI terminals know. */
+/** The numbers of ANSI escape sequences. */
 const colours = { red: 31, green: 32, yellow: 33, cyan: 36, dim: 2, bold: 1 } as const
 
 export type Colour = keyof typeof colours
 
 export interface Service {
-  /** A line on standard output. */
+  /** Writes a line to standard output. */
   readonly line: (text: string) => Effect.Effect<void>
-  /** For a line on standard output. */
+  /** Colours a part of a line for standard output. */
   readonly paint: (colour: Colour, text: string) => string
-  /** While the effect runs, a terminal shows what is waited for, and for how long so far. */
+  /** Shows in a terminal what the command waits for, and the seconds so far, while the effect runs. */
   readonly waiting: (what: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
@@ -34,11 +34,11 @@ export class Output extends Context.Tag("@effect-feishu/cli/Output")<Output, Ser
 
 const hasColours = (stream: NodeJS.WriteStream): boolean => stream.isTTY && stream.hasColors()
 
-/** What others say must not steer the terminal that shows it. */
+/** Strips terminal control characters from text that we did not write. */
 export const plain = (text: string): string =>
   stripVTControlCharacters(text).replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "\ufffd")
 
-/** The controls that JSON leaves as they are, and that some terminals obey. */
+/** Escapes the control characters that JSON allows and that some terminals obey. */
 const escaped = (text: string): string =>
   text.replace(/[\x7f-\x9f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`)
 
@@ -48,13 +48,13 @@ const make = () => {
   const { stderr, stdout } = process
   // With `| tee`, the lines of another process come into the same terminal, and would be wiped out with the line that moves.
   const canMove = stderr.isTTY && stdout.isTTY && process.env["TERM"] !== "dumb"
-  /** The line that moves, at the bottom of the terminal: whatever else is written goes above it. */
+  /** The line that moves, at the bottom of the terminal. All other lines are written above. */
   let moving: string | undefined
   const draw = (text: string | undefined) => {
     if (!canMove) return
     if (moving !== undefined) stderr.write("\r\x1b[2K")
     moving = text
-    // One that is longer than the terminal is wide would not be wiped out whole. Some do not say how wide they are: 0.
+    // A longer line would wrap and not be wiped out whole. Some terminals say that they are 0 columns wide.
     if (text !== undefined) stderr.write(text.slice(0, Math.max((stderr.columns || 80) - 1, 20)))
   }
   const writer = (stream: NodeJS.WriteStream) => {

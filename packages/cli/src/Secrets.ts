@@ -1,6 +1,4 @@
-/**
- * How a secret is shown: enough of it to know it again, unless all of it was asked for.
- */
+/** Shows the first characters of a secret, or the whole with `--reveal`. */
 import type { FeishuEvent } from "@effect-feishu/core/FeishuEvent"
 import * as Redacted from "effect/Redacted"
 

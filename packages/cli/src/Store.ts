@@ -1,6 +1,4 @@
-/**
- * Where the ticket is kept between two commands, or shared with a service: what `--store` says.
- */
+/** The store of tickets, tokens and claims that `--store` names. */
 import type { Claims } from "@effect-feishu/core/Claims"
 import * as TicketStore from "@effect-feishu/core/TicketStore"
 import * as TokenStore from "@effect-feishu/core/TokenStore"
@@ -20,12 +18,12 @@ export type Location =
   | {
     readonly _tag: "Files"
     readonly path: string
-    /** Whether it is where no `--store` was given. */
+    /** `true`: no `--store` was given. */
     readonly isDefault: boolean
   }
   | { readonly _tag: "Redis"; readonly url: Option.Option<string> }
 
-/** What another process has kept, too. */
+/** A store that another process can write to, too. */
 export type Kept = Exclude<Location, { readonly _tag: "Memory" }>
 
 const wrong = (problem: string) => new UsageError({ message: `--store ${problem}` })
@@ -62,7 +60,7 @@ export const parse = (
     const path = text.slice("file:".length)
     return path === ""
       ? wrong("has no path: give the folder after file:")
-      // A shell leaves a ~ that does not begin the word as it is.
+      // A shell does not expand a ~ in the middle of a word.
       : Effect.succeed({
         _tag: "Files",
         path: machine.resolve(path.replace(/^~(?=[/\\]|$)/, () => machine.home)),
@@ -80,7 +78,7 @@ export const parse = (
   return wrong("must be file:PATH, redis, redis://HOST:PORT/0, rediss://HOST:PORT/0 or memory")
 }
 
-/** For a command that looks for what another has kept. */
+/** Refuses `memory`, for a command that reads what another process has written. */
 export const parseKept = (
   option: Option.Option<string>,
   variables: Variables
@@ -91,7 +89,7 @@ export const parseKept = (
     () => wrong("memory is for serve alone, for its memory ends with it: name files or a Redis")
   )
 
-/** In words, without what may be a secret. */
+/** Names the store without secrets. */
 export const describe = (location: Location): string => {
   switch (location._tag) {
     case "Memory":
@@ -106,11 +104,11 @@ export const describe = (location: Location): string => {
   }
 }
 
-/** Whether a ticket can be kept there. Of a Redis it shows by itself. */
+/** Fails if a folder cannot be written to. A Redis is not checked: the log says if it is away. */
 export const checkWritable = (location: Location): Effect.Effect<void, UsageError, FileSystem.FileSystem> =>
   location._tag === "Files" ? FileStore.checkWritable(location.path) : Effect.void
 
-/** The stores that it names. */
+/** Returns the stores of a location. */
 export const layer = (
   location: Location,
   variables: Variables
@@ -131,7 +129,7 @@ export const layer = (
   }
 }
 
-/** Whether somebody has kept something of the app there. Of a store that was named it is taken for granted. */
+/** Returns `true` if the store has an entry of the app, or if `--store` names the store. */
 export const isInUse = (
   location: Kept,
   appId: string

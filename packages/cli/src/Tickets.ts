@@ -1,6 +1,4 @@
-/**
- * The app ticket as the commands that only look have it: from the store, or by waiting for it where they are told to.
- */
+/** The app ticket for commands that do not receive pushes: from the store, or by waiting until a ticket comes into the store. */
 import * as AppTicket from "@effect-feishu/core/AppTicket"
 import type { Claims } from "@effect-feishu/core/Claims"
 import { FeishuApp } from "@effect-feishu/core/FeishuApp"
@@ -22,7 +20,7 @@ import * as Output from "./Output.js"
 import * as Store from "./Store.js"
 import * as Time from "./Time.js"
 
-/** A ticket lives for so long after it was sent (page "ISV 相关"). */
+/** The time from the sending of a ticket to its end (page "ISV 相关"). */
 const lifetime = Duration.hours(3)
 
 export const expiresAt = (ticket: Ticket): DateTime.Utc => DateTime.addDuration(ticket.sentAt, lifetime)
@@ -30,7 +28,7 @@ export const expiresAt = (ticket: Ticket): DateTime.Utc => DateTime.addDuration(
 const advice = "Ask for one with --wait 150s, while `feishu-ticket serve`, or a service that keeps its tickets where "
   + "--store says, receives it."
 
-/** The ticket that is kept, if it is valid. */
+/** Returns the ticket of the store. Fails if there is none, or if the ticket has expired. */
 const kept = (location: Store.Location) =>
   Effect.gen(function*() {
     const { appId } = yield* FeishuApp
@@ -52,17 +50,17 @@ const kept = (location: Store.Location) =>
     return newest.value
   })
 
-/** What makes a command fail it says at its end, and not in its log as well. */
+/** Leaves errors out of the log, because the command prints the error at its end. */
 const withoutErrors = Effect.locallyWith(
   FiberRef.currentLoggers,
   HashSet.map(Logger.filterLogLevel(LogLevel.lessThan(LogLevel.Error)))
 )
 
-/** One that comes: it asks the platform for it where nobody has lately. */
+/** Waits for a ticket. Asks the platform for a ticket unless somebody has asked lately. */
 const next = (waitFor: Duration.Duration) =>
   withoutErrors(Effect.scoped(Effect.flatMap(AppTicket.make({ waitFor }), ({ get }) => get)))
 
-/** This command receives nothing itself, so it cannot say what its log says. */
+/** The command receives no pushes, so the advice of `TicketTimeout` about its own log does not apply. */
 const noneCame = (location: Store.Location, { appId, nextResendIn, waited }: AppTicket.TicketTimeout) =>
   new NoTicket({
     message:
@@ -74,7 +72,7 @@ const noneCame = (location: Store.Location, { appId, nextResendIn, waited }: App
       + "there, is behind this URL, and that the app has a published version. feishu-ticket doctor checks each step."
   })
 
-/** One that has come, or that comes within the time; and what there is to say where none does. */
+/** Returns the ticket of the store, or waits for a ticket if `wait` is given. */
 export const get = (
   location: Store.Location,
   wait: Option.Option<Duration.Duration>
@@ -95,8 +93,8 @@ export const get = (
   })
 
 /**
- * For an `AccessToken`: it takes the ticket that there is. Where the platform refuses that, it asks for another if
- * somebody waits for it, and fails with a `TicketTimeout` if not.
+ * An `AppTicket` that returns this ticket. After the platform has refused the ticket, waits for another if `wait` is given, and
+ * fails with a `TicketTimeout` otherwise.
  */
 export const layer = (
   ticket: Ticket,
@@ -118,7 +116,7 @@ export const layer = (
           onNone: () => new AppTicket.TicketTimeout({ appId, waited: Duration.zero, nextResendIn: undefined }),
           onSome: (waitFor) =>
             next(waitFor).pipe(
-              // Only a store app comes here.
+              // Only a self-built app fails so, and `layer` is for store apps.
               Effect.catchTag("FeishuAppError", Effect.die),
               Effect.provide(context)
             )
@@ -137,7 +135,7 @@ export const layer = (
     })
   )
 
-/** Where `layer` failed since nobody waits. */
+/** The failure of a command that does not wait, if the platform refused the ticket. */
 export const refused = (appId: string, location: Store.Location): NoTicket =>
   new NoTicket({
     message:

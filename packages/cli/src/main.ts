@@ -11,12 +11,12 @@ import * as ExitCode from "./ExitCode.js"
 import * as Output from "./Output.js"
 import * as Program from "./Program.js"
 
-// Tickets are secrets: what this process writes is its user's alone.
+// Tickets are secrets: other users must not read the files of this process.
 process.umask(0o077)
 
 for (const [name, stream] of [["output", process.stdout], ["error", process.stderr]] as const) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    // Whoever read from us has gone away, as `head` does: there is nobody to write for.
+    // The reader of our output has closed the pipe, as `head` does.
     if (error.code === "EPIPE") process.exit(141)
     if (name === "output") process.stderr.write(`standard output cannot be written to: ${error.message}\n`)
     process.exit(70)
@@ -44,7 +44,7 @@ const tell = (cause: Cause.Cause<ExitCode.Failed>) => {
 }
 
 const end = (exit: Exit.Exit<unknown, unknown>): void => {
-  // Node's exit waits for an answer from DNS, for seconds; a signal ends the process at once, and shells make 130 of it.
+  // An exit of Node waits for an answer from DNS for seconds. A signal ends the process at once.
   if (!isService && signal !== undefined && process.getActiveResourcesInfo().includes("GetAddrInfoReqWrap")) {
     process.removeAllListeners(signal)
     process.kill(process.pid, signal)

@@ -1,7 +1,4 @@
-/**
- * `feishu-ticket doctor`: each link of the chain from the configuration to a tenant's token, and what to do about one
- * that is broken.
- */
+/** `feishu-ticket doctor`: checks each link of the chain from the configuration to a tenant's token. */
 import * as AccessToken from "@effect-feishu/core/AccessToken"
 import * as AppTicket from "@effect-feishu/core/AppTicket"
 import { FeishuApp, type Service as App } from "@effect-feishu/core/FeishuApp"
@@ -33,10 +30,10 @@ import { Broken, broken, type Check, check, type Held, lineOf, skip, type Skippe
 import * as Platform from "./doctor/Platform.js"
 import * as RequestUrl from "./doctor/RequestUrl.js"
 
-/** Somebody waits. */
+/** Gives up soon, because a person waits. */
 const policy = RetryPolicy.make({ retries: 3, attemptTimeout: "8 seconds", totalTimeout: "10 seconds" })
 
-/** What comes of its attempts is said once, in its link. */
+/** Leaves the attempts out of the log, because the link shows the result. */
 const quietly = Logger.withMinimumLogLevel(LogLevel.None)
 
 /** Returns the check of the answer to a callback, if one was asked for. */
@@ -65,11 +62,11 @@ const configured = (options: Options.Doctor) =>
     }
     const callback = yield* callbackOf(options, url)
     const isInUse = yield* Store.isInUse(location, app.appId)
-    // What nobody has used is left as it is, not even made.
+    // A store that nobody has used is not made.
     const store = yield* Layer.build(
       Layer.merge(
         Store.layer(isInUse ? location : { _tag: "Memory" }, variables),
-        // A token that is kept there would say nothing about now.
+        // A token of the store would not show that the platform gives a token now.
         TokenStore.layerMemory
       )
     )
@@ -89,7 +86,7 @@ const describe = ({ appId, baseUrl, encryptKey, kind, verificationToken }: App) 
 const sentAt = (ticket: Option.Option<Ticket>) =>
   Option.match(ticket, { onNone: () => -Infinity, onSome: ({ sentAt }) => DateTime.toEpochMillis(sentAt) })
 
-/** The ticket that comes after this one. */
+/** Waits for the next ticket. */
 const nextTicket = (appId: string, before: Option.Option<Ticket>, location: Store.Location, wait: Duration.Duration) =>
   Effect.flatMap(TicketStore, (store) =>
     store.changes(appId).pipe(
@@ -136,7 +133,7 @@ const links = [
 
 type LinkName = typeof links[number]
 
-/** What the platform says to a call that needs no more than the app's id and secret, and what time it is there. */
+/** Makes a call that needs only the app's id and secret. Returns the refusal, and the time of the platform. */
 const firstAnswer = ({ kind }: App) =>
   Effect.gen(function*() {
     let dated: Platform.Dated | undefined
@@ -153,14 +150,14 @@ const firstAnswer = ({ kind }: App) =>
     ).pipe(
       Effect.provideServiceEffect(HttpClient.HttpClient, watched),
       quietly,
-      // A self-built app's token needs none.
+      // The token of a self-built app needs no ticket.
       Effect.catchTags({ TicketTimeout: Effect.die, TicketStoreError: Effect.die }),
       Effect.match({ onFailure: (error) => error, onSuccess: (): Platform.Answer => undefined })
     )
     return { answer, dated }
   })
 
-/** Tokens with the ticket that there is by now. */
+/** Returns the tokens that the ticket of the store gives. */
 const tokensOf = (app: App, location: Store.Location) =>
   Effect.gen(function*() {
     const layer = app.kind === "self-built"
@@ -175,7 +172,7 @@ const tokensOf = (app: App, location: Store.Location) =>
 const tokenLink = (token: Effect.Effect<AccessToken.Token, AccessToken.AccessTokenError>) =>
   Effect.zipWith(
     Effect.mapError(token, (error) =>
-      // Nobody waits for a ticket here.
+      // The tokens do not wait for a ticket.
       error._tag === "TicketTimeout"
         ? new Broken({
           detail: "the platform does not accept the ticket (code 10012), and it has been dropped",
@@ -210,7 +207,7 @@ export const run = (options: Options.Doctor) =>
 
     const isBroken = (link: LinkName) => checks.some((check) => check.link === link && check.status === "broken")
 
-    /** Only where none of these is broken. */
+    /** Skips the effect if one of these links is broken. */
     const given = <A, E, R>(needed: ReadonlyArray<LinkName>, effect: Effect.Effect<A, E, R>) => {
       const missing = needed.find(isBroken)
       if (missing === undefined) return effect
@@ -248,7 +245,7 @@ export const run = (options: Options.Doctor) =>
             ? notAsked
             : Effect.matchEffect(asked, {
               onFailure: () => skip("it needs the request URL"),
-              // One that comes too late shows the key all the same.
+              // An answer that comes too late shows the key, too.
               onSuccess: (answer) => RequestUrl.encryptionKey(app, answer)
             })
         )

@@ -1,6 +1,4 @@
-/**
- * `feishu-ticket resend`: one resend, under the retry policy.
- */
+/** `feishu-ticket resend`: asks the platform for a push, and retries by the policy. */
 import * as AppTicket from "@effect-feishu/core/AppTicket"
 import * as RetryPolicy from "@effect-feishu/core/RetryPolicy"
 import * as HttpClient from "@effect/platform/HttpClient"

@@ -1,6 +1,4 @@
-/**
- * `feishu-ticket ticket`: the state of the ticket that is kept.
- */
+/** `feishu-ticket ticket`: shows the ticket of the store. */
 import { FeishuApp } from "@effect-feishu/core/FeishuApp"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"

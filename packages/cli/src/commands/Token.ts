@@ -1,6 +1,4 @@
-/**
- * `feishu-ticket token`: the state of an access token, the app's or a tenant's.
- */
+/** `feishu-ticket token`: gets and shows an access token of the app or of a tenant. */
 import * as AccessToken from "@effect-feishu/core/AccessToken"
 import { FeishuApp } from "@effect-feishu/core/FeishuApp"
 import { TokenStore } from "@effect-feishu/core/TokenStore"

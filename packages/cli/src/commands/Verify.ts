@@ -1,6 +1,4 @@
-/**
- * `feishu-ticket verify`: whether a delivery is genuine, by the same rules as the webhook's, and what it holds.
- */
+/** `feishu-ticket verify`: says whether a delivery is genuine, by the rules of the webhook, and what the delivery holds. */
 import * as EventCrypto from "@effect-feishu/core/EventCrypto"
 import * as EventHandler from "@effect-feishu/core/EventHandler"
 import { EventRefused } from "@effect-feishu/core/EventRefused"
@@ -35,7 +33,7 @@ const readBody = (path: string) =>
       Effect.mapError((error) => cannotRead(path, { message: Configuration.whyNot(error) }))
     )
 
-/** As the headers of a delivery, if they were given. */
+/** Returns the headers of the delivery, if the options give them. */
 const headersOf = ({ nonce, signature, timestamp }: Options.Verify) => {
   const all = Option.all({ timestamp, nonce, signature })
   const none = [timestamp, nonce, signature].every(Option.isNone)
@@ -76,7 +74,7 @@ const namedIn = (json: unknown, encryptKey: Option.Option<Redacted.Redacted>) =>
     return typeof appId !== "string" || appId === "" || /[\s\p{Cc}\p{Cs}]/u.test(appId) ? undefined : appId
   }))
 
-/** What the library says to whoever runs a webhook, to whoever has a file and a command line. */
+/** Words a refusal of the webhook for a file and a command line. */
 const inOwnWords = (refusal: EventRefused, isEncrypted: boolean) => {
   const { description, reason } = refusal
   const say = (description: string) => new EventRefused({ reason, description })
@@ -181,7 +179,7 @@ export const run = (options: Options.Verify) =>
     const appId = configured ?? (yield* namedIn(json, encryptKey)) ?? "unknown"
     const proving = new Set(["FEISHU_ENCRYPT_KEY", "FEISHU_VERIFICATION_TOKEN"])
     const app = yield* Configuration.app(
-      // The app's secret proves nothing here, so it need not be there.
+      // The app's secret proves no delivery, so the variable may be missing.
       new Map([
         ...[...variables].filter(([name]) => proving.has(name)),
         ["FEISHU_APP_ID", appId],
@@ -200,7 +198,7 @@ export const run = (options: Options.Verify) =>
     }).pipe(
       Effect.provide(
         EventSubscription.layer({
-          // However long ago it was, and whatever the clocks say: whether it is genuine does not change.
+          // A delivery stays genuine, however old it is.
           maxAge: "36500 days",
           maxCallbackAge: "36500 days",
           maxFuture: "36500 days",
@@ -215,7 +213,7 @@ export const run = (options: Options.Verify) =>
     )
     const { paint } = yield* Output.Output
     const isAppChecked = configured !== undefined || appId === "unknown"
-    // Of an event that has passed; of a handshake nobody looks at it, for it has none.
+    // A handshake has no time.
     const signedAt = Option.isSome(app.encryptKey) && Option.isSome(options.timestamp) && verified?.isSigned === true
       ? DateTime.make(Number(options.timestamp.value) * 1000)
       : Option.none()

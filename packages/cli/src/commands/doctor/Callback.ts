@@ -82,7 +82,7 @@ const adviceFor = (app: App, status: number): string => {
       + "200 and a toast of the type error."
 }
 
-/** Wherever the service has the library, this is how the library answers a card action after a failure. */
+/** Recognises the toast with which this library answers a card action after a failure. */
 const isFailure = ({ toast }: Readonly<Record<string, unknown>>): boolean =>
   Predicate.isRecord(toast) && toast["content"] === FeishuEvents.failureToast.content
 

@@ -1,6 +1,4 @@
-/**
- * One link of the chain that `doctor` checks: it holds, it is broken, or it was not checked.
- */
+/** The result of one link of the chain that `doctor` checks. */
 import type { FeishuError } from "@effect-feishu/core/FeishuError"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -8,7 +6,7 @@ import * as ExitCode from "../../ExitCode.js"
 import type { Failure } from "../../Failure.js"
 import * as Output from "../../Output.js"
 
-/** What was seen, and what to do about it. */
+/** A link that is broken: the fault, and what to do. */
 export class Broken extends Data.TaggedError("Broken")<{
   readonly detail: string
   readonly advice: string
@@ -26,7 +24,7 @@ export const skip = (reason: string) => new Skipped({ reason, isUnproven: false 
 
 export const unproven = (reason: string) => new Skipped({ reason, isUnproven: true })
 
-/** The platform's address is in the first link. */
+/** Leaves out the host, which the first link shows. */
 const requestOf = ({ method, url }: FeishuError) => `${method} ${new URL(url).pathname}`
 
 export const broken = (failure: Failure): Broken => {
@@ -54,7 +52,7 @@ export const broken = (failure: Failure): Broken => {
   }
 }
 
-/** As `--json` has it. */
+/** The result of a link for `--json`. */
 export interface Check {
   readonly link: string
   readonly status: "ok" | "broken" | "skipped" | "unproven"
@@ -66,13 +64,13 @@ const signs = { ok: ["green", "✓"], broken: ["red", "✗"], skipped: ["dim", "
 
 const indent = 17
 
-/** What others say is to be one line, and no more than anybody reads. */
+/** Makes one line of at most 500 characters of text that we did not write. */
 const oneLine = (text: string): string => {
   const line = Output.plain(text).replace(/\s+/g, " ")
   return line.length > 500 ? `${line.slice(0, 500)}…` : line
 }
 
-/** As it is shown to a person. */
+/** Returns the lines for a terminal. */
 export const lineOf = ({ advice, detail, link, status }: Check, paint: Output.Service["paint"]): string => {
   const [colour, sign] = signs[status]
   return [
@@ -87,7 +85,7 @@ export const lineOf = ({ advice, detail, link, status }: Check, paint: Output.Se
   ].join("\n")
 }
 
-/** Checks a link, and says what came of it, with the exit code where it is broken. */
+/** Checks a link. Returns the result, and the exit code if the link is broken. */
 export const check = <R>(
   link: string,
   effect: Effect.Effect<Held, Broken | Skipped, R>

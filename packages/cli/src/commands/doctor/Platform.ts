@@ -16,9 +16,9 @@ type Link<R = never> = Effect.Effect<string, Broken | Skipped, R>
 
 const timeout = Duration.seconds(10)
 
-/** The host and the port of a URL, for a socket. */
+/** Returns the host and the port of a URL, for a socket. */
 const addressOf = (url: URL) => ({
-  // IPv6 stands in brackets in a URL, and nowhere else.
+  // A URL has brackets around an IPv6 address.
   host: url.hostname.replace(/^\[|\]$/g, ""),
   port: url.port !== "" ? Number(url.port) : url.protocol === "http:" ? 80 : 443
 })

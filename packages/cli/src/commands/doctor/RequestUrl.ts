@@ -1,7 +1,4 @@
-/**
- * The links between the platform and the service at the app's request URL, tried by asking it for a challenge as the
- * platform does.
- */
+/** Checks the links between the platform and the service at the request URL. Sends a challenge as the platform does. */
 import type { Service as App } from "@effect-feishu/core/FeishuApp"
 import type { Delivery } from "@effect-feishu/emulator/App"
 import * as EventCrypto from "@effect-feishu/emulator/EventCrypto"
@@ -21,14 +18,14 @@ import { Broken, skip, type Skipped } from "./Link.js"
 export interface Answer {
   readonly elapsed: Duration.Duration
   readonly status: number
-  /** Whether it is the challenge. */
+  /** `true`: the answer is the challenge. */
   readonly isRight: boolean
 }
 
-/** A challenge is far shorter. */
+/** The longest answer that is read, in characters. A challenge is far shorter. */
 const maxAnswerBytes = 64 * 1024
 
-/** Its beginning, for an answer may have no end. */
+/** Reads the beginning, because an answer may never end. */
 const bodyOf = (response: HttpClientResponse.HttpClientResponse) => {
   let bytes = 0
   return response.stream.pipe(
@@ -42,7 +39,7 @@ const bodyOf = (response: HttpClientResponse.HttpClientResponse) => {
 const bytes = (count: number): Effect.Effect<Uint8Array> =>
   Effect.map(Effect.replicateEffect(Random.nextIntBetween(0, 256), count), (numbers) => Uint8Array.from(numbers))
 
-/** Random hexadecimal digits, two for each byte. */
+/** Returns random hexadecimal digits, two for each byte. */
 export const hex = (count: number): Effect.Effect<string> => Effect.map(bytes(count), Encoding.encodeHex)
 
 const decodeChallenge = Schema.decodeOption(Schema.parseJson(Schema.Struct({ challenge: Schema.String })))
@@ -56,7 +53,7 @@ const unreachable = (detail: string) =>
     code: 3
   })
 
-/** Why there was none. */
+/** Returns why there was no answer. */
 const noAnswer = (app: App, { code = "", message }: NodeJS.ErrnoException) =>
   code === "ERR_SSL_WRONG_VERSION_NUMBER" || /wrong version number/.test(message)
     ? new Broken({
@@ -106,10 +103,10 @@ export const send = (
     Effect.scoped
   )
 
-/** Long enough to see how much too late an answer is: the platform waits 1 s. */
+/** Longer than the 1 s for which the platform waits, to measure how late an answer is. */
 const patience = Duration.seconds(5)
 
-/** Its answer to a challenge with the app's key and token. */
+/** Sends a challenge with the app's key and token. */
 export const ask = (app: App, url: string): Effect.Effect<Answer, Broken | Skipped, HttpClient.HttpClient> =>
   Effect.gen(function*() {
     const challenge = yield* hex(16)
@@ -144,7 +141,7 @@ export const reached = (app: App, { elapsed, isRight, status }: Answer): Effect.
       })
     : status === 401
     ? Option.isSome(app.encryptKey)
-      // What is wrong is the next link's to say.
+      // The next link says what is wrong.
       ? Effect.succeed("it is reached, and refused its challenge with HTTP 401")
       : new Broken({
         detail: "it refused its challenge with HTTP 401",
