@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# The packed command, installed as a user installs it, on each version of Node that it supports: an emulator, `serve --tokens`,
+# and a token by curl.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+work=$(mktemp -d)
+pids=()
+end() {
+  kill "${pids[@]}" 2> /dev/null || true
+  wait 2> /dev/null || true
+  rm -rf "$work"
+}
+trap end EXIT
+
+npm pack --silent --workspace @effect-feishu/cli --pack-destination "$work" > /dev/null
+
+# Waits until a file has a line with these words, for a minute at most.
+await() {
+  for _ in $(seq 600); do
+    if grep -q "$1" "$2" 2> /dev/null; then return; fi
+    sleep 0.1
+  done
+  echo "no '$1' in $2:" && cat "$2" && exit 1
+}
+
+for version in 20.19.0 22 24; do
+  project="$work/$version"
+  mkdir -p "$project"
+  npm install --silent --no-audit --no-fund --prefix "$project" "node@$version" "$work"/*.tgz
+  export PATH="$project/node_modules/.bin:$PATH"
+  cd "$project"
+  port=$((41000 + ${version%%.*}))
+  feishu-ticket emulator --port 0 --request-url "http://127.0.0.1:$port/webhook/event" --write-env emulated.env > emulator.log 2>&1 &
+  pids+=($!)
+  await "has all of these variables" emulator.log
+  feishu-ticket serve --dotenv emulated.env --port "$port" --store memory --tokens --tokens-port 0 --drop-events > serve.log 2>&1 &
+  serve=$!
+  pids+=($serve)
+  await "^tokens " serve.log
+  address=$(sed -n 's/^tokens *//p' serve.log)
+  curl -sSf --max-time 60 "$address/v1/tenants/tenant_1/token" | grep -q '"token":"t-'
+  kill -TERM $serve
+  wait $serve
+  echo "feishu-ticket $(feishu-ticket --version) on Node $(node --version): a token"
+  cd - > /dev/null
+done
