@@ -18,7 +18,6 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Configuration from "../Configuration.js"
-import { type ExitCode, Failed } from "../ExitCode.js"
 import * as Failure from "../Failure.js"
 import * as Network from "../Network.js"
 import type * as Options from "../Options.js"
@@ -26,7 +25,8 @@ import * as Output from "../Output.js"
 import * as Store from "../Store.js"
 import * as Tickets from "../Tickets.js"
 import * as Time from "../Time.js"
-import { Broken, broken, type Check, check, type Held, lineOf, skip, type Skipped, unproven } from "./doctor/Link.js"
+import * as Inspection from "./doctor/Inspection.js"
+import { Broken, broken, skip, type Skipped, unproven } from "./doctor/Link.js"
 import * as Platform from "./doctor/Platform.js"
 import * as RequestUrl from "./doctor/RequestUrl.js"
 
@@ -115,24 +115,6 @@ const nextTicket = (appId: string, before: Option.Option<Ticket>, location: Stor
       )
     ))
 
-const links = [
-  "configuration",
-  "proxy",
-  "DNS",
-  "TLS",
-  "clock",
-  "credentials",
-  "app type",
-  "request URL",
-  "encryption key",
-  "callback",
-  "ticket",
-  "app token",
-  "tenant token"
-] as const
-
-type LinkName = typeof links[number]
-
 /** Makes a call that needs only the app's id and secret. Returns the refusal, and the time of the platform. */
 const firstAnswer = ({ kind }: App) =>
   Effect.gen(function*() {
@@ -187,129 +169,129 @@ const tokenLink = (token: Effect.Effect<AccessToken.Token, AccessToken.AccessTok
 
 type Setup = Effect.Effect.Success<ReturnType<typeof configured>>
 
+/** The links that the platform needs before any other. */
+const network = ["DNS", "TLS"] as const
+const platform = [...network, "credentials"] as const
+
+/** Checks the way to the platform, and what the platform says of the app. */
+const examinePlatform = ({ given, inspect, isBroken }: Inspection.Inspection, app: App) =>
+  Effect.gen(function*() {
+    const { waiting } = yield* Output.Output
+    yield* inspect("proxy", Platform.proxy(app))
+    yield* inspect("DNS", Platform.dns(app))
+    yield* inspect("TLS", given(["DNS"], Platform.tls(app)))
+    const { answer, dated } = network.some(isBroken)
+      ? { answer: undefined, dated: undefined }
+      : yield* waiting("checking the credentials")(firstAnswer(app))
+    yield* inspect("clock", given(network, Platform.clock(dated)))
+    yield* inspect("credentials", given(network, Platform.credentials(answer)))
+    yield* inspect("app type", given(platform, Platform.appType(app, answer)))
+  })
+
+/** Checks the service behind the request URL. */
+const examineService = (
+  { given, inspect }: Inspection.Inspection,
+  { requestUrl }: Options.Doctor,
+  { app, callback }: Setup
+) =>
+  Effect.gen(function*() {
+    const { waiting } = yield* Output.Output
+    const asked = Option.isNone(requestUrl)
+      ? undefined
+      : yield* Effect.either(waiting("checking the request URL")(RequestUrl.ask(app, requestUrl.value)))
+    const notAsked = skip("no --request-url was given")
+    yield* inspect(
+      "request URL",
+      asked === undefined ? notAsked : Effect.flatMap(asked, (answer) => RequestUrl.reached(app, answer))
+    )
+    yield* inspect(
+      "encryption key",
+      asked === undefined
+        ? notAsked
+        : Effect.matchEffect(asked, {
+          onFailure: () => skip("it needs the request URL"),
+          // An answer that comes too late shows the key, too.
+          onSuccess: (answer) => RequestUrl.encryptionKey(app, answer)
+        })
+    )
+    yield* inspect(
+      "callback",
+      callback === undefined ? skip("no --callback was given") : given(["request URL", "encryption key"], callback(app))
+    )
+  })
+
+const ticketLink = (
+  { wait }: Options.Doctor,
+  { app, isInUse, location }: Setup,
+  before: Option.Option<Ticket>
+): Effect.Effect<string, Broken | Skipped, TicketStore> => {
+  if (app.kind !== "store") return skip("a self-built app gets none and needs none")
+  return isInUse
+    ? nextTicket(app.appId, before, location, Option.getOrElse(wait, () => Duration.seconds(150)))
+    : unproven(
+      "the platform was asked for a ticket, and only the process that receives the ticket can see it: say with --store where your "
+        + "service keeps it, or let feishu-ticket serve be the request URL for a while"
+    )
+}
+
+/** Checks the ticket that was asked for, and the tokens that the ticket gives. */
+const examineTokens = (
+  { given, inspect }: Inspection.Inspection,
+  options: Options.Doctor,
+  setup: Setup,
+  before: Option.Option<Ticket>
+) =>
+  Effect.gen(function*() {
+    const { app, location } = setup
+    const { tenant } = options
+    const needed = [...platform, "app type"] as const
+    const waiting = "waiting for the app ticket, which may take 2 minutes"
+    const ticket = ticketLink(options, setup, before)
+    yield* inspect("ticket", app.kind === "store" ? given(needed, ticket) : ticket, waiting)
+    const tokens = yield* Effect.either(tokensOf(app, location))
+    yield* inspect("app token", given(needed, Effect.flatMap(tokens, ({ app }) => tokenLink(app))))
+    // A self-built app has one tenant.
+    const needsTenant = app.kind === "store" && Option.isNone(tenant)
+    yield* inspect(
+      "tenant token",
+      needsTenant
+        ? skip("no --tenant was given")
+        : given(
+          [...needed, "app token"],
+          Effect.flatMap(tokens, (tokens) => tokenLink(tokens.tenant(Option.getOrElse(tenant, () => ""))))
+        )
+    )
+  })
+
+const examine = (inspection: Inspection.Inspection, options: Options.Doctor, setup: Setup) =>
+  Effect.gen(function*() {
+    const { app } = setup
+    const store = yield* TicketStore
+    // Before the platform is asked for a push.
+    const before = yield* Effect.orElseSucceed(store.get(app.appId), () => Option.none<Ticket>())
+    yield* examinePlatform(inspection, app)
+    yield* examineService(inspection, options, setup)
+    yield* examineTokens(inspection, options, setup, before)
+  }).pipe(
+    Effect.provide(Layer.merge(Layer.succeed(FeishuApp, setup.app), Network.layer)),
+    Effect.provideService(RetryPolicy.RetryPolicy, policy)
+  )
+
 export const run = (options: Options.Doctor) =>
   Effect.gen(function*() {
-    const output = yield* Output.Output
-    const checks: Array<Check> = []
-    let exitCode: ExitCode | undefined
-
-    const inspect = <R>(
-      link: LinkName,
-      effect: Effect.Effect<Held, Broken | Skipped, R>,
-      what = `checking the ${link}`
-    ) =>
-      Effect.gen(function*() {
-        const { code, result } = yield* check(link, output.waiting(what)(effect))
-        checks.push(result)
-        exitCode ??= code
-        if (!options.json) yield* output.line(lineOf(result, output.paint))
-      })
-
-    const isBroken = (link: LinkName) => checks.some((check) => check.link === link && check.status === "broken")
-
-    /** Skips the effect if one of these links is broken. */
-    const given = <A, E, R>(needed: ReadonlyArray<LinkName>, effect: Effect.Effect<A, E, R>) => {
-      const missing = needed.find(isBroken)
-      if (missing === undefined) return effect
-      return skip(missing === "DNS" || missing === "TLS" ? "the platform is not reached" : `it needs the ${missing}`)
-    }
-
-    const examine = ({ app, callback, isInUse, location }: Setup) =>
-      Effect.gen(function*() {
-        yield* inspect("proxy", Platform.proxy(app))
-        yield* inspect("DNS", Platform.dns(app))
-        yield* inspect("TLS", given(["DNS"], Platform.tls(app)))
-        const network = ["DNS", "TLS"] as const
-        const store = yield* TicketStore
-        const before = yield* Effect.orElseSucceed(store.get(app.appId), () => Option.none<Ticket>())
-        const { answer, dated } = network.some(isBroken)
-          ? { answer: undefined, dated: undefined }
-          : yield* output.waiting("checking the credentials")(firstAnswer(app))
-        yield* inspect("clock", given(network, Platform.clock(dated)))
-        yield* inspect("credentials", given(network, Platform.credentials(answer)))
-        const platform = [...network, "credentials"] as const
-        yield* inspect("app type", given(platform, Platform.appType(app, answer)))
-
-        const url = Option.getOrUndefined(options.requestUrl)
-        const asked = url === undefined
-          ? undefined
-          : yield* Effect.either(output.waiting("checking the request URL")(RequestUrl.ask(app, url)))
-        const notAsked = skip("no --request-url was given")
-        yield* inspect(
-          "request URL",
-          asked === undefined ? notAsked : Effect.flatMap(asked, (answer) => RequestUrl.reached(app, answer))
-        )
-        yield* inspect(
-          "encryption key",
-          asked === undefined
-            ? notAsked
-            : Effect.matchEffect(asked, {
-              onFailure: () => skip("it needs the request URL"),
-              // An answer that comes too late shows the key, too.
-              onSuccess: (answer) => RequestUrl.encryptionKey(app, answer)
-            })
-        )
-        yield* inspect(
-          "callback",
-          callback === undefined
-            ? skip("no --callback was given")
-            : given(["request URL", "encryption key"], callback(app))
-        )
-
-        const ticket: Effect.Effect<string, Broken | Skipped, TicketStore> = isInUse
-          ? nextTicket(app.appId, before, location, Option.getOrElse(options.wait, () => Duration.seconds(150)))
-          : unproven(
-            "the platform was asked for a ticket, and only the process that receives the ticket can see it: say with --store where "
-              + "your service keeps it, or let feishu-ticket serve be the request URL for a while"
-          )
-        yield* inspect(
-          "ticket",
-          app.kind !== "store"
-            ? skip("a self-built app gets none and needs none")
-            : given([...platform, "app type"], ticket),
-          "waiting for the app ticket, which may take 2 minutes"
-        )
-        const tokens = yield* Effect.either(tokensOf(app, location))
-        const isAnyTenant = app.kind === "self-built" && Option.isNone(options.tenant)
-        yield* inspect(
-          "app token",
-          given([...platform, "app type"], Effect.flatMap(tokens, ({ app }) => tokenLink(app)))
-        )
-        yield* inspect(
-          "tenant token",
-          Option.isNone(options.tenant) && !isAnyTenant
-            ? skip("no --tenant was given")
-            : given(
-              [...platform, "app type", "app token"],
-              Effect.flatMap(tokens, ({ tenant }) => tokenLink(tenant(Option.getOrElse(options.tenant, () => ""))))
-            )
-        )
-      }).pipe(
-        Effect.provide(Layer.merge(Layer.succeed(FeishuApp, app), Network.layer)),
-        Effect.provideService(RetryPolicy.RetryPolicy, policy)
-      )
-
+    const inspection = yield* Inspection.make(options)
     yield* Effect.gen(function*() {
       const setup = yield* Effect.either(configured(options))
-      yield* inspect(
+      yield* inspection.inspect(
         "configuration",
         Either.mapBoth(setup, { onLeft: broken, onRight: ({ app }) => describe(app) })
       )
-      if (Either.isRight(setup)) return yield* Effect.provide(examine(setup.right), setup.right.store)
-      for (const link of links.slice(1)) yield* inspect(link, skip("it needs the configuration"))
+      if (Either.isRight(setup)) {
+        return yield* Effect.provide(examine(inspection, options, setup.right), setup.right.store)
+      }
+      for (const link of Inspection.links.slice(1)) {
+        yield* inspection.inspect(link, skip("it needs the configuration"))
+      }
     }).pipe(Effect.scoped)
-
-    const linksOf = (status: Check["status"]) =>
-      checks.filter((check) => check.status === status).map(({ link }) => link)
-    const notProven = linksOf("unproven")
-    const code = exitCode ?? (notProven.length > 0 ? 7 : undefined)
-    const counts = `${linksOf("ok").length} hold, ${linksOf("broken").length} broken, ${
-      linksOf("skipped").length
-    } skipped`
-    yield* output.line(
-      options.json
-        ? JSON.stringify({ ok: code === undefined, checks })
-        : `\n${counts}${notProven.length === 0 ? "" : `, not proven: ${notProven.join(", ")}`}`
-    )
-    if (code !== undefined) return yield* new Failed({ code })
+    yield* inspection.end
   })
