@@ -86,18 +86,18 @@ const add = (parent: Commander.Command, command: Command, onRun: (parsed: Parsed
   })
 }
 
-/** Says what is wrong. Leaves out the value of an option that takes none, because the value may be a secret. */
-const sentenceOf = (message: string): string =>
-  message.replace(/^error: /, "")
-    .replace(/unknown option '(--[\w-]+)=[^']*'/s, "the option '$1' does not exist, or takes no value")
-    .replaceAll(/\n\(?/g, " (")
-    .trim()
+/** Says what is wrong. Leaves out the value behind `=` of an option that takes none, because the value may be a secret. */
+const sentenceOf = ({ code, message }: Commander.CommanderError): string => {
+  const sentence = message.replace(/^error: /, "").replaceAll(/\n\(?/g, " (").trim()
+  if (code !== "commander.unknownOption" || !sentence.includes("=")) return sentence
+  return sentence.replace(/=.*/s, "' (or the option takes no value)")
+}
 
-/** The help of a command that does not exist is an error, and not the help of the whole. */
-const withoutHelp = (words: ReadonlyArray<string>, commands: ReadonlyArray<Command>): ReadonlyArray<string> => {
-  const [first = "-"] = words
-  const isKnown = first.startsWith("-") || first === "help" || commands.some(({ name }) => name === first)
-  return isKnown ? words : [first]
+/** Turns `help serve` into `serve --help`, and lets the help of a command that does not exist be an error. */
+const withHelpBehind = (words: ReadonlyArray<string>, commands: ReadonlyArray<Command>): ReadonlyArray<string> => {
+  const all = words[0] === "help" ? [...words.filter((word) => word !== "help"), "--help"] : words
+  const [first = "-"] = all
+  return first.startsWith("-") || commands.some(({ name }) => name === first) ? all : [first]
 }
 
 export const parse = (
@@ -124,10 +124,10 @@ export const parse = (
   }
   try {
     if (words.length === 0) program.outputHelp()
-    else program.parse(withoutHelp(words, commands), { from: "user" })
+    else program.parse(withHelpBehind(words, commands), { from: "user" })
   } catch (error) {
     if (!(error instanceof Commander.CommanderError)) throw error
-    if (error.exitCode !== 0) return { _tag: "wrong", message: sentenceOf(error.message) }
+    if (error.exitCode !== 0) return { _tag: "wrong", message: sentenceOf(error) }
   }
   return parsed ?? { _tag: "print", text: out.replace(/\n$/, "") }
 }

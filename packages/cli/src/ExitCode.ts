@@ -15,8 +15,15 @@ export const meanings = {
   6: "no ticket in time",
   7: "doctor: nothing is broken, and the ticket was not proven",
   70: "an error of the command's own, or its output cannot be written",
-  130: "interrupted (143: terminated)"
+  130: "interrupted (143: terminated)",
+  141: "the reader of standard output has closed it, as head does"
 } as const
+
+/** The reader of standard output has closed the pipe. */
+export const readerGone = 141
+
+/** The output cannot be written. */
+export const cannotWrite = 70
 
 export type ExitCode = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 70
 
@@ -45,6 +52,10 @@ export const ofFailure = (failure: Failure): ExitCode => {
       return 6
   }
 }
+
+/** The code of `doctor`: of the first link that is broken, or 7 if a link that the chain needs is not proven. */
+export const ofChecks = (firstBroken: ExitCode | undefined, isUnproven: boolean): ExitCode | undefined =>
+  firstBroken ?? (isUnproven ? 7 : undefined)
 
 /** `isService`: a signal is the way in which the command should end. */
 export const ofProcess = (

@@ -36,6 +36,7 @@ const variables = {
   FEISHU_ALLOW_HTTP: "true: FEISHU_BASE_URL may begin with http:// on any host, not only on this one.",
   "HTTPS_PROXY, NO_PROXY": "The proxy to the platform, and the hosts that need none.",
   FEISHU_APP_KIND: "store (the default) or self-built.",
+  FEISHU_TOKENS_KEYS: "The keys of serve --tokens, separated by commas; or --tokens-key-file.",
   FEISHU_REDIS_URL: "For --store redis. FEISHU_REDIS_SENTINEL_MASTER, FEISHU_REDIS_CLUSTER: its kind."
 }
 

@@ -17,12 +17,14 @@ export const readText = (named: string, path: string): Effect.Effect<string, Usa
     ? Effect.map(StandardInput.read(named), (bytes) => new TextDecoder().decode(bytes))
     : Configuration.readFile(named, path)
 
-/** Returns what is wrong with JSON: each field with its flaw, or the place where the text breaks off. */
-const parse = (named: string, text: string): Either.Either<unknown, UsageError> =>
+/** Returns the JSON of a text, or says where the text is no JSON. */
+const parse = (named: string, text: string, whyNot: (message: string) => string): Either.Either<unknown, UsageError> =>
   Either.try({
     try: (): unknown => JSON.parse(text),
     catch: (error) =>
-      new UsageError({ message: `${named} holds no JSON: ${error instanceof Error ? error.message : String(error)}` })
+      new UsageError({
+        message: `${named} holds no JSON${whyNot(error instanceof Error ? error.message : String(error))}`
+      })
   })
 
 /** Names each field that is wrong, at most five. */
@@ -31,7 +33,7 @@ export const flawsOf = (error: ParseResult.ParseError): string =>
 
 /** Reads a file, or standard input for `-`, as JSON. */
 export const read = (named: string, path: string): Effect.Effect<unknown, UsageError, FileSystem.FileSystem> =>
-  Effect.flatMap(readText(named, path), (text) => parse(named, text))
+  Effect.flatMap(readText(named, path), (text) => parse(named, text, (message) => `: ${message}`))
 
 /** Reads a file, or standard input for `-`, as JSON of a schema. */
 export const decode = <A, I>(
@@ -44,6 +46,31 @@ export const decode = <A, I>(
       Schema.decodeUnknown(schema)(json, { errors: "all" }),
       (error) => new UsageError({ message: `${named}: ${flawsOf(error)}` })
     ))
+
+/** Names the place of a syntax error. The message of the engine quotes the text, which holds secrets. */
+const placeIn = (message: string): string => {
+  const [, position] = /\bposition (\d+)/.exec(message) ?? []
+  return position === undefined ? "" : `, from the character ${position} on`
+}
+
+/** Reads a file of secrets as JSON of a schema. An error names fields and what they must be, and never a value. */
+export const decodeSecrets = <A, I>(
+  named: string,
+  path: string,
+  schema: Schema.Schema<A, I>
+): Effect.Effect<A, UsageError, FileSystem.FileSystem> =>
+  readText(named, path).pipe(
+    Effect.flatMap((text) => parse(named, text, placeIn)),
+    Effect.flatMap((json) =>
+      Effect.mapError(Schema.decodeUnknown(schema)(json, { errors: "all", onExcessProperty: "error" }), (error) => {
+        const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+        const flaws = ControlApi.flawsOf(
+          issues.map(({ message, path }) => ({ path, message: message.replace(/, actual [^]*$/, "") }))
+        )
+        return new UsageError({ message: `${named}: ${flaws.join("; ")}` })
+      })
+    )
+  )
 
 const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 

@@ -73,14 +73,12 @@ export const serve = {
   ),
   events: Input.flag("Show every event and callback, a line each, also without --forward-to."),
   tokens: Input.flag("Give other services tokens over HTTP, at an address of its own: see TOKEN-SERVICE.md."),
-  tokensPort: Input.withDefault(
+  tokensPort: Input.optional(
     Input.port,
-    3001,
     "The port of the token service; 0 is any free one. Default: 3001."
   ),
-  tokensHost: Input.withDefault(
+  tokensHost: Input.optional(
     Input.text("address"),
-    "127.0.0.1",
     "The address of the token service. Default: 127.0.0.1; any other needs keys, and TLS in front."
   ),
   tokensSocket: Input.optional(Input.text("path"), "A Unix socket for the token service, in place of a port."),

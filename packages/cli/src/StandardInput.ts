@@ -6,16 +6,29 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { UsageError } from "./Failure.js"
 
+let isRead = false
+
+/** Fails if two options name standard input, which can be read once. */
+const once = (named: string): Effect.Effect<void, UsageError> =>
+  Effect.suspend(() => {
+    if (isRead) return new UsageError({ message: `${named}: another option reads standard input already` })
+    isRead = true
+    return Effect.void
+  })
+
 /** Reads to the end. `named` is how errors name the option. Says in a terminal how the input ends. */
 export const read = (named: string): Effect.Effect<Uint8Array, UsageError> =>
-  Effect.andThen(
-    process.stdin.isTTY
-      ? Console.error(`${named}: reading from the terminal, until Ctrl-D at the beginning of a line`)
-      : Effect.void,
-    Stream.runCollect(
+  once(named).pipe(
+    Effect.andThen(() =>
+      process.stdin.isTTY
+        ? Console.error(`${named}: reading from the terminal, until Ctrl-D at the beginning of a line`)
+        : Effect.void
+    ),
+    Effect.andThen(Stream.runCollect(
       NodeStream.fromReadable<UsageError, Uint8Array>(
         () => process.stdin,
         (error) => new UsageError({ message: `${named} cannot be read: ${String(error)}` })
       )
-    )
-  ).pipe(Effect.map((chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks))))
+    )),
+    Effect.map((chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)))
+  )

@@ -14,20 +14,23 @@ import * as Program from "./Program.js"
 // Tickets are secrets: other users must not read the files of this process.
 process.umask(0o077)
 
-for (const [name, stream] of [["output", process.stdout], ["error", process.stderr]] as const) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    // The reader of our output has closed the pipe, as `head` does.
-    if (error.code === "EPIPE") process.exit(141)
-    if (name === "output") process.stderr.write(`standard output cannot be written to: ${error.message}\n`)
-    process.exit(70)
-  })
-}
-
 let signal: NodeJS.Signals | undefined
 for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => void (signal ??= name))
 
 const words = process.argv.slice(2)
 const { isService, run } = Program.make(words)
+
+for (const [name, stream] of [["output", process.stdout], ["error", process.stderr]] as const) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") {
+      // The reader has closed the pipe, as `head` does. A service goes on without its reader.
+      if (!isService) process.exit(ExitCode.readerGone)
+      return
+    }
+    if (name === "output") process.stderr.write(`standard output cannot be written to: ${error.message}\n`)
+    process.exit(ExitCode.cannotWrite)
+  })
+}
 
 /** Tells of an error of the program itself. The command has told of all others. */
 const tell = (cause: Cause.Cause<ExitCode.Failed>) => {

@@ -85,9 +85,9 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
       }))
 
     it.effect.each([
-      [["resend", "--once=true", "--json"], "the option '--once' does not exist, or takes no value"],
+      [["resend", "--once=true", "--json"], "unknown option '--once' (or the option takes no value)"],
       [["--json", "resend"], "unknown option '--json'"],
-      [["resend", "--json=true"], "the option '--json' does not exist, or takes no value"]
+      [["resend", "--json=true"], "unknown option '--json' (or the option takes no value)"]
     ])("with --json in a document: %j", ([args, message]) =>
       Effect.gen(function*() {
         const { code, stderr, stdout } = yield* run(args as ReadonlyArray<string>)

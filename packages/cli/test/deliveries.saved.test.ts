@@ -214,7 +214,18 @@ describe("a saved delivery", () => {
           id: "",
           headers: { a: 1 }
         }),
-        "headers must be an object of texts"
+        "headers must be an object of texts that HTTP can carry"
+      ],
+      [
+        JSON.stringify({
+          receivedAt: "2025-10-09T08:53:20.123Z",
+          appId: "",
+          kind: "",
+          type: "",
+          id: "",
+          headers: { "no name": "" }
+        }),
+        "headers must be an object of texts that HTTP can carry"
       ],
       [
         JSON.stringify({ receivedAt: "2025-10-09T08:53:20.123Z", appId: "", kind: "", type: "", id: "", headers: {} }),

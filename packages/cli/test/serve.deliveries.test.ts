@@ -176,7 +176,10 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("serve and the
         [["--forward-to", "http://127.0.0.1:9", "--drop-events"], /contradict each other/],
         [["--forward-to", "ftp://127.0.0.1/x"], /must be an http:\/\/ or https:\/\/ URL/],
         [["--forward-to", "http://localhost:3000/webhook/event"], /is the address of serve itself/],
-        [["--tokens-socket", "/tmp/x"], /belong to --tokens/],
+        [["--tokens-socket", "/tmp/x"], /--tokens-socket belongs to --tokens/],
+        [["--tokens-host", "0.0.0.0"], /--tokens-host belongs to --tokens/],
+        [["--tokens", "--tokens-socket", "/tmp/x", "--tokens-port", "0"], /contradict each other/],
+        [["--apps", "x", "--app-id", "cli_x"], /--apps and --app-id .* contradict each other/],
         [["--tokens", "--tokens-host", "0.0.0.0"], /needs keys on http:\/\/0\.0\.0\.0:3001/],
         [["--save-deliveries", "/dev/null/none"], /must be a folder that can be written to/]
       ]
@@ -216,8 +219,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("serve and the
         yield* emulator.pushAndWait(appId, event)
         yield* command.printed(new RegExp(`^event +contact.user.created_v3, \\w+, app ${appId}`, "m"))
       }
-      const health = yield* command.get("/healthz")
-      assert.strictEqual(health.status, 200)
+      assert.strictEqual((yield* command.get("/healthz")).status, 200)
       assert.strictEqual(yield* Effect.map(happened(isPush("cli_many_1", "acknowledged")), ({ _tag }) => _tag), "Push")
       yield* fs.writeFileString(
         file,

@@ -115,7 +115,10 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
         Effect.timeout("20 seconds")
       )
       yield* command.printed(/ticket .*…\S*, sent at \S+Z, valid for /)
-      assert.strictEqual((yield* command.get("/healthz")).status, 200)
+      yield* Effect.repeat(command.get("/healthz"), {
+        until: ({ status }) => status === 200,
+        schedule: Schedule.spaced("100 millis")
+      })
 
       yield* redis.freeze
       yield* emulator.pushTicket(appId)

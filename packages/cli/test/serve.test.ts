@@ -72,30 +72,18 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
       yield* pushIsLost(appId)
       const before = yield* first.get("/healthz")
       assert.strictEqual(before.status, 503)
-      assert.deepStrictEqual(yield* Effect.promise(() => before.json()), {
-        ok: false,
-        apps: [{
-          app_id: appId,
-          ok: false,
-          reason: "there is no ticket: the platform pushes one every hour to the request URL"
-        }]
-      })
+      // Anybody can reach the request URL, so there are no reasons.
+      assert.deepStrictEqual(yield* Effect.promise(() => before.json()), { ok: false })
 
       yield* saveUrl(appId, first.url)
       yield* first.printed(/^url +was asked for its challenge, and has answered$/m)
       yield* emulator.pushTicket(appId)
       yield* first.printed(/^ticket +\w{4}…, sent at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ, valid for (3h|2h 59m)$/m)
-      const after = yield* first.get("/healthz")
-      assert.strictEqual(after.status, 200)
-      const health = yield* Schema.decodeUnknown(
-        Schema.Struct({
-          ok: Schema.Literal(true),
-          apps: Schema.Tuple(
-            Schema.Struct({ app_id: Schema.Literal(appId), ok: Schema.Literal(true), expires_in: Schema.Number })
-          )
-        })
-      )(yield* Effect.promise(() => after.json()))
-      assert.approximately(health.apps[0].expires_in, 3 * 60 * 60, 60)
+      // The result of the first look is used for 1 s.
+      const after = yield* Effect.repeat(Effect.delay(first.get("/healthz"), "100 millis"), {
+        until: ({ status }) => status === 200
+      })
+      assert.deepStrictEqual(yield* Effect.promise(() => after.json()), { ok: true })
 
       // Before the real one, somebody who knows no secret sends one.
       yield* emulator.setPushFaults([Fault.Forged()])
@@ -408,8 +396,8 @@ it.scoped("tells after two and a half minutes that no ticket has come, and goes 
       dropEvents: false,
       saveDeliveries: none,
       tokens: false,
-      tokensPort: 0,
-      tokensHost: "127.0.0.1",
+      tokensPort: Option.none(),
+      tokensHost: none,
       tokensSocket: none,
       tokensKeyFile: none,
       events: false,

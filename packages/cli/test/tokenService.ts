@@ -18,6 +18,7 @@ import * as Audit from "../src/serve/tokens/Audit.js"
 import * as Door from "../src/serve/tokens/Door.js"
 import * as Keys from "../src/serve/tokens/Keys.js"
 import * as Tokens from "../src/serve/tokens/Tokens.js"
+import * as WatchedTokens from "../src/serve/WatchedTokens.js"
 
 export const secrets = {
   appSecret: "the-secret-of-an-app-0123456789",
@@ -66,12 +67,18 @@ export const served = (appId: string, { baseUrl, receives = true, ticket }: Serv
       if (receives) {
         yield* emulator.updateApp(appId, (app) => ({ ...app, requestUrl: EmulatorTest.requestUrl(subscription) }))
       }
+      const watched = WatchedTokens.make(yield* TokenStore.TokenStore)
+      const tokens = yield* AccessToken.make().pipe(
+        Effect.provideService(AppTicket.AppTicket, tickets),
+        Effect.provideService(TokenStore.TokenStore, watched.store)
+      )
       const served: ServedApp = {
         app: yield* FeishuApp.FeishuApp,
         subscription,
         tickets,
         store: yield* TicketStore.TicketStore,
-        tokens: yield* Effect.provideService(AccessToken.make(), AppTicket.AppTicket, tickets)
+        tokens,
+        invalidate: (token) => watched.removing(token.value, tokens.invalidate(token))
       }
       return served
     }).pipe(Effect.provide(context))
@@ -88,12 +95,14 @@ export const servedSelfBuilt = (appId: string) =>
       FeishuClient.layerFetch
     ))
     return yield* Effect.gen(function*() {
+      const tokens = yield* AccessToken.makeSelfBuilt()
       const served: ServedApp = {
         app: yield* FeishuApp.FeishuApp,
         subscription: { receive: () => Effect.never, prove: () => Effect.never } as EventSubscription.Service,
         tickets: undefined,
         store: yield* TicketStore.TicketStore,
-        tokens: yield* AccessToken.makeSelfBuilt()
+        tokens,
+        invalidate: tokens.invalidate
       }
       return served
     }).pipe(Effect.provide(context))
@@ -254,5 +263,6 @@ export const stub = (appId: string, more: Partial<ServedApp>): ServedApp => ({
   tickets: { get: Effect.never, refresh: Effect.never, invalidate: () => Effect.void, changes: Effect.never } as never,
   store: { get: () => Effect.succeedNone } as never,
   tokens: { app: Effect.never, tenant: () => Effect.never, invalidate: () => Effect.void },
+  invalidate: () => Effect.void,
   ...more
 })

@@ -1,13 +1,15 @@
 /** The endpoints of the token service: their answers and their errors. */
-import { AppTicket, FeishuError, TicketStore } from "@effect-feishu/core"
+import { AppTicket, FeishuError, TicketStore, TokenStore } from "@effect-feishu/core"
 import { Emulator } from "@effect-feishu/emulator"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { assert, describe, it } from "@effect/vitest"
-import { DateTime, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
+import { DateTime, Duration, Effect, Fiber, Layer, Option, Redacted, TestClock } from "effect"
+import * as Health from "../src/serve/Health.js"
 import * as Listen from "../src/serve/Listen.js"
 import type * as Audit from "../src/serve/tokens/Audit.js"
 import * as MemoryTokens from "../src/serve/tokens/MemoryTokens.js"
 import { TokenApi } from "../src/serve/tokens/TokenApi.js"
+import * as WatchedTokens from "../src/serve/WatchedTokens.js"
 import * as Time from "../src/Time.js"
 import * as Service from "./tokenService.js"
 
@@ -421,9 +423,11 @@ describe("The token service", () => {
       assert.strictEqual(before.json.apps[1].ok, true)
       assert.deepStrictEqual(before.json.apps[2], { app_id: "cli_own", ok: true })
 
+      /** The result of a look is used for 1 s. */
+      const becomes = (status: number) =>
+        Effect.repeat(Effect.delay(health, "100 millis"), { until: (answer) => answer.status === status })
       yield* emulator.pushTicketAndWait(appId)
-      const after = yield* health
-      assert.strictEqual(after.status, 200)
+      const after = yield* becomes(200)
       assert.strictEqual(after.headers["cache-control"], "no-store")
       assert.strictEqual(after.json.ok, true)
       assert.approximately(after.json.apps[0].expires_in, 10_795, 5)
@@ -431,7 +435,81 @@ describe("The token service", () => {
 
       const ticket = yield* one.store.get(appId)
       yield* one.store.drop(appId, Option.getOrThrow(ticket))
-      assert.strictEqual((yield* health).status, 503)
+      yield* becomes(503)
+    })))
+
+  it.scoped("stays healthy while the store is away, until the last ticket ends", () =>
+    Effect.gen(function*() {
+      let isAway = false
+      const sentAt = yield* DateTime.now
+      const health = Health.make(Service.appsOf(Service.stub(appId, {
+        store: {
+          get: () =>
+            isAway
+              ? new TicketStore.TicketStoreError({ appId, operation: "get", description: "no connection" })
+              : Effect.succeedSome({ value: Redacted.make("a ticket"), sentAt })
+        } as never
+      })))
+      assert.deepInclude(yield* health, { ok: true })
+      isAway = true
+      yield* TestClock.adjust("2 hours")
+      const away = yield* health
+      assert.isTrue(away.ok)
+      assert.deepInclude(away.apps[0], { ok: true, expires_in: 3600 })
+      assert.include(away.apps[0]?.reason, "no connection")
+      yield* TestClock.adjust("61 minutes")
+      assert.deepInclude(yield* health, { ok: false })
+    }))
+
+  it.scopedLive("says that a token was not removed if the store is away", () =>
+    Effect.gen(function*() {
+      const token = {
+        value: Redacted.make("t-refused"),
+        expiresAt: yield* DateTime.now,
+        tenantKey: Option.some("tenant_1")
+      }
+      const store = WatchedTokens.make({
+        get: () => Effect.succeedNone,
+        put: () => Effect.void,
+        drop: (key) =>
+          new TokenStore.TokenStoreError({ appId: key.appId, operation: "drop", description: "no connection" })
+      })
+      const dropped = (value: string) =>
+        store.removing(
+          Redacted.make(value),
+          Effect.ignore(store.store.drop({ appId, secretHash: "", tenantKey: Option.none() }, token))
+        )
+      const { ask } = yield* Service.listen(Service.appsOf(Service.stub(appId, {
+        tokens: { app: Effect.never, tenant: () => Effect.succeed(token), invalidate: () => Effect.void },
+        invalidate: () => dropped("t-refused")
+      })))
+      const refused = yield* ask("/v1/tenants/tenant_1/token/invalidate", {
+        method: "POST",
+        body: { token: "t-refused" }
+      })
+      assert.strictEqual(refused.status, 503)
+      assert.strictEqual(refused.json.error._tag, "TokenStoreError")
+      assert.match(refused.json.error.message, /no connection/)
+      assert.strictEqual(refused.headers["retry-after"], "5")
+      const other = yield* ask("/v1/tenants/tenant_1/token/invalidate", { method: "POST", body: { token: "t-other" } })
+      assert.strictEqual(other.status, 204)
+      // Another removal at the same time has its own result.
+      yield* dropped("t-another")
+    }))
+
+  it.scopedLive("asks the platform once in 10 s for a tenant that the platform refuses", () =>
+    withEmulator(Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      const served = yield* Service.served(appId)
+      yield* emulator.pushTicketAndWait(appId)
+      const { ask } = yield* Service.listen(Service.appsOf(served))
+      const answers = yield* Effect.forEach([1, 2, 3, 4], () => ask("/v1/tenants/tenant_none/token"))
+      for (const { json, status } of answers) {
+        assert.strictEqual(status, 502)
+        assert.strictEqual(json.error._tag, "FeishuApiError")
+      }
+      assert.strictEqual(yield* Service.calls(appId, "/tenant_access_token"), 1)
+      assert.strictEqual((yield* ask("/v1/tenants/tenant_1/token")).status, 200)
     })))
 
   it.scopedLive("is not healthy with an expired ticket, or with a store that is away", () =>

@@ -7,7 +7,6 @@ import {
   DateTime,
   Deferred,
   Effect,
-  Either,
   ExecutionStrategy,
   Exit,
   Fiber,
@@ -198,18 +197,21 @@ describe("At its end, the service", () => {
       assert.match(second, /connection: close/i)
     }).pipe(Effect.provide(layer)))
 
-  it.scoped("cuts a request that takes longer than 10 s", () =>
+  it.scoped("answers 503 to a request that waits for longer than 3 s, and ends then", () =>
     Effect.gen(function*() {
       const service = yield* begin
-      const waiting = yield* Effect.fork(Effect.either(service.ask("/v1/app/token")))
+      const waiting = yield* Effect.fork(service.ask("/v1/app/token"))
       yield* Deferred.await(service.asked)
-      const ending = yield* Effect.fork(Effect.zipRight(service.end, Clock.currentTimeMillis))
+      const ending = yield* Effect.fork(Effect.andThen(service.end, Clock.currentTimeMillis))
       const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
       yield* Effect.repeat(
-        Effect.zipRight(Effect.zipRight(turn, TestClock.adjust("1 second")), Fiber.poll(ending)),
+        Effect.andThen(Effect.andThen(turn, TestClock.adjust("100 millis")), Fiber.poll(ending)),
         { until: Option.isSome }
       )
-      assert.isTrue(Either.isLeft(yield* Fiber.join(waiting)))
-      assert.isAtLeast(yield* Fiber.join(ending), 10_000)
+      const { headers, json, status } = yield* Fiber.join(waiting)
+      assert.strictEqual(status, 503)
+      assert.strictEqual(json.error._tag, "ServiceClosing")
+      assert.strictEqual(headers["retry-after"], "1")
+      assert.isAtLeast(yield* Fiber.join(ending), 3000)
     }).pipe(Effect.provide(layer)))
 })

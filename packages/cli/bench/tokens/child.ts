@@ -58,12 +58,14 @@ const App = FeishuApp.layer({
 
 const servedApp = Effect.gen(function*() {
   const tickets = yield* AppTicket.AppTicket
+  const tokens = yield* AccessToken.make()
   const served: ServedApp = {
     app: yield* FeishuApp.FeishuApp,
     subscription: yield* EventSubscription.make(),
     tickets,
     store: yield* TicketStore.TicketStore,
-    tokens: yield* AccessToken.make()
+    tokens,
+    invalidate: tokens.invalidate
   }
   return served
 }).pipe(Effect.provide(Layer.mergeAll(App, Platform, Tokens, TicketStore.layerMemory)))

@@ -5,6 +5,7 @@ import * as Network from "../Network.js"
 import type * as Options from "../Options.js"
 import * as Report from "../Report.js"
 import * as Apps from "../serve/Apps.js"
+import * as Forward from "../serve/deliveries/Forward.js"
 import * as Display from "../serve/Display.js"
 import * as Keeping from "../serve/Keeping.js"
 import * as RequestUrl from "../serve/RequestUrl.js"
@@ -26,7 +27,6 @@ const serve = (options: Options.Serve, { apps, location, path, policy, saved, to
     const served = new Map(
       (yield* Effect.forEach(apps, Apps.make)).map((served) => [served.app.appId, served] as const)
     )
-    const tokenService = tokens && (yield* listenForTokens({ apps: served, ...tokens }))
     const { host, port } = options
     const url = yield* RequestUrl.listen({
       apps: served,
@@ -37,12 +37,14 @@ const serve = (options: Options.Serve, { apps, location, path, policy, saved, to
       saved,
       onDelivery: display.delivery
     })
+    // After the request URL, and so ended before: a ticket that arrives meanwhile still answers who waits.
+    const tokenService = tokens && (yield* listenForTokens({ apps: served, ...tokens }))
     yield* display.listening({
       url,
       apps,
       store: Store.describe(location),
       tokens: tokenService?.url,
-      forwardTo: policy._tag === "Forward" ? policy.to.href : undefined
+      forwardTo: policy._tag === "Forward" ? Forward.show(policy.to) : undefined
     })
     return yield* Effect.all(Array.from(served.values(), (app) => Keeping.forever(app, display)), {
       concurrency: "unbounded",

@@ -4,6 +4,7 @@ import * as AppTicket from "@effect-feishu/core/AppTicket"
 import * as EventSubscription from "@effect-feishu/core/EventSubscription"
 import * as FeishuApp from "@effect-feishu/core/FeishuApp"
 import { TicketStore } from "@effect-feishu/core/TicketStore"
+import { TokenStore } from "@effect-feishu/core/TokenStore"
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -12,8 +13,9 @@ import { UsageError } from "../Failure.js"
 import * as Network from "../Network.js"
 import * as AppsFile from "./AppsFile.js"
 import type { ServedApp } from "./ServedApp.js"
+import * as WatchedTokens from "./WatchedTokens.js"
 
-/** Who begins anew after a mistake must not wait for the next resend for long. */
+/** Short, so that a restart after a mistake asks for a ticket soon. */
 const coolDown = "10 seconds"
 
 /** Returns the apps of `--apps`, or the app of the variables. */
@@ -22,6 +24,14 @@ export const configured = (
   variables: Configuration.Variables
 ): Effect.Effect<ReadonlyArray<FeishuApp.Service>, UsageError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
+    if (
+      Option.isSome(options.apps) &&
+      (Option.isSome(options.appId) || Option.isSome(options.appSecretFile ?? Option.none()))
+    ) {
+      return yield* new UsageError({
+        message: "--apps and --app-id or --app-secret-file contradict each other: the file names all apps"
+      })
+    }
     const apps = Option.isSome(options.apps)
       ? yield* AppsFile.read(options.apps.value, variables)
       : [yield* Configuration.app(variables)]
@@ -41,10 +51,19 @@ export const configured = (
 
 const tokensOf = (app: FeishuApp.Service) =>
   Effect.gen(function*() {
-    if (app.kind === "self-built") return { tickets: undefined, tokens: yield* AccessToken.makeSelfBuilt() }
-    const tickets = yield* AppTicket.make({ coolDown })
-    const tokens = yield* Effect.provideService(AccessToken.make(), AppTicket.AppTicket, tickets)
-    return { tickets, tokens }
+    const watched = WatchedTokens.make(yield* TokenStore)
+    const isSelfBuilt = app.kind === "self-built"
+    const tickets = isSelfBuilt ? undefined : yield* AppTicket.make({ coolDown })
+    const tokens = yield* (tickets === undefined
+      ? AccessToken.makeSelfBuilt()
+      : Effect.provideService(AccessToken.make(), AppTicket.AppTicket, tickets)).pipe(
+        Effect.provideService(TokenStore, watched.store)
+      )
+    return {
+      tickets,
+      tokens,
+      invalidate: (token: AccessToken.Token) => watched.removing(token.value, tokens.invalidate(token))
+    }
   })
 
 /** Makes what `serve` needs of an app. The app has no handlers, so that no event is ever remembered as handled. */

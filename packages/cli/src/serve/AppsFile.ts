@@ -32,7 +32,7 @@ export const read = (
 ): Effect.Effect<ReadonlyArray<FeishuApp.Service>, UsageError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const named = `--apps ${path}`
-    const apps = yield* JsonFile.decode(named, path, Apps)
+    const apps = yield* JsonFile.decodeSecrets(named, path, Apps)
     const ids = apps.map(({ appId }) => appId)
     const twice = ids.find((id, i) => ids.indexOf(id) !== i)
     if (twice !== undefined) return yield* new UsageError({ message: `${named} has the app ${twice} twice` })

@@ -154,7 +154,7 @@ export const serve = (
       }))
     // An error without a listener would end the process, and too many open files are such an error.
     server.on("error", ({ message }) =>
-      void run(Effect.logError(`the token service cannot take a connection: ${message}`)))
+      void run(Effect.logError(`the server at ${urlOf(options.address)} cannot take a connection: ${message}`)))
     const { address } = options
     const bound = server.address()
     return address._tag === "Tcp" && bound !== null && typeof bound === "object"

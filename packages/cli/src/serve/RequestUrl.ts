@@ -17,13 +17,14 @@ import * as Health from "./Health.js"
 import * as Listen from "./Listen.js"
 import type { ServedApps } from "./ServedApp.js"
 
+/** Says only whether all is well, because anybody can reach the request URL. */
 const health = (apps: ServedApps) =>
   HttpLayerRouter.add(
     "GET",
     "/healthz",
     Effect.map(
-      Health.of(apps),
-      (health) => HttpServerResponse.unsafeJson(health, { status: health.ok ? 200 : 503 })
+      Health.make(apps),
+      ({ ok }) => HttpServerResponse.unsafeJson({ ok }, { status: ok ? 200 : 503 })
     )
   )
 

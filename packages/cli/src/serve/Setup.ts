@@ -5,6 +5,7 @@ import type * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import { flagOf } from "../CommandLine.js"
 import * as Configuration from "../Configuration.js"
 import { UsageError } from "../Failure.js"
 import * as JsonFile from "../JsonFile.js"
@@ -50,21 +51,33 @@ const keysOf = ({ tokensKeyFile }: Options.Serve, variables: Configuration.Varia
   return given === undefined ? Effect.succeed(Keys.none) : Keys.parse(Redacted.make(given), "FEISHU_TOKENS_KEYS")
 }
 
+/** The options that belong to `--tokens`. */
+const tokenOptions = ["tokensPort", "tokensHost", "tokensSocket", "tokensKeyFile"] as const
+
+const addressOf = (
+  { tokensHost, tokensPort, tokensSocket }: Options.Serve
+): Effect.Effect<Listen.Address, UsageError> => {
+  if (Option.isNone(tokensSocket)) {
+    return Effect.succeed({
+      _tag: "Tcp",
+      host: Option.getOrElse(tokensHost, () => "127.0.0.1"),
+      port: Option.getOrElse(tokensPort, () => 3001)
+    })
+  }
+  return Option.isSome(tokensHost) || Option.isSome(tokensPort)
+    ? new UsageError({
+      message: "--tokens-socket and --tokens-host or --tokens-port contradict each other: give only one address"
+    })
+    : Effect.succeed({ _tag: "Unix", path: tokensSocket.value })
+}
+
 const tokensOf = (options: Options.Serve, variables: Configuration.Variables) =>
   Effect.gen(function*() {
-    const { tokens, tokensHost, tokensKeyFile, tokensPort, tokensSocket } = options
-    if (!tokens) {
-      return Option.isSome(tokensSocket) || Option.isSome(tokensKeyFile)
-        ? yield* new UsageError({
-          message: "--tokens-socket and --tokens-key-file belong to --tokens: give --tokens, too"
-        })
-        : undefined
-    }
-    const address: Listen.Address = Option.match(tokensSocket, {
-      onNone: () => ({ _tag: "Tcp", host: tokensHost, port: tokensPort }),
-      onSome: (path) => ({ _tag: "Unix", path })
-    })
-    return { keys: yield* keysOf(options, variables), address }
+    const given = tokenOptions.find((name) => Option.isSome<unknown>(options[name]))
+    if (options.tokens) return { keys: yield* keysOf(options, variables), address: yield* addressOf(options) }
+    return given === undefined
+      ? undefined
+      : yield* new UsageError({ message: `--${flagOf(given)} belongs to --tokens: give --tokens, too` })
   })
 
 export const make = (options: Options.Serve): Effect.Effect<Setup, UsageError, FileSystem.FileSystem> =>

@@ -1,6 +1,6 @@
 /** One run of `doctor`: checks link after link, shows each result, and sums up. */
 import * as Effect from "effect/Effect"
-import { type ExitCode, Failed } from "../../ExitCode.js"
+import * as ExitCode from "../../ExitCode.js"
 import * as Output from "../../Output.js"
 import { type Broken, type Check, check, type Held, lineOf, skip, type Skipped } from "./Link.js"
 
@@ -36,17 +36,13 @@ export interface Inspection {
     effect: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | Skipped, R>
   /** Shows the sum. Fails if a link is broken, or if the chain is not proven. */
-  readonly end: Effect.Effect<void, Failed>
+  readonly end: Effect.Effect<void, ExitCode.Failed>
 }
-
-/** `7`: nothing is broken, and a link that the chain needs is not proven. */
-const exitCodeOf = (broken: ExitCode | undefined, unproven: ReadonlyArray<string>): ExitCode | undefined =>
-  broken ?? (unproven.length > 0 ? 7 : undefined)
 
 export const make = ({ json }: { readonly json: boolean }) =>
   Effect.map(Output.Output, (output): Inspection => {
     const checks: Array<Check> = []
-    let firstBroken: ExitCode | undefined
+    let firstBroken: ExitCode.ExitCode | undefined
 
     const isBroken = (link: LinkName) => checks.some((check) => check.link === link && check.status === "broken")
     const linksOf = (status: Check["status"]) =>
@@ -54,7 +50,7 @@ export const make = ({ json }: { readonly json: boolean }) =>
 
     const end = Effect.gen(function*() {
       const unproven = linksOf("unproven")
-      const code = exitCodeOf(firstBroken, unproven)
+      const code = ExitCode.ofChecks(firstBroken, unproven.length > 0)
       const sum = [
         `${linksOf("ok").length} hold`,
         `${linksOf("broken").length} broken`,
@@ -62,7 +58,7 @@ export const make = ({ json }: { readonly json: boolean }) =>
         ...(unproven.length === 0 ? [] : [`not proven: ${unproven.join(", ")}`])
       ]
       yield* output.line(json ? JSON.stringify({ ok: code === undefined, checks }) : `\n${sum.join(", ")}`)
-      if (code !== undefined) return yield* new Failed({ code })
+      if (code !== undefined) return yield* new ExitCode.Failed({ code })
     })
 
     return {

@@ -26,7 +26,8 @@ export interface Answered {
   readonly forwarded?: Forward.HandedOn | undefined
 }
 
-const unavailable: Answered = { status: 503, body: "" }
+/** Lets the platform push an event again. */
+export const unavailable: Answered = { status: 503, body: "" }
 
 const json = "application/json; charset=utf-8"
 
@@ -64,7 +65,8 @@ const makeForwarding = (to: URL) =>
     const headersOf = ({ headers, peer }: Proven): Forward.Headers => ({
       ...headers,
       via: joined(headers["via"], `1.1 ${pseudonym}`),
-      ...(Option.isSome(peer) && { "x-forwarded-for": joined(headers["x-forwarded-for"], peer.value) })
+      ...(Option.isSome(peer) &&
+        { "x-forwarded-for": joined(headers["x-forwarded-for"], peer.value.replace(/^::ffff:/, "")) })
     })
 
     /** Returns the time that is left until the platform gives up. */
@@ -82,12 +84,21 @@ const makeForwarding = (to: URL) =>
           )
           return unavailable
         }
+        const within = yield* timeLeft(proven)
+        if (Duration.equals(within, Duration.zero)) {
+          yield* Effect.logWarning(
+            `${nameOf(proven)} is not handed on, because its body took as long to arrive as the platform waits; ${
+              consequenceOf(proven)
+            }`
+          )
+          return unavailable
+        }
         const forwarded = yield* Forward.send({
           client,
           url: to,
           headers: headersOf(proven),
           body: proven.body,
-          within: yield* timeLeft(proven)
+          within
         })
         if (Either.isRight(forwarded.result)) {
           return { ...forwarded.result.right, forwarded }

@@ -85,6 +85,20 @@ const save = (
       body: proven.body
     })
 
+/** Acknowledges a delivery that nothing handles only if its file is written, because the file is all that is left of the delivery. */
+const makeIfSaved = (saved: Saved.Service | undefined) =>
+(
+  kind: Proven.Proven["kind"],
+  saving: Fiber.Fiber<Option.Option<string>>,
+  answer: Effect.Effect<Answering.Answered>
+) =>
+  saved === undefined || kind === "ticket" || kind === "challenge"
+    ? answer
+    : Effect.flatMap(
+      Fiber.join(saving),
+      (path) => Option.isSome(path) ? answer : Effect.succeed(Answering.unavailable)
+    )
+
 /**
  * Answers deliveries in the scope of the server: a platform that disconnects interrupts no hand-over, and a server that closes
  * waits for its hand-overs.
@@ -94,13 +108,14 @@ const makeTaking = ({ onDelivery, policy, saved }: Options) =>
     // Closes after the server has closed, because what is added to a scope later closes sooner.
     const scope = yield* Effect.acquireRelease(Scope.make(), Scope.close)
     const answerTo = yield* Answering.make(policy)
+    const ifSaved = makeIfSaved(saved)
     return (proven: Proven.Proven): Effect.Effect<Answering.Answered> =>
       Effect.gen(function*() {
         const answer = yield* Deferred.make<Answering.Answered>()
         yield* Effect.gen(function*() {
           const saving = yield* Effect.fork(save(saved, proven))
           const { forwarded, status } = yield* Effect.tap(
-            answerTo(proven),
+            policy._tag === "Drop" ? ifSaved(proven.kind, saving, answerTo(proven)) : answerTo(proven),
             (answered) => Effect.andThen(count(proven, answered), Deferred.succeed(answer, answered))
           )
           const savedAs = Option.getOrUndefined(yield* Fiber.join(saving))

@@ -61,8 +61,8 @@ export const make = (options: Options): Effect.Effect<Service, UsageError, FileS
     const folder = resolve(options.folder)
     const outage = makeOutage(folder)
     const names = yield* fs.makeDirectory(folder, { recursive: true, mode: 0o700 }).pipe(
-      Effect.zipRight(Effect.scoped(fs.makeTempDirectoryScoped({ directory: folder, prefix: ".writable-" }))),
-      Effect.zipRight(fs.readDirectory(folder)),
+      Effect.andThen(Effect.scoped(fs.makeTempDirectoryScoped({ directory: folder, prefix: ".writable-" }))),
+      Effect.andThen(fs.readDirectory(folder)),
       Effect.mapBoth({
         onFailure: (error) => unusable(folder, AtomicFile.whyNot(error)),
         onSuccess: (names) => names.filter((name) => fileName.test(name)).toSorted()
@@ -87,8 +87,8 @@ export const make = (options: Options): Effect.Effect<Service, UsageError, FileS
         return AtomicFile.write(path, SavedFile.textOf(saved)).pipe(
           Effect.provideService(FileSystem.FileSystem, fs),
           Effect.tap(() => Effect.sync(() => void names.push(name))),
-          Effect.zipRight(removeOldest),
-          Effect.zipRight(outage.worked),
+          Effect.andThen(removeOldest),
+          Effect.andThen(outage.worked),
           Effect.as(Option.some(path)),
           Effect.catchAll((error) => Effect.as(outage.failed(AtomicFile.whyNot(error)), Option.none<string>()))
         )

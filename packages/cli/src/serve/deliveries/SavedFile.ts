@@ -38,7 +38,10 @@ const isFields = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 const isHeaders = (value: unknown): value is Saved["headers"] =>
-  isFields(value) && Object.values(value).every((header) => typeof header === "string")
+  isFields(value)
+  && Object.entries(value).every(([name, header]) =>
+    /^[!#$%&'*+.^_`|~\w-]+$/.test(name) && typeof header === "string" && /^[\t\x20-\x7e\x80-\xff]*$/.test(header)
+  )
 
 /** Returns the bytes of the body, or `undefined` unless exactly one field holds the body. */
 const bodyOf = ({ body, bodyBase64 }: Fields): Uint8Array | undefined =>
@@ -58,7 +61,7 @@ const decode = (json: unknown): Either.Either<Saved, string> => {
   if (typeof appId !== "string" || typeof kind !== "string" || typeof type !== "string" || typeof id !== "string") {
     return Either.left("appId, kind, type and id must be texts")
   }
-  if (!isHeaders(headers)) return Either.left("headers must be an object of texts")
+  if (!isHeaders(headers)) return Either.left("headers must be an object of texts that HTTP can carry")
   if (body === undefined) return Either.left("it must have either body or bodyBase64")
   return Either.right({ receivedAt: DateTime.toEpochMillis(time.value), appId, kind, type, id, headers, body })
 }

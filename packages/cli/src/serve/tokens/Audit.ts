@@ -1,5 +1,7 @@
 /** Logs each token and ticket that the service reveals: to which service, and never the value. */
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Caller from "./Caller.js"
@@ -29,7 +31,8 @@ export const make: Effect.Effect<Audit, never, Scope.Scope> = Effect.gen(functio
     const taken = reveals
     reveals = []
     return Effect.forEach(taken, (reveal) => Effect.logInfo(lineOf(reveal)), { discard: true })
-  }).pipe(Effect.uninterruptible)
+    // Also with a higher `--log-level`, because the lines say who has which secret.
+  }).pipe(Logger.withMinimumLogLevel(LogLevel.Info), Effect.uninterruptible)
   yield* Effect.addFinalizer(() => write)
   yield* Effect.forkScoped(Effect.repeat(write, Schedule.spaced("100 millis")))
   return { add: (reveal) => void reveals.push(reveal) }

@@ -12,11 +12,13 @@ import type * as Audit from "./Audit.js"
 import { Caller } from "./Caller.js"
 import * as Revealing from "./Revealing.js"
 import { TokenApi } from "./TokenApi.js"
-import { fromTicketError, NoTicket } from "./TokenErrors.js"
+import { fromTicketError, fromTokenStoreError, NoTicket, type ServiceClosing } from "./TokenErrors.js"
 
 export interface Parts {
   readonly apps: ServedApps
   readonly audit: Audit.Audit
+  /** Fails shortly before the service ends. Default: never. */
+  readonly closing?: Effect.Effect<never, ServiceClosing> | undefined
 }
 
 /** `undefined`: the app's own token. */
@@ -35,14 +37,19 @@ const longestComparison = "5 seconds"
 const invalidate = (served: ServedApp, tenantKey: string | undefined, refused: Redacted.Redacted) =>
   Effect.gen(function*() {
     const current = yield* Effect.option(Effect.timeout(tokenOf(served, tenantKey), longestComparison))
-    if (Option.isSome(current) && isSame(current.value.value, refused)) yield* served.tokens.invalidate(current.value)
+    if (Option.isSome(current) && isSame(current.value.value, refused)) {
+      yield* Effect.mapError(served.invalidate(current.value), fromTokenStoreError)
+    }
   })
 
-export const tokens = ({ apps, audit }: Parts) =>
+export const tokens = ({ apps, audit, closing = Effect.never }: Parts) =>
   HttpApiBuilder.group(TokenApi, "tokens", (handlers) => {
     const revealToken = (served: ServedApp, tenantKey: string | undefined) =>
       Effect.gen(function*() {
-        const token: AccessToken.Token = yield* Effect.mapError(tokenOf(served, tenantKey), fromTicketError)
+        const token: AccessToken.Token = yield* Effect.raceFirst(
+          Effect.mapError(tokenOf(served, tenantKey), fromTicketError),
+          closing
+        )
         const kind = tenantKey === undefined ? "app access token" : "tenant access token"
         audit.add({ kind, appId: served.app.appId, tenantKey, caller: yield* Caller })
         return Revealing.tokenAnswer(served, token, yield* Clock.currentTimeMillis)
@@ -56,7 +63,7 @@ export const tokens = ({ apps, audit }: Parts) =>
             message: `${app.appId} is self-built: such an app needs no ticket and gets none`
           })
         }
-        const ticket = yield* Effect.mapError(tickets.get, fromTicketError)
+        const ticket = yield* Effect.raceFirst(Effect.mapError(tickets.get, fromTicketError), closing)
         audit.add({ kind: "app ticket", appId: app.appId, tenantKey: undefined, caller: yield* Caller })
         return Revealing.ticketAnswer(served, ticket, yield* Clock.currentTimeMillis)
       })
@@ -85,13 +92,7 @@ export const tokens = ({ apps, audit }: Parts) =>
       )
   })
 
-export const health = ({ apps }: Parts) =>
-  HttpApiBuilder.group(
-    TokenApi,
-    "health",
-    (handlers) =>
-      handlers.handle(
-        "healthz",
-        () => Health.of(apps)
-      )
-  )
+export const health = ({ apps }: Parts) => {
+  const health = Health.make(apps)
+  return HttpApiBuilder.group(TokenApi, "health", (handlers) => handlers.handle("healthz", () => health))
+}

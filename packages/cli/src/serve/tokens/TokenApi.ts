@@ -82,9 +82,11 @@ const get = <const Name extends string>(name: Name, path: `/${string}`) =>
     .addError(answers.unreachable)
     .addError(answers.noTicketInTime)
     .addError(answers.storeAway)
+    .addError(answers.closing)
 
 const invalidate = <const Name extends string>(name: Name, path: `/${string}`) =>
   HttpApiEndpoint.post(name, path).setUrlParams(ofApp).setPayload(RefusedToken).addSuccess(HttpApiSchema.NoContent)
+    .addError(answers.tokenStoreAway)
 
 const describe = (text: string) => OpenApi.annotations({ description: text })
 

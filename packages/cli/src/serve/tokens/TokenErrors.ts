@@ -80,7 +80,19 @@ export class TicketStoreError extends Schema.TaggedError<TicketStoreError>()("Ti
   retry_after: retryAfter
 }) {}
 
-/** An error of the service's own. The log has the reason. */
+/** The store of the tokens cannot remove a token. */
+export class TokenStoreError extends Schema.TaggedError<TokenStoreError>()("TokenStoreError", {
+  message: Schema.String,
+  retry_after: retryAfter
+}) {}
+
+/** The service is ending, and the answer would take longer than the service has. */
+export class ServiceClosing extends Schema.TaggedError<ServiceClosing>()("ServiceClosing", {
+  message: Schema.String,
+  retry_after: retryAfter
+}) {}
+
+/** The service met with an error. The log has the reason. */
 export class InternalError extends Schema.TaggedError<InternalError>()("InternalError", {
   message: Schema.String
 }) {}
@@ -99,6 +111,8 @@ export const isTokenError = Schema.is(Schema.Union(
   FeishuNetworkError,
   TicketTimeout,
   TicketStoreError,
+  TokenStoreError,
+  ServiceClosing,
   InternalError
 ))
 
@@ -161,6 +175,14 @@ export const answers = {
   storeAway: enveloped(TicketStoreError, 503, {
     identifier: "TicketStoreError",
     description: "The store of the tickets cannot be read"
+  }),
+  tokenStoreAway: enveloped(TokenStoreError, 503, {
+    identifier: "TokenStoreError",
+    description: "The store of the tokens cannot remove the token"
+  }),
+  closing: enveloped(ServiceClosing, 503, {
+    identifier: "ServiceClosing",
+    description: "The service is ending: ask another, or ask again soon"
   })
 } as const
 
@@ -173,6 +195,15 @@ const secondsOf = (wait: Duration.Duration | undefined): number | undefined =>
   wait === undefined || Duration.lessThanOrEqualTo(wait, Duration.zero)
     ? undefined
     : Math.ceil(Duration.toSeconds(wait))
+
+/** Translates the failure of a removal. */
+export const fromTokenStoreError = ({ message }: { readonly message: string }): TokenStoreError =>
+  new TokenStoreError({ message: `The token is not removed for other processes: ${message}`, retry_after: usualWait })
+
+export const closing: ServiceClosing = new ServiceClosing({
+  message: "The token service is ending: ask another process, or ask again soon",
+  retry_after: 1
+})
 
 /** Translates the reason why there is no token or ticket. */
 export const fromTicketError = (error: TicketError): FromPlatform => {

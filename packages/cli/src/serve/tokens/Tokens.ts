@@ -2,6 +2,7 @@
  * The token service of `feishu-ticket serve --tokens`: gives the services of a company, in any language, valid access tokens over
  * HTTP. Has a listener of its own, apart from the request URL's.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { UsageError } from "../../Failure.js"
@@ -11,6 +12,8 @@ import type { ServedApps } from "../ServedApp.js"
 import * as Audit from "./Audit.js"
 import * as Door from "./Door.js"
 import type { Keys } from "./Keys.js"
+import * as RefusedTenants from "./RefusedTenants.js"
+import { closing } from "./TokenErrors.js"
 
 export interface Options {
   readonly apps: ServedApps
@@ -48,16 +51,26 @@ const check = ({ address, keys }: Options): Effect.Effect<void, UsageError> =>
         + "Put a proxy with TLS in front, and let no other machine reach this port"
     )
 
+/** The time for which an answer is waited for at the end: longer than a fetch takes, and shorter than a ticket may. */
+const longestAnswer = "3 seconds"
+
 /** Listens until the scope ends. Then finishes the requests that are under way, for 10 s at most. */
 export const listen = (options: Options): Effect.Effect<Listening, UsageError, Scope.Scope> =>
   Effect.gen(function*() {
     yield* check(options)
-    const { apps, keys } = options
-    const listener = yield* Door.make({ apps, audit: yield* Audit.make, keys })
+    const ending = yield* Deferred.make<void>()
+    const listener = yield* Door.make({
+      apps: new Map(Array.from(options.apps, ([id, served]) => [id, RefusedTenants.remember(served)])),
+      audit: yield* Audit.make,
+      closing: Deferred.await(ending).pipe(Effect.andThen(Effect.sleep(longestAnswer)), Effect.andThen(closing)),
+      keys: options.keys
+    })
     const address = yield* Listen.serve(listener, {
       address: options.address,
       named: { port: "--tokens-port", host: "--tokens-host", socket: "--tokens-socket" },
       longestDraining: "10 seconds"
     })
+    // Runs before the draining, because finalizers run in reverse.
+    yield* Effect.addFinalizer(() => Deferred.succeed(ending, undefined))
     return { address, url: Listen.urlOf(address) }
   })
