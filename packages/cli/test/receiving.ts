@@ -6,10 +6,10 @@ import { NodeContext, NodeHttpServer } from "@effect/platform-node"
 import { Clock, Context, Effect, Layer, Logger, Option, Queue, Redacted, type Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import * as Http from "node:http"
-import * as Network from "../src/Network.js"
 import type * as Answering from "../src/serve/deliveries/Answering.js"
 import * as Receiver from "../src/serve/deliveries/Receiver.js"
 import type { Shown } from "../src/serve/deliveries/Shown.js"
+import * as TargetClient from "../src/serve/deliveries/TargetClient.js"
 import { listen } from "./servers.js"
 
 export const path = "/webhook/event"
@@ -69,7 +69,7 @@ export const receive = (
     const context = yield* HttpLayerRouter.serve(route, { disableLogger: true, disableListenLog: true }).pipe(
       Layer.provideMerge(layerServer),
       Layer.provide([
-        Network.layer,
+        TargetClient.layer,
         Logger.replace(
           Logger.defaultLogger,
           Logger.make(({ message }) => void logged.push((Array.isArray(message) ? message : [message]).join(" ")))

@@ -12,7 +12,6 @@ import * as Redacted from "effect/Redacted"
 import { createHash } from "node:crypto"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
-import * as Network from "../Network.js"
 import type * as Options from "../Options.js"
 import * as Output from "../Output.js"
 import * as Report from "../Report.js"
@@ -20,6 +19,7 @@ import * as AnswerText from "../serve/deliveries/AnswerText.js"
 import * as Delivered from "../serve/deliveries/Delivered.js"
 import * as Forward from "../serve/deliveries/Forward.js"
 import * as SavedFile from "../serve/deliveries/SavedFile.js"
+import * as TargetClient from "../serve/deliveries/TargetClient.js"
 
 /** A file that is read, and the content of its delivery, if the key decrypts the body. */
 interface Read extends SavedFile.Saved {
@@ -152,7 +152,7 @@ export const run = (options: Options.Replay) =>
   Effect.suspend(() => {
     const done: Array<Sent> = []
     return send(options, done).pipe(
-      Effect.provide(Network.layer),
+      Effect.provide(TargetClient.layer),
       (effect) =>
         Report.report(effect, {
           json: options.json,

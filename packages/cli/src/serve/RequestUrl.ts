@@ -1,7 +1,6 @@
 /** The server of the request URL, with the health and the metrics of `serve`. */
 import * as FeishuMetrics from "@effect-feishu/core/FeishuMetrics"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Clock from "effect/Clock"
@@ -13,6 +12,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { UsageError } from "../Failure.js"
 import * as Receiver from "./deliveries/Receiver.js"
+import * as TargetClient from "./deliveries/TargetClient.js"
 import * as Health from "./Health.js"
 import * as Listen from "./Listen.js"
 import type { ServedApps } from "./ServedApp.js"
@@ -67,9 +67,10 @@ export interface Options extends Omit<Receiver.Options, "apps"> {
 /** Listens until the scope ends. Then finishes the deliveries that are under way. Returns the URL on this machine. */
 export const listen = (
   { apps, host, path, port, ...options }: Options
-): Effect.Effect<string, UsageError, HttpClient.HttpClient | Scope.Scope> =>
+): Effect.Effect<string, UsageError, Scope.Scope> =>
   Effect.gen(function*() {
-    const receiver = yield* Receiver.make({ apps, ...options })
+    const client = yield* Layer.build(TargetClient.layer)
+    const receiver = yield* Effect.provide(Receiver.make({ apps, ...options }), client)
     const app = yield* HttpLayerRouter.toHttpEffect(
       Layer.mergeAll(HttpLayerRouter.add("*", path, receiver), health(apps), metrics(apps))
     )
