@@ -131,6 +131,52 @@ describe("a delivery that is handed on", () => {
       assert.strictEqual(shown.status, 200)
     }))
 
+  it.scopedLive("has no header at the target that nobody sent", () =>
+    Effect.gen(function*() {
+      const { next, url } = yield* target()
+      const serve = yield* receive({ apps: [mine], policy: forwardTo(url) })
+      const { body, headers } = yield* seal(mine, eventOf(mine, "a.type_v1"))
+      // `node:http` sends these headers, `host`, `content-length` and `connection` only.
+      yield* Effect.async<void>((resume) => {
+        const request = Http.request(serve.url, { method: "POST", headers }, (response) => {
+          response.resume().on("end", () => resume(Effect.void))
+        })
+        request.end(body)
+      })
+      assert.deepStrictEqual(
+        Object.keys((yield* next).headers).toSorted(),
+        [
+          ...Object.keys(headers).map((name) => name.toLowerCase()),
+          "accept-encoding",
+          "connection",
+          "content-length",
+          "host",
+          "via",
+          "x-forwarded-for"
+        ].toSorted()
+      )
+    }))
+
+  it.scopedLive("is answered with 503 without a call if its body takes as long as the platform waits", () =>
+    Effect.gen(function*() {
+      const { count, url } = yield* target()
+      const serve = yield* receive({ apps: [mine], policy: forwardTo(url) })
+      const { body, headers } = yield* seal(mine, eventOf(mine, "a.type_v1"))
+      const status = yield* Effect.async<number | undefined>((resume) => {
+        const request = Http.request(
+          serve.url,
+          { method: "POST", headers: { ...headers, "content-length": Buffer.byteLength(body) } },
+          (response) => response.resume().on("end", () => resume(Effect.succeed(response.statusCode)))
+        )
+        request.write(body.slice(0, 10))
+        // oxlint-disable-next-line no-restricted-globals -- the time of a real connection
+        setTimeout(() => request.end(body.slice(10)), 3000)
+      })
+      assert.strictEqual(status, 503)
+      assert.strictEqual(yield* count, 0)
+      assert.match(serve.logged.join("\n"), /because its body took as long to arrive as the platform waits/)
+    }))
+
   it.scopedLive("arrives byte for byte also if the app encrypts nothing", () =>
     Effect.gen(function*() {
       const app = appOf("cli_plain", false)
@@ -564,6 +610,16 @@ describe("without a target", () => {
       const url = yield* service(mine, stores, [EventHandler.all(({ id }) => Queue.offer(handled, id))])
       assert.strictEqual((yield* post(url.href, sealed)).status, 200)
       assert.strictEqual(yield* Queue.take(handled), "event-1")
+    }))
+
+  it.scopedLive("an event that is dropped and saved is acknowledged only if the file is written", () =>
+    Effect.gen(function*() {
+      let isFull = true
+      const saved = { save: () => Effect.sync(() => isFull ? Option.none<string>() : Option.some("a-file")) }
+      const serve = yield* receive({ apps: [mine], policy: { _tag: "Drop" }, saved })
+      assert.strictEqual((yield* push(serve.url, mine, eventOf(mine, "a.type_v1"))).status, 503)
+      isFull = false
+      assert.strictEqual((yield* push(serve.url, mine, eventOf(mine, "a.type_v1"))).status, 200)
     }))
 
   it.scopedLive("tickets are stored", () =>

@@ -7,6 +7,7 @@ import { assert, layer } from "@effect/vitest"
 import { Duration, Effect, Layer, Queue, Schedule } from "effect"
 import { readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { bash } from "./bash.js"
 import { documentIn, run } from "./feishuTicket.js"
 import * as Servers from "./servers.js"
 import {
@@ -188,6 +189,55 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("serve and the
         assert.strictEqual(code, 2, stderr)
         assert.match(stderr, sentence)
       }
+    }))
+
+  it.scoped("names no secret of a file that is wrong", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem.FileSystem
+      const file = yield* fs.makeTempFileScoped()
+      const env = yield* variables("cli_none")
+      const wrong: ReadonlyArray<[string, RegExp]> = [
+        [`[{"appId":"cli_x","appSecret":supersecret12345}]`, /--apps \S+ holds no JSON/],
+        [`[{"appId":"cli_x","appSecret":12345678,"encryptKey":["supersecret"]}]`, /\[0\]\.appSecret: Expected/],
+        [`[{"appId":"cli_x","appSecret":"s","encrypt_key":"supersecret"}]`, /\[0\]\.encrypt_key: is unexpected/],
+        [`supersecret`, /holds no JSON/]
+      ]
+      for (const [text, sentence] of wrong) {
+        yield* fs.writeFileString(file, text)
+        for (const args of [["--apps", file], ["--apps", file, "--json"]]) {
+          const { code, stderr, stdout } = yield* run(["serve", ...args], { env })
+          assert.strictEqual(code, 2, stderr)
+          assert.match(stderr + stdout, sentence)
+          assert.notMatch(stderr + stdout, /supersec|12345678/)
+        }
+      }
+      const keys = yield* run(["serve", "--apps", "-", "--tokens", "--tokens-key-file", "-"], {
+        env,
+        stdin: "[{\"appId\":\"cli_x\",\"appSecret\":\"s\",\"encryptKey\":\"k\"}]"
+      })
+      assert.strictEqual(keys.code, 2)
+      assert.match(keys.stderr, /--tokens-key-file -: another option reads standard input already/)
+    }))
+
+  it.scoped("goes on after the reader of its lines has closed the pipe", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      yield* emulator.setApp(app("cli_pipe"))
+      const { stdout } = yield* bash(
+        `
+        exec 3> >(head -1 > "$folder/first"; echo closed > "$folder/closed")
+        "$node" "$bin" serve --port 39473 --store memory --drop-events --events --json >&3 2> "$folder/log" & pid=$!
+        exec 3>&-
+        until [ -e "$folder/closed" ]; do sleep 0.05; done
+        curl -sS -X PUT "$FEISHU_BASE_URL/_emulator/apps/cli_pipe/request-url" -H 'content-type: application/json' -d '{"url":"http://127.0.0.1:39473/webhook/event"}'
+        for _ in 1 2 3; do
+          curl -sS "$FEISHU_BASE_URL/_emulator/apps/cli_pipe/events" -H 'content-type: application/json' -d '{"type":"a.type_v1","payload":{}}' | grep -o '"status":[0-9]*'
+        done
+        kill -TERM $pid; wait $pid; echo "code $?"
+      `,
+        { ...(yield* variables("cli_pipe")), folder: yield* newFolder }
+      )
+      assert.strictEqual(stdout, "\"status\":200\n\"status\":200\n\"status\":200\ncode 0\n")
     }))
 
   it.scoped("takes several apps at one URL, and says which app an event is for", () =>
