@@ -1,6 +1,12 @@
 #!/usr/bin/env node
 import * as module from "node:module"
 
+const [major, minor] = process.versions.node.split(".").map(Number)
+if (major < 20 || (major === 20 && minor < 19)) {
+  process.stderr.write(`feishu-ticket needs Node 20.19 or later, and this is Node ${process.versions.node}\n`)
+  process.exit(2)
+}
+
 // From Node 22.1 on, what has been compiled once need not be compiled at the next start.
 module.enableCompileCache?.()
 

@@ -27,10 +27,12 @@ const reader = ({ isRepeated, kind }: Input<unknown>) => (text: string, before: 
 
 const optionOf = (name: string, input: Input<unknown>): Commander.Option => {
   const { description, isRequired, kind } = input
-  if (kind === undefined) return new Commander.Option(`--${flagOf(name)}`, description)
-  return new Commander.Option(`--${flagOf(name)} <${kind.placeholder}>`, description)
-    .makeOptionMandatory(isRequired)
-    .argParser(reader(input))
+  const flag = `--${flagOf(name)}`
+  return kind === undefined
+    ? new Commander.Option(flag, description)
+    : new Commander.Option(`${flag} <${kind.placeholder}>`, description)
+      .makeOptionMandatory(isRequired)
+      .argParser(reader(input))
 }
 
 const argumentOf = (input: Input<unknown>): Commander.Argument => {
@@ -42,25 +44,16 @@ const argumentOf = (input: Input<unknown>): Commander.Argument => {
 /** Returns the value of each input. `given` has nothing, `true`, or the list of `reader` for it. */
 const valuesOf = (inputs: Inputs, given: (name: string, index: number) => unknown) =>
   Object.fromEntries(
-    Object.entries(inputs).map(([name, input], index) => {
-      const value = given(name, index)
-      return [name, input.of(value === undefined ? [] : Array.isArray(value) ? value : [value])]
-    })
+    Object.entries(inputs).map(([name, input], index) => [name, input.of([given(name, index) ?? []].flat())])
   )
 
 const logLevelOption = () =>
   new Commander.Option("--log-level <level>", "How much of the log to show.").choices(logLevels)
 
 /** Throws for a word that is no command behind this one, or for the lack of a word. */
-const throwNoCommand = ({ commands, name }: Command, word: string | undefined): never => {
+const throwNoCommand = ({ commands, name }: Command, word = "no word"): never => {
   const names = commands.map(({ name }) => name).join(", ")
-  throw new Commander.CommanderError(
-    2,
-    "commander.unknownCommand",
-    word === undefined
-      ? `${name} needs one of these words: ${names}`
-      : `unknown command '${word}': ${name} has ${names}`
-  )
+  throw new Commander.CommanderError(2, "commander.unknownCommand", `unknown command '${word}': ${name} has ${names}`)
 }
 
 /** Adds the command, and the commands behind it. */
@@ -68,7 +61,7 @@ const add = (parent: Commander.Command, command: Command, onRun: (parsed: Parsed
   const { args, commands, description, examples, name, options, run } = command
   const made = parent.command(name)
     .description(description)
-    .addHelpText("after", (context) => Help.examples(context.command, examples))
+    .addHelpText("after", Help.examples(examples))
   for (const [name, input] of Object.entries(options)) made.addOption(optionOf(name, input))
   made.addOption(logLevelOption())
   for (const input of Object.values(args)) made.addArgument(argumentOf(input))
@@ -89,6 +82,7 @@ const add = (parent: Commander.Command, command: Command, onRun: (parsed: Parsed
 /** Says what is wrong. Leaves out the value behind `=` of an option that takes none, because the value may be a secret. */
 const sentenceOf = ({ code, message }: Commander.CommanderError): string => {
   const sentence = message.replace(/^error: /, "").replaceAll(/\n\(?/g, " (").trim()
+  if (code === "commander.unknownCommand") return `${sentence}; see feishu-ticket --help`
   if (code !== "commander.unknownOption" || !sentence.includes("=")) return sentence
   return sentence.replace(/=.*/s, "' (or the option takes no value)")
 }
@@ -116,9 +110,8 @@ export const parse = (
     .helpOption("-h, --help", "Show this help.")
     .helpCommand("help [command]", "Show the help of a command.")
     .exitOverride()
-    .configureOutput({ writeOut: (text) => void (out += text), writeErr: () => {}, ...Help.output })
-    .configureHelp(Help.configuration)
-    .addHelpText("after", (context) => Help.afterAll(context.command))
+    .configureOutput({ writeOut: (text) => void (out += text), writeErr: () => {} })
+    .addHelpText("after", Help.ofAll)
   for (const command of commands) {
     add(program, command, (run) => void (parsed = run))
   }

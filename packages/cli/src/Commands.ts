@@ -156,7 +156,7 @@ export const commands: ReadonlyArray<Command.Command> = [
     description: "Send deliveries that serve has saved to a service again, in the order of the files.",
     args: Options.replayArgs,
     options: Options.replay,
-    examples: ["replay deliveries/*.json --to http://localhost:8080/webhook/event --sign-anew"],
+    examples: ["replay deliveries/*.json --dotenv .env --to http://localhost:8080/webhook/event --sign-anew"],
     load: () => import("./commands/Replay.js")
   }),
   Command.make("ticket", {

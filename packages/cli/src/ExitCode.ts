@@ -7,7 +7,7 @@ import type { Failure } from "./Failure.js"
 
 export const meanings = {
   0: "done; or, for serve and emulator, ended by a signal as they should be",
-  1: "verify: the delivery is not genuine; replay, emulator push, emulator callback: the app did not take it",
+  1: "verify: not genuine; replay, emulator push, emulator callback: the app did not take it",
   2: "usage or configuration: correct the command line, a variable or a file",
   3: "network: the platform, the store or the service cannot be reached or gives no usable answer",
   4: "refused by the platform",

@@ -42,6 +42,9 @@ export const plain = (text: string): string =>
 const escaped = (text: string): string =>
   text.replace(/[\x7f-\x9f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`)
 
+/** The wait after which the log says what is waited for. */
+const toldAfter = "5 seconds"
+
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"] as const
 
 const make = () => {
@@ -114,10 +117,14 @@ const make = () => {
           })
           return Effect.raceFirst(
             effect,
-            Effect.zipRight(Effect.repeat(step, Schedule.spaced("100 millis")), Effect.never)
+            Effect.andThen(Effect.repeat(step, Schedule.spaced("100 millis")), Effect.never)
           )
         }).pipe(Effect.ensuring(Effect.sync(() => draw(undefined))))
-        : effect
+        // Without a line that moves, a long wait is told of once.
+        : Effect.raceFirst(
+          effect,
+          Effect.andThen(Effect.delay(Effect.sync(() => err(what)), toldAfter), Effect.never)
+        )
   }
   return { console, logger, service }
 }

@@ -21,7 +21,9 @@ export const read = (named: string): Effect.Effect<Uint8Array, UsageError> =>
   once(named).pipe(
     Effect.andThen(() =>
       process.stdin.isTTY
-        ? Console.error(`${named}: reading from the terminal, until Ctrl-D at the beginning of a line`)
+        ? Console.error(
+          `${named}: reading from the terminal; Ctrl-D twice ends the text, and Enter would be a part of it`
+        )
         : Effect.void
     ),
     Effect.andThen(Stream.runCollect(

@@ -75,7 +75,7 @@ export const parse = (
       )
       : Effect.succeed({ _tag: "Redis", url: Option.some(text) })
   }
-  return wrong("must be file:PATH, redis, redis://HOST:PORT/0, rediss://HOST:PORT/0 or memory")
+  return wrong("must be file:PATH, redis, redis://HOST:PORT/0, rediss://HOST:PORT/0 or, for serve, memory")
 }
 
 /** Refuses `memory`, for a command that reads what another process has written. */

@@ -22,7 +22,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         const { code, stderr, stdout } = yield* run(["--help"])
         assert.deepStrictEqual({ code, stderr }, { code: 0, stderr: "" })
         for (const { description, name } of commands) {
-          assert.match(stdout.replace(/\n {3,}/g, " "), new RegExp(`^ {2}${name} +${description.slice(0, 40)}`, "m"))
+          assert.match(stdout.replace(/\n {3,}/g, " "), new RegExp(`^ {2}${name} .*${description.slice(0, 40)}`, "m"))
         }
         for (const name of ["APP_ID", "APP_SECRET", "ENCRYPT_KEY", "VERIFICATION_TOKEN", "DOMAIN", "BASE_URL"]) {
           assert.match(stdout, new RegExp(`^ {2}FEISHU_${name}\\b`, "m"))
@@ -57,7 +57,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
           bash(`script -qec 'stty cols 80; exec "$node" "$bin" serve --help' /dev/null < /dev/null`)
         ], { concurrency: 2 })
         assert.strictEqual(unknown.code, 0)
-        assert.include(unknown.stdout, "\x1b[1mCommands:\x1b[22m")
+        assert.match(unknown.stdout, /^Commands:\r?$/m)
         assert.include(unknown.stdout, "See whether a Feishu / Lark store app's credentials, request URL")
         const lines = stripVTControlCharacters(narrow.stdout).split("\r\n")
         assert.isTrue(lines.some((line) => line.startsWith("  --app-secret-file <file>")))

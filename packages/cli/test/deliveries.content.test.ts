@@ -136,7 +136,7 @@ describe("a delivery that is shown", () => {
     Effect.gen(function*() {
       const shown = yield* shownOf(eventOf(mine, "a.type_v1", { a: 1 }), { ...answered("done", 500), status: 500 })
       assert.deepStrictEqual(Shown.toJson(shown, { reveal: false }), {
-        app: "cli_mine",
+        appId: "cli_mine",
         kind: "event",
         eventType: "a.type_v1",
         id: "event-1",

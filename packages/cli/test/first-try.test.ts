@@ -81,8 +81,8 @@ layer(Live, { excludeTestServices: true, timeout: "30 seconds" })("a first try",
       const { ended, printed, type } = yield* startInTerminal(["verify", "--body", "-"], {
         env: { FEISHU_ENCRYPT_KEY: secrets.FEISHU_ENCRYPT_KEY }
       })
-      yield* printed(/--body -: reading from the terminal, until Ctrl-D/)
-      yield* type("{}\n\x04")
+      yield* printed(/--body -: reading from the terminal; Ctrl-D twice ends the text/)
+      yield* type("{}\x04\x04")
       assert.strictEqual((yield* ended).code, 1)
     }))
 

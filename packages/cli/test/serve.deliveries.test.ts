@@ -99,7 +99,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("serve and the
       const { code, stderr, stdout } = yield* command.ended
       assert.strictEqual(code, 0)
       const shown = documentsIn(stdout)
-      assert.deepInclude(shown.find(({ type }) => type === "event"), { id: eventId, status: 200, app: appId })
+      assert.deepInclude(shown.find(({ type }) => type === "event"), { id: eventId, status: 200, appId })
       const callback = shown.find(({ type }) => type === "callback") as {
         readonly forwarded: { readonly status: number; readonly text: string }
       }

@@ -89,8 +89,10 @@ describe("A request without a right key", () => {
       const after = yield* Effect.all([count("wrong key"), count("too many"), count("no key")])
       assert.deepStrictEqual(after.map((value, i) => value - (before[i] ?? NaN)), [10, 2, 0])
       const warnings = lines.filter((line) => line.startsWith("WARN"))
-      assert.strictEqual(warnings.length, 1)
+      // One line for each reason.
+      assert.strictEqual(warnings.length, 2)
       assert.include(warnings[0], "refused a request for a token from 127.0.0.1: wrong key")
+      assert.include(warnings[1], "refused a request for a token from 127.0.0.1: no key")
     }).pipe(Effect.provide(layer))
   })
 

@@ -320,7 +320,7 @@ describe("The token service", () => {
       assert.strictEqual(status, 500)
       assert.deepStrictEqual(json.error, {
         _tag: "InternalError",
-        message: "An error of the token service's own: the log of the service has the reason"
+        message: "The token service met with an error: the log of the service has the reason"
       })
       assert.strictEqual(headers["cache-control"], "no-store")
       assert.isTrue(lines.some((line) => line.startsWith("ERROR")))
@@ -367,14 +367,14 @@ describe("The token service", () => {
       "/v1/tokens",
       {},
       404,
-      "The token service has no endpoint GET of this path: /v1/openapi.json lists the endpoints"
+      "The token service has no endpoint for GET at this path: /v1/openapi.json lists the endpoints"
     ],
     [
       "a wrong method",
       "/v1/ticket",
       { method: "DELETE" },
       404,
-      "The token service has no endpoint DELETE of this path: /v1/openapi.json lists the endpoints"
+      "The token service has no endpoint for DELETE at this path: /v1/openapi.json lists the endpoints"
     ]
   ]
 

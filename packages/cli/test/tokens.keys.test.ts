@@ -65,8 +65,14 @@ describe("Keys", () => {
       "key 2 of FILE is shorter than 16 characters. Make a key with: openssl rand -hex 32"
     ],
     ["billing=short", "key 1 of FILE is shorter than 16 characters. Make a key with: openssl rand -hex 32"],
-    ["0123456789 abcdef", "key 1 of FILE has white space in it. Make a key with: openssl rand -hex 32"],
-    ["billing= 0123456789abcdef", "key 1 of FILE has white space in it. Make a key with: openssl rand -hex 32"],
+    [
+      "0123456789 abcdef",
+      "key 1 of FILE has white space in its name or its value. Make a key with: openssl rand -hex 32"
+    ],
+    [
+      "billing= 0123456789abcdef",
+      "key 1 of FILE has white space in its name or its value. Make a key with: openssl rand -hex 32"
+    ],
     [
       "0123456789abcdéf",
       "key 1 of FILE has characters that no HTTP header can carry. Make a key with: openssl rand -hex 32"

@@ -112,7 +112,11 @@ describe("A Unix socket", () => {
       )
       assert.strictEqual(yield* fs.readFileString(socket), "a file")
       const lost = yield* Effect.flip(Service.listen(apps, { address: { _tag: "Unix", path: `${socket}/none` } }))
-      assert.match(lost.message, /^--tokens-socket .* cannot be listened on: its folder must exist/)
+      assert.match(lost.message, /^--tokens-socket .* cannot be listened on: its folder must be writable/)
+      const none = yield* Effect.flip(
+        Service.listen(apps, { address: { _tag: "Unix", path: `${socket}-folder/none` } })
+      )
+      assert.match(none.message, /^--tokens-socket .* cannot be listened on: its folder does not exist/)
     }).pipe(Effect.provide(layer)))
 })
 

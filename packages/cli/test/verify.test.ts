@@ -288,7 +288,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("
         ["Unsigned", "it is not encrypted", event2, args, withKey],
         ["ForeignApp", "it is for cli_mine and not for cli_other", body, args, otherApp],
         ["ForeignApp", "it is for cli mine", spacedId, yield* signed(spacedId), { FEISHU_ENCRYPT_KEY: key }],
-        ["Malformed", "not JSON", "", [], withKey],
+        ["Malformed", "the body is empty", "", [], withKey],
         ["Malformed", "not JSON", randomBytes(1000), [], withKey],
         ["Signature", "byte for byte", randomBytes(1000), args, withKey],
         ["Malformed", "missing \"uuid\"", "{\"type\":\"event_callback\"}", [], withToken],

@@ -17,6 +17,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { existsSync } from "node:fs"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
 import * as Network from "../Network.js"
@@ -86,6 +87,12 @@ const describe = ({ appId, baseUrl, encryptKey, kind, verificationToken }: App) 
 const sentAt = (ticket: Option.Option<Ticket>) =>
   Option.match(ticket, { onNone: () => -Infinity, onSome: ({ sentAt }) => DateTime.toEpochMillis(sentAt) })
 
+/** Says more if nothing has ever been kept in the folder. */
+const emptyOf = (location: Store.Location): string =>
+  location._tag === "Files" && !existsSync(location.path)
+    ? " The folder does not exist, so nothing has ever kept a ticket there: check --store first."
+    : ""
+
 /** Waits for the next ticket. */
 const nextTicket = (appId: string, before: Option.Option<Ticket>, location: Store.Location, wait: Duration.Duration) =>
   Effect.flatMap(TicketStore, (store) =>
@@ -100,7 +107,7 @@ const nextTicket = (appId: string, before: Option.Option<Ticket>, location: Stor
         new Broken({
           detail: `the platform was asked for one, and none came into ${Store.describe(location)} within ${
             Time.span(Duration.toMillis(wait))
-          }`,
+          }.${emptyOf(location)}`,
           advice:
             "Check in the developer console that the app has a published version and that its request URL leads to a "
             + `service which runs; in the log of the service that it has refused no delivery; and that it keeps its tickets ${

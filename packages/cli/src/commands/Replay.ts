@@ -39,7 +39,7 @@ const signingKey = (key: Option.Option<Redacted.Redacted>, all: ReadonlyArray<Re
     return new Failure.UsageError({
       message:
         "--sign-anew needs FEISHU_ENCRYPT_KEY, which is part of each signature: set what the developer console has under "
-        + "\"Encryption Strategy\""
+        + "\"Encryption Strategy\", or name a file that has it with --dotenv"
     })
   }
   const foreign = all.find(({ delivered }) => Option.isNone(delivered))

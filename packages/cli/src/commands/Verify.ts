@@ -209,7 +209,10 @@ export const run = (options: Options.Verify) =>
         )
       ),
       Effect.catchTag("EventSubscriptionError", () => new Failure.UsageError({ message: Configuration.nothingProves })),
-      Effect.catchTag("EventRefused", (refusal) => inOwnWords(refusal, encryptedIn(json) !== undefined))
+      Effect.catchTag("EventRefused", (refusal) =>
+        body.length === 0
+          ? new EventRefused({ reason: "Malformed", description: "the body is empty: give the bytes of a delivery" })
+          : inOwnWords(refusal, encryptedIn(json) !== undefined))
     )
     const { paint } = yield* Output.Output
     const isAppChecked = configured !== undefined || appId === "unknown"

@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import { dirname } from "node:path"
 import { UsageError } from "../Failure.js"
 
 export type Address =
@@ -99,8 +100,11 @@ const removeStale = (path: string, socket: string): Effect.Effect<void, UsageErr
 const cannotListen = ({ address, named }: Options, { code = "", message }: NodeJS.ErrnoException): UsageError =>
   new UsageError({
     message: address._tag === "Unix"
-      ? `${named.socket} ${address.path} cannot be listened on: its folder must exist and be writable, and the path must be `
-        + `short (${message})`
+      ? `${named.socket} ${address.path} cannot be listened on: ${
+        Fs.existsSync(dirname(address.path))
+          ? "its folder must be writable, and the path must be short"
+          : "its folder does not exist"
+      } (${message})`
       : address.host !== undefined && /^(ENOTFOUND|EAI_|EADDRNOTAVAIL|EINVAL)/.test(code)
       ? `${named.host} ${address.host} is no address of this machine: leave it out for the default (${message})`
       : `port ${address.port} cannot be listened on: choose another with ${named.port}, or 0 for any free one (${message})`

@@ -1,6 +1,6 @@
 /** What the options of `serve` ask for. Fails with a sentence before anything listens. */
 import type * as FeishuApp from "@effect-feishu/core/FeishuApp"
-import type * as FileSystem from "@effect/platform/FileSystem"
+import * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -80,6 +80,21 @@ const tokensOf = (options: Options.Serve, variables: Configuration.Variables) =>
       : yield* new UsageError({ message: `--${flagOf(given)} belongs to --tokens: give --tokens, too` })
   })
 
+/** Warns of a file of secrets that other users can read. */
+const warnIfOpen = (option: string, path: Option.Option<string>) =>
+  Option.match(Option.filter(path, (path) => path !== "-" && process.platform !== "win32"), {
+    onNone: () => Effect.void,
+    onSome: (path) =>
+      Effect.flatMap(FileSystem.FileSystem, (fs) => fs.stat(path)).pipe(
+        Effect.flatMap(({ mode, type }) =>
+          type === "File" && (mode & 0o044) !== 0
+            ? Effect.logWarning(`${option} ${path} holds secrets, and other users can read it: chmod 600 ${path}`)
+            : Effect.void
+        ),
+        Effect.ignore
+      )
+  })
+
 export const make = (options: Options.Serve): Effect.Effect<Setup, UsageError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
     const variables = yield* Configuration.variables(options)
@@ -87,6 +102,8 @@ export const make = (options: Options.Serve): Effect.Effect<Setup, UsageError, F
     const path = yield* RequestUrl.pathOf(options.path)
     const location = yield* Store.parse(options.store, variables)
     yield* Store.checkWritable(location)
+    yield* warnIfOpen("--apps", options.apps)
+    yield* warnIfOpen("--tokens-key-file", options.tokensKeyFile)
     const policy = yield* policyOf(options)
     const tokens = yield* tokensOf(options, variables)
     const saved = Option.isSome(options.saveDeliveries)

@@ -90,7 +90,7 @@ const isNothing = (answer: Readonly<Record<string, unknown>>): boolean => Object
 
 /** Says why the user may see nothing. The library answers so if there is no handler, and if that of a link fails. */
 const adviceForNothing = (type: string): string =>
-  "The user sees nothing: is there an EventHandler.callback for this type?"
+  "The user sees nothing: does the service handle this type (with this library: EventHandler.callback)?"
   + (type === FeishuEvents.LinkPreview.type ? " If there is one, it may have failed: see the service's log." : "")
 
 /** The official Node SDK sends no content type. */

@@ -17,7 +17,7 @@ const whatHappened = ({ body, outcome, status }: Delivered): string => {
     case "acknowledged":
       return `acknowledged with HTTP ${status}`
     case "refused":
-      return `refused with HTTP ${status}${body === "" ? "" : `, ${body.slice(0, 500)}`}`
+      return `refused with HTTP ${status}${body === "" ? "" : `, ${body.slice(0, 500)}`}; the platform pushes again`
     case "timed out":
       return "the request URL did not answer within 3 s; the platform pushes again"
     case "unreachable":

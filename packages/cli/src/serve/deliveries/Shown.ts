@@ -49,7 +49,7 @@ const jsonOfAnswer = (shown: Shown, { millis, result }: HandedOn, options: Optio
 
 /** Returns the fields of a line of `--json`. */
 export const toJson = (shown: Shown, options: Options): object => ({
-  app: shown.app.appId,
+  appId: shown.app.appId,
   kind: shown.kind,
   eventType: shown.type,
   id: shown.id,

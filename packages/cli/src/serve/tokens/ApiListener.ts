@@ -45,12 +45,13 @@ const errorOf = (cause: Cause.Cause<unknown>, request: HttpServerRequest.HttpSer
   return error instanceof HttpServerError.RouteNotFound
     ? Effect.succeed(
       new NotFound({
-        message: `The token service has no endpoint ${request.method} of this path: ${openApiPath} lists the endpoints`
+        message:
+          `The token service has no endpoint for ${request.method} at this path: ${openApiPath} lists the endpoints`
       })
     )
     : Effect.as(
       Effect.logError("a request to the token service met with an error of this program's", cause),
-      new InternalError({ message: "An error of the token service's own: the log of the service has the reason" })
+      new InternalError({ message: "The token service met with an error: the log of the service has the reason" })
     )
 }
 

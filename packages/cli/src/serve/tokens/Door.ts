@@ -44,7 +44,7 @@ const tooLong: Refusal = {
 
 const failed: Refusal = {
   status: 500,
-  error: new InternalError({ message: "An error of the token service's own: the log of the service has the reason" })
+  error: new InternalError({ message: "The token service met with an error: the log of the service has the reason" })
 }
 
 /** The only path that needs no key. */

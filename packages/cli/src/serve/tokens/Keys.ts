@@ -30,7 +30,7 @@ const split = (entry: string): { readonly name: string | undefined; readonly val
 
 const flawOf = (value: string): string | undefined =>
   /\s/.test(value)
-    ? "has white space in it"
+    ? "has white space in its name or its value"
     : !/^[\x21-\x7e]*$/.test(value)
     ? "has characters that no HTTP header can carry"
     : value.length < shortest

@@ -28,7 +28,7 @@ const maxAddresses = 10_000
 export interface Verdict {
   /** The seconds until the address may try again. `undefined` if the address has not reached the limit. */
   readonly retryAfter: number | undefined
-  /** `true` for the first refusal of the address in a minute. */
+  /** `true` for the first refusal of the address for this reason in a minute. */
   readonly isFirst: boolean
 }
 
@@ -44,13 +44,13 @@ export interface Refusals {
  * protection against guessing, which the length of the keys is, and only keeps the log and the answers short.
  */
 export const make = (clock: Clock.Clock): Refusals => {
-  const minutes = new Map<string, { readonly endsAt: number; refusals: number }>()
+  const minutes = new Map<string, { readonly endsAt: number; refusals: number; readonly reasons: Set<string> }>()
 
-  const begin = (address: string, now: number): void => {
+  const begin = (address: string, reason: string, now: number): void => {
     minutes.delete(address)
     const [oldest] = minutes.keys()
     if (oldest !== undefined && minutes.size >= maxAddresses) minutes.delete(oldest)
-    minutes.set(address, { endsAt: now + window, refusals: 1 })
+    minutes.set(address, { endsAt: now + window, refusals: 1, reasons: new Set([reason]) })
   }
 
   return {
@@ -58,17 +58,19 @@ export const make = (clock: Clock.Clock): Refusals => {
       const now = clock.unsafeCurrentTimeMillis()
       const minute = minutes.get(address)
       if (minute === undefined || minute.endsAt <= now) {
-        begin(address, now)
+        begin(address, reason, now)
         countOne(reason)
         return { retryAfter: undefined, isFirst: true }
       }
       minute.refusals++
+      const isFirst = !minute.reasons.has(reason)
+      minute.reasons.add(reason)
       const isLimited = minute.refusals > allowed
       countOne(isLimited ? "too many" : reason)
       return {
         // A clock that is set back must not lock an address out for longer.
         retryAfter: isLimited ? Math.ceil(Math.min(minute.endsAt - now, window) / 1000) : undefined,
-        isFirst: false
+        isFirst
       }
     }
   }

@@ -21,11 +21,12 @@ export const remember = (served: ServedApp): ServedApp => {
   const refused = new Map<string, Refused>()
 
   const note = (tenantKey: string, error: AccessToken.AccessTokenError) =>
-    error._tag !== "FeishuApiError" || error.isRetryable ? Effect.void : Effect.map(Clock.currentTimeMillis, (now) => {
+    error._tag !== "FeishuApiError" || error.isRetryable ? Effect.void : Effect.gen(function*() {
       refused.delete(tenantKey)
-      refused.set(tenantKey, { error, until: now + rememberedFor })
+      refused.set(tenantKey, { error, until: (yield* Clock.currentTimeMillis) + rememberedFor })
       const [oldest] = refused.keys()
       if (refused.size > most && oldest !== undefined) refused.delete(oldest)
+      yield* Effect.logWarning(`no token of ${tenantKey} (app ${served.app.appId}): ${error.message}`)
     })
 
   const tenant: AccessToken.Service["tenant"] = (tenantKey) => {

@@ -154,7 +154,7 @@ export const answers = {
   }),
   internalError: enveloped(InternalError, 500, {
     identifier: "InternalError",
-    description: "An error of the service's own"
+    description: "The service met with an error"
   }),
   refusedByPlatform: enveloped(FeishuApiError, 502, {
     identifier: "FeishuApiError",
