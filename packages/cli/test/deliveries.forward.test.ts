@@ -162,16 +162,19 @@ describe("a delivery that is handed on", () => {
       const { count, url } = yield* target()
       const serve = yield* receive({ apps: [mine], policy: forwardTo(url) })
       const { body, headers } = yield* seal(mine, eventOf(mine, "a.type_v1"))
-      const status = yield* Effect.async<number | undefined>((resume) => {
-        const request = Http.request(
-          serve.url,
-          { method: "POST", headers: { ...headers, "content-length": Buffer.byteLength(body) } },
-          (response) => response.resume().on("end", () => resume(Effect.succeed(response.statusCode)))
-        )
-        request.write(body.slice(0, 10))
-        // oxlint-disable-next-line no-restricted-globals -- the time of a real connection
-        setTimeout(() => request.end(body.slice(10)), 3000)
+      const request = Http.request(serve.url, {
+        method: "POST",
+        headers: { ...headers, "content-length": Buffer.byteLength(body) }
       })
+      const answered = yield* Effect.fork(Effect.async<number | undefined>((resume) => {
+        request.on("response", (response) => {
+          response.resume().on("end", () => resume(Effect.succeed(response.statusCode)))
+        })
+      }))
+      request.write(body.slice(0, 10))
+      yield* Effect.sleep("3 seconds")
+      request.end(body.slice(10))
+      const status = yield* Fiber.join(answered)
       assert.strictEqual(status, 503)
       assert.strictEqual(yield* count, 0)
       assert.match(serve.logged.join("\n"), /because its body took as long to arrive as the platform waits/)
