@@ -1,5 +1,5 @@
 /**
- * How long the command takes to say its version, against a bare program: `npm run bench:cli`, after `npm run build`. It
+ * How long the command takes to say its version, for which it loads nothing of Effect's runtime, against a bare program: `npm run bench:cli`, after `npm run build`. It
  * fails above 1.3 times as long.
  *
  * Two bare programs are measured: one that imports the Effect modules that the command needs and does nothing with them,

@@ -1,8 +1,8 @@
 /** What there is to know about a command: help, completions, the README and the tests are made of it. */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
-import * as Effect from "effect/Effect"
-import type { Failed } from "./ExitCode.js"
+import type * as Effect from "effect/Effect"
+import type { Failed } from "./Failed.js"
 import type { Inputs, Values } from "./Input.js"
 import type { Output } from "./Output.js"
 
@@ -21,7 +21,7 @@ export interface Command {
   /** `true`: the command runs until a signal ends it. */
   readonly isService: boolean
   /** `undefined`: the command does nothing without a further word. */
-  readonly run: ((values: never) => Run) | undefined
+  readonly run: ((values: never) => Promise<Run>) | undefined
   readonly commands: ReadonlyArray<Command>
 }
 
@@ -49,7 +49,7 @@ export const make = <Args extends Inputs = None, Options extends Inputs = None>(
   options: options ?? {},
   examples,
   isService,
-  run: (values: Values<Args> & Values<Options>) => Effect.flatMap(Effect.promise(load), ({ run }) => run(values)),
+  run: async (values: Values<Args> & Values<Options>) => (await load()).run(values),
   commands
 })
 

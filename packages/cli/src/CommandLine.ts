@@ -11,7 +11,12 @@ export type LogLevel = typeof logLevels[number]
 
 /** `run`: the command to run. `print`: the help or the version. `wrong`: what is wrong with the words. */
 export type Parsed =
-  | { readonly _tag: "run"; readonly command: Command; readonly effect: Run; readonly logLevel: LogLevel | undefined }
+  | {
+    readonly _tag: "run"
+    readonly command: Command
+    readonly load: () => Promise<Run>
+    readonly logLevel: LogLevel | undefined
+  }
   | { readonly _tag: "print"; readonly text: string }
   | { readonly _tag: "wrong"; readonly message: string }
 
@@ -75,7 +80,7 @@ const add = (parent: Commander.Command, command: Command, onRun: (parsed: Parsed
       ...valuesOf(args, (_, index) => made.processedArgs[index])
     }
     const { logLevel } = made.optsWithGlobals<{ readonly logLevel?: LogLevel }>()
-    onRun({ _tag: "run", command, effect: run(values as never), logLevel })
+    onRun({ _tag: "run", command, load: () => run(values as never), logLevel })
   })
 }
 

@@ -1,8 +1,4 @@
 /** What the process says by its exit code. */
-import * as Cause from "effect/Cause"
-import * as Data from "effect/Data"
-import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
 import type { Failure } from "./Failure.js"
 
 export const meanings = {
@@ -26,9 +22,6 @@ export const readerGone = 141
 export const cannotWrite = 70
 
 export type ExitCode = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 70
-
-/** The command has said all that it has to say, and ends with this code. */
-export class Failed extends Data.TaggedError("Failed")<{ readonly code: ExitCode }> {}
 
 export const ofFailure = (failure: Failure): ExitCode => {
   switch (failure._tag) {
@@ -57,13 +50,14 @@ export const ofFailure = (failure: Failure): ExitCode => {
 export const ofChecks = (firstBroken: ExitCode | undefined, isUnproven: boolean): ExitCode | undefined =>
   firstBroken ?? (isUnproven ? 7 : undefined)
 
-/** `isService`: a signal is the way in which the command should end. */
-export const ofProcess = (
-  exit: Exit.Exit<unknown, unknown>,
-  { isService, signal }: { readonly isService: boolean; readonly signal: NodeJS.Signals | undefined }
-): number => {
-  const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
-  if (error instanceof Failed) return error.code
+/** `code`: of a command that failed. `isService`: a signal is the way in which the command should end. */
+export const ofProcess = ({ code, isService, isSuccess, signal }: {
+  readonly code: ExitCode | undefined
+  readonly isService: boolean
+  readonly isSuccess: boolean
+  readonly signal: NodeJS.Signals | undefined
+}): number => {
+  if (code !== undefined) return code
   if (signal !== undefined) return isService ? 0 : signal === "SIGINT" ? 130 : 143
-  return Exit.isSuccess(exit) ? 0 : 70
+  return isSuccess ? 0 : 70
 }

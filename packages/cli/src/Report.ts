@@ -2,6 +2,7 @@
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as ExitCode from "./ExitCode.js"
+import { Failed } from "./Failed.js"
 import type { Failure } from "./Failure.js"
 import * as Output from "./Output.js"
 
@@ -52,7 +53,7 @@ const print = <R>(document: object, { more = Effect.succeed({}) }: ReportOptions
 export const fail = <R = never>(
   failure: Failure,
   options: ReportOptions<R>
-): Effect.Effect<never, ExitCode.Failed, R | Output.Output> =>
+): Effect.Effect<never, Failed, R | Output.Output> =>
   Effect.zipRight(
     options.json
       ? print(
@@ -60,14 +61,14 @@ export const fail = <R = never>(
         options
       )
       : Console.error(`\x1b[31m✗\x1b[0m ${Output.plain(messageOf(failure))}`),
-    new ExitCode.Failed({ code: ExitCode.ofFailure(failure) })
+    new Failed({ code: ExitCode.ofFailure(failure) })
   )
 
 /** Prints the result of a command, or why it failed. */
 export const report = <R, R2 = never>(
   effect: Effect.Effect<Result, Failure, R>,
   options: ReportOptions<R2>
-): Effect.Effect<void, ExitCode.Failed, R | R2 | Output.Output> =>
+): Effect.Effect<void, Failed, R | R2 | Output.Output> =>
   Effect.matchEffect(effect, {
     onSuccess: ({ json, text }) => options.json ? print({ ok: true, ...json }, options) : Output.line(text),
     onFailure: (failure) => fail(failure, options)

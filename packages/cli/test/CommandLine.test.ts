@@ -93,7 +93,7 @@ const values = (line: string) =>
     const parsed = parse(line)
     assert(parsed._tag === "run", line)
     seen.length = 0
-    yield* Effect.provide(parsed.effect, InProcess.layer({ stdout: [], stderr: [] }))
+    yield* Effect.provide(Effect.flatten(Effect.promise(parsed.load)), InProcess.layer({ stdout: [], stderr: [] }))
     return { command: parsed.command.name, values: seen[0], logLevel: parsed.logLevel }
   })
 

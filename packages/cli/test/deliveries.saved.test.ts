@@ -19,7 +19,7 @@ import {
 } from "effect"
 import * as Http from "node:http"
 import * as Replay from "../src/commands/Replay.js"
-import { Failed } from "../src/ExitCode.js"
+import { Failed } from "../src/Failed.js"
 import { UsageError } from "../src/Failure.js"
 import type * as Options from "../src/Options.js"
 import * as Saved from "../src/serve/deliveries/Saved.js"

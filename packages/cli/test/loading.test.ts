@@ -47,7 +47,10 @@ describe("what is loaded", () => {
   it("for --version and --help is nothing of any command", () => {
     const loaded = loadedWith("main.ts")
     assert.include(loaded, "src/Commands.ts")
-    assertNone(loaded, /^src\/commands\/|^(core|emulator|redis)\/|opentelemetry|ioredis|node:https?$/)
+    assertNone(
+      loaded,
+      /^src\/commands\/|^(core|emulator|redis)\/|fiberRuntime|platform-node|prom-client|ioredis|node:https?$/
+    )
   })
 
   it.each(commands)("for %s is nothing of another command", (name) => {

@@ -4,15 +4,18 @@
  */
 import { FileSystem } from "@effect/platform"
 import { Cause, Console, Context, DefaultServices, Effect, Exit, identity, Logger, Option } from "effect"
-import { Failed } from "../src/ExitCode.js"
+import { Failed } from "../src/Failed.js"
 import * as Output from "../src/Output.js"
 import * as Program from "../src/Program.js"
+import * as Running from "../src/Running.js"
 
 Object.assign(globalThis, { __VERSION__: "0.0.0" })
 
 export interface Options {
   readonly env?: Record<string, string>
 }
+
+const run = (words: ReadonlyArray<string>) => Running.run(Program.read(words), words)
 
 /** Runs it to its end, with these variables, and a folder of its own for its state. */
 export const runHere = (args: ReadonlyArray<string>, { env }: Options = {}) =>
@@ -28,7 +31,7 @@ export const runHere = (args: ReadonlyArray<string>, { env }: Options = {}) =>
       ...Context.get(DefaultServices.liveServices, Console.Console),
       error: (...args) => Effect.sync(() => void err.push(args.join(" ")))
     }
-    const exit = yield* Program.make([...args, "--dotenv", dotenv]).run.pipe(
+    const exit = yield* run([...args, "--dotenv", dotenv]).pipe(
       Effect.provideService(Output.Output, {
         line: (text) => Effect.sync(() => void out.push(text)),
         paint: (_, text) => text,

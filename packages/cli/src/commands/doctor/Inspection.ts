@@ -1,6 +1,7 @@
 /** One run of `doctor`: checks link after link, shows each result, and sums up. */
 import * as Effect from "effect/Effect"
 import * as ExitCode from "../../ExitCode.js"
+import { Failed } from "../../Failed.js"
 import * as Output from "../../Output.js"
 import { type Broken, type Check, check, type Held, lineOf, skip, type Skipped } from "./Link.js"
 
@@ -36,7 +37,7 @@ export interface Inspection {
     effect: Effect.Effect<A, E, R>
   ) => Effect.Effect<A, E | Skipped, R>
   /** Shows the sum. Fails if a link is broken, or if the chain is not proven. */
-  readonly end: Effect.Effect<void, ExitCode.Failed>
+  readonly end: Effect.Effect<void, Failed>
 }
 
 export const make = ({ json }: { readonly json: boolean }) =>
@@ -58,7 +59,7 @@ export const make = ({ json }: { readonly json: boolean }) =>
         ...(unproven.length === 0 ? [] : [`not proven: ${unproven.join(", ")}`])
       ]
       yield* output.line(json ? JSON.stringify({ ok: code === undefined, checks }) : `\n${sum.join(", ")}`)
-      if (code !== undefined) return yield* new ExitCode.Failed({ code })
+      if (code !== undefined) return yield* new Failed({ code })
     })
 
     return {

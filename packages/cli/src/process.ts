@@ -1,0 +1,63 @@
+/** The process of a command: its signals and its end. */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as CommandLine from "./CommandLine.js"
+import * as ExitCode from "./ExitCode.js"
+import { Failed } from "./Failed.js"
+import * as Output from "./Output.js"
+import * as Running from "./Running.js"
+
+/** Tells of an error of the program itself. The command has told of all others. */
+const tell = (words: ReadonlyArray<string>) => (cause: Cause.Cause<Failed>) => {
+  if (Cause.isInterruptedOnly(cause) || Cause.isFailure(cause)) return Effect.void
+  const message = Cause.prettyErrors(cause).map(({ message }) => message).join("; ")
+  return Effect.andThen(
+    Console.error(
+      `An error of feishu-ticket's own, please report it:\n${Cause.pretty(cause, { renderErrorCause: true })}`
+    ),
+    words.includes("--json")
+      ? Output.line(JSON.stringify({ ok: false, error: { _tag: "Defect", message } }))
+      : Effect.void
+  )
+}
+
+const codeOf = (exit: Exit.Exit<unknown, unknown>): ExitCode.ExitCode | undefined => {
+  const error = Exit.isFailure(exit) ? Option.getOrUndefined(Cause.failureOption(exit.cause)) : undefined
+  return error instanceof Failed ? error.code : undefined
+}
+
+export const start = ({ isService, parsed, words }: {
+  readonly parsed: CommandLine.Parsed
+  readonly words: ReadonlyArray<string>
+  readonly isService: boolean
+}): void => {
+  let signal: NodeJS.Signals | undefined
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => void (signal ??= name))
+
+  const end = (exit: Exit.Exit<unknown, unknown>): void => {
+    // An exit of Node waits for an answer from DNS for seconds. A signal ends the process at once.
+    if (!isService && signal !== undefined && process.getActiveResourcesInfo().includes("GetAddrInfoReqWrap")) {
+      process.removeAllListeners(signal)
+      process.kill(process.pid, signal)
+    }
+    process.exit(ExitCode.ofProcess({ code: codeOf(exit), isSuccess: Exit.isSuccess(exit), isService, signal }))
+  }
+
+  Running.run(parsed, words).pipe(
+    Effect.tapErrorCause(tell(words)),
+    Effect.provide(Layer.mergeAll(Output.layer, NodeFileSystem.layer, NodePath.layer)),
+    NodeRuntime.runMain({
+      disableErrorReporting: true,
+      disablePrettyLogger: true,
+      // Ends also while a connection is open. What was printed is written before.
+      teardown: (exit) => void process.stdout.write("", () => setImmediate(end, exit))
+    })
+  )
+}
