@@ -1,4 +1,4 @@
-/** What there is to know about a command: help, completions, the README and the tests are made of it. */
+/** The record of a command, from which help, completions, the table of the README and tests derive. */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
 import type * as Effect from "effect/Effect"
@@ -6,7 +6,7 @@ import type { Failed } from "./Failed.js"
 import type { Inputs, Values } from "./Input.js"
 import type { Output } from "./Output.js"
 
-/** What a command may use. */
+/** The services that a command may use. */
 export type Environment = Output | FileSystem.FileSystem | Path.Path
 
 export type Run = Effect.Effect<void, Failed, Environment>

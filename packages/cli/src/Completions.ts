@@ -1,4 +1,4 @@
-/** What a shell may offer behind the words that are typed. The scripts for the shells are made by `@pnpm/tabtab` at build time. */
+/** Completes words for a shell. The scripts for the shells are made by `@pnpm/tabtab` at build time. */
 import type { Command } from "./Command.js"
 import { flagOf, logLevels } from "./CommandLine.js"
 import type { Input } from "./Input.js"

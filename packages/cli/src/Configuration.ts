@@ -39,7 +39,7 @@ export const readFile = (
 
 const readSecret = (path: string) =>
   (path === "-"
-    ? Effect.map(StandardInput.read("--app-secret-file -"), (bytes) => new TextDecoder().decode(bytes))
+    ? StandardInput.readText("--app-secret-file -")
     : readFile("the file of --app-secret-file", path)).pipe(
       // Editors end a file with a line break.
       Effect.map((text) => text.replace(/\r?\n$/, "")),
@@ -134,8 +134,7 @@ export const app = (variables: Variables): Effect.Effect<FeishuApp.Service, Usag
     }
     const options = yield* Effect.withConfigProvider(FeishuApp.config, provider(variables))
     const app = yield* FeishuApp.make(options)
-    const proxy = Network.proxyOf(app.baseUrl)
-    if (proxy !== undefined) yield* Network.check(proxy)
+    yield* Network.checkFor(app.baseUrl)
     return app
   }).pipe(
     Effect.catchTag(

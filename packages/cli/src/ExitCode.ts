@@ -1,4 +1,4 @@
-/** What the process says by its exit code. */
+/** The exit codes of the process. */
 import type { Failure } from "./Failure.js"
 
 export const meanings = {

@@ -1,4 +1,4 @@
-/** What the help says besides the commands and their options. */
+/** The parts of the help besides the commands and their options. */
 import { meanings } from "./ExitCode.js"
 import { variables } from "./VariableNames.js"
 

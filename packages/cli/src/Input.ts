@@ -7,7 +7,7 @@ export interface Kind<out A> {
   readonly placeholder: string
   /** Returns `undefined` for a text that is no such value. */
   readonly read: (text: string) => A | undefined
-  /** What a text must be. Ends a sentence that begins with the name. */
+  /** Says how a text must be. Ends a sentence that begins with the name. */
   readonly must: string
   readonly choices?: ReadonlyArray<string>
   readonly isFile?: boolean
@@ -24,7 +24,7 @@ export interface Input<out A> {
 
 export type Inputs = Readonly<Record<string, Input<unknown>>>
 
-/** What a command is run with. */
+/** The values with which a command runs. */
 export type Values<I extends Inputs> = { readonly [Name in keyof I]: I[Name] extends Input<infer A> ? A : never }
 
 const notEmpty = "must not be empty: give a value, or leave the option out"
@@ -40,7 +40,7 @@ export const url = text("url")
 /** The path of a file, or `-` for standard input where the description says so. */
 export const file: Kind<string> = { ...text("file"), isFile: true }
 
-/** One of these words. */
+/** Reads one of these words. */
 export const choice = <const Choices extends ReadonlyArray<string>>(
   choices: Choices,
   placeholder = "choice"

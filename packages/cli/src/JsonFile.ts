@@ -14,7 +14,7 @@ import * as StandardInput from "./StandardInput.js"
 /** Reads a file, or standard input for `-`. `named` is how errors name it. */
 export const readText = (named: string, path: string): Effect.Effect<string, UsageError, FileSystem.FileSystem> =>
   path === "-"
-    ? Effect.map(StandardInput.read(named), (bytes) => new TextDecoder().decode(bytes))
+    ? StandardInput.readText(named)
     : Configuration.readFile(named, path)
 
 /** Returns the JSON of a text, or says where the text is no JSON. */

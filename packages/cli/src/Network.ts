@@ -42,6 +42,12 @@ export const check = (proxy: string): Effect.Effect<URL, UsageError> => {
   })
 }
 
+/** Fails if requests to a URL go through a proxy that the command cannot use. */
+export const checkFor = (url: string): Effect.Effect<void, UsageError> => {
+  const proxy = proxyOf(url)
+  return proxy === undefined ? Effect.void : Effect.asVoid(check(proxy))
+}
+
 /** Looks the proxy up for each request. Loads undici only if there is a proxy. */
 export const layer: Layer.Layer<HttpClient.HttpClient> = Layer.scoped(
   HttpClient.HttpClient,

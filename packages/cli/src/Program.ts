@@ -1,4 +1,4 @@
-/** What the words of a command line make the program do. Needs nothing of Effect, so that help and version come at once. */
+/** Reads the words of a command line. Needs nothing of Effect, so that help and version come at once. */
 import * as CommandLine from "./CommandLine.js"
 import { commands } from "./Commands.js"
 import * as Completions from "./Completions.js"

@@ -34,7 +34,7 @@ export const toJson = (failure: Failure): object => {
 const messageOf = (failure: Failure): string =>
   failure._tag === "EventRefused" ? `not genuine: ${failure.description}` : failure.message
 
-/** What a command prints at its end. */
+/** The result that a command prints at its end. */
 export interface Result {
   readonly json: object
   readonly text: string

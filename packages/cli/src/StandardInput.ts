@@ -34,3 +34,6 @@ export const read = (named: string): Effect.Effect<Uint8Array, UsageError> =>
     )),
     Effect.map((chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)))
   )
+
+export const readText = (named: string): Effect.Effect<string, UsageError> =>
+  Effect.map(read(named), (bytes) => new TextDecoder().decode(bytes))

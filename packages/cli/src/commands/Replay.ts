@@ -7,13 +7,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import { createHash } from "node:crypto"
 import * as Configuration from "../Configuration.js"
 import * as Failure from "../Failure.js"
 import type * as Options from "../Options.js"
 import * as Output from "../Output.js"
+import * as RandomBytes from "../RandomBytes.js"
 import * as Report from "../Report.js"
 import * as AnswerText from "../serve/deliveries/AnswerText.js"
 import * as Delivered from "../serve/deliveries/Delivered.js"
@@ -50,16 +50,11 @@ const signingKey = (key: Option.Option<Redacted.Redacted>, all: ReadonlyArray<Re
     })
 }
 
-const makeNonce: Effect.Effect<string> = Effect.map(
-  Effect.replicateEffect(Effect.map(Random.next, (random) => Math.floor(random * 16).toString(16)), 10),
-  (digits) => digits.join("")
-)
-
 /** Signs the bytes of a delivery at the time of now (page "接收事件"). */
 const signAnew = (key: Redacted.Redacted) => <A extends SavedFile.Saved>(saved: A) =>
   Effect.gen(function*() {
     const timestamp = String(Math.floor((yield* Clock.currentTimeMillis) / 1000))
-    const nonce = yield* makeNonce
+    const nonce = yield* RandomBytes.hex(5)
     const signature = createHash("sha256").update(timestamp + nonce + Redacted.value(key)).update(saved.body).digest(
       "hex"
     )

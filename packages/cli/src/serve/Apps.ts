@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Configuration from "../Configuration.js"
 import { UsageError } from "../Failure.js"
-import * as Network from "../Network.js"
 import * as AppsFile from "./AppsFile.js"
 import type { ServedApp } from "./ServedApp.js"
 import * as WatchedTokens from "./WatchedTokens.js"
@@ -35,7 +34,7 @@ export const configured = (
     const apps = Option.isSome(options.apps)
       ? yield* AppsFile.read(options.apps.value, variables)
       : [yield* Configuration.app(variables)]
-    for (const { appId, baseUrl, encryptKey, verificationToken } of apps) {
+    for (const { appId, encryptKey, verificationToken } of apps) {
       if (Option.isNone(encryptKey) && Option.isNone(verificationToken)) {
         return yield* new UsageError({
           message: Option.isNone(options.apps)
@@ -43,8 +42,6 @@ export const configured = (
             : `${appId} of --apps has neither encryptKey nor verificationToken, and nothing else proves a delivery`
         })
       }
-      const proxy = Network.proxyOf(baseUrl)
-      if (proxy !== undefined) yield* Network.check(proxy)
     }
     return apps
   })

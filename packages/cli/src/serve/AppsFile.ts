@@ -6,6 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Configuration from "../Configuration.js"
 import { UsageError } from "../Failure.js"
 import * as JsonFile from "../JsonFile.js"
+import * as Network from "../Network.js"
 
 const App = Schema.Struct({
   appId: Schema.NonEmptyString,
@@ -37,8 +38,10 @@ export const read = (
     const twice = ids.find((id, i) => ids.indexOf(id) !== i)
     if (twice !== undefined) return yield* new UsageError({ message: `${named} has the app ${twice} twice` })
     return yield* Effect.forEach(apps, (app) =>
-      Effect.mapError(
-        FeishuApp.make({ ...defaults(variables), ...app }),
-        ({ field, problem }) => new UsageError({ message: `${named}: ${field} of ${app.appId} ${problem}` })
+      FeishuApp.make({ ...defaults(variables), ...app }).pipe(
+        Effect.mapError(({ field, problem }) =>
+          new UsageError({ message: `${named}: ${field} of ${app.appId} ${problem}` })
+        ),
+        Effect.tap(({ baseUrl }) => Network.checkFor(baseUrl))
       ))
   })

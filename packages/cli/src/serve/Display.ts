@@ -1,4 +1,4 @@
-/** What `serve` prints: a line for each thing that happens, or a document. */
+/** Prints a line, or a document, for each thing that happens in `serve`. */
 import type { Ticket } from "@effect-feishu/core/TicketStore"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"

@@ -1,4 +1,4 @@
-/** What the options of `serve` ask for. Fails with a sentence before anything listens. */
+/** Reads the options of `serve`. Fails with a sentence before anything listens. */
 import type * as FeishuApp from "@effect-feishu/core/FeishuApp"
 import * as FileSystem from "@effect/platform/FileSystem"
 import type * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"

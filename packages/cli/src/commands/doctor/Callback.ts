@@ -17,6 +17,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Configuration from "../../Configuration.js"
 import { UsageError } from "../../Failure.js"
+import * as RandomBytes from "../../RandomBytes.js"
 import { Broken, type Held, skip, type Skipped } from "./Link.js"
 import * as RequestUrl from "./RequestUrl.js"
 
@@ -57,7 +58,7 @@ const exchange = (app: App, url: string, callback: Event, sender: Pick<App, "enc
 /** Returns another key in the place of each key. */
 const forgedKeys = ({ encryptKey, verificationToken }: App) => {
   const forged = (key: Option.Option<Redacted.Redacted>) =>
-    Effect.transposeMapOption(key, () => Effect.map(RequestUrl.hex(16), Redacted.make))
+    Effect.transposeMapOption(key, () => Effect.map(RandomBytes.hex(16), Redacted.make))
   return Effect.all({ encryptKey: forged(encryptKey), verificationToken: forged(verificationToken) })
 }
 

@@ -1,4 +1,4 @@
-/** One run of `doctor`: checks link after link, shows each result, and sums up. */
+/** Checks link after link for `doctor`, shows each result, and sums up. */
 import * as Effect from "effect/Effect"
 import * as ExitCode from "../../ExitCode.js"
 import { Failed } from "../../Failed.js"

@@ -7,12 +7,11 @@ import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Encoding from "effect/Encoding"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as RandomBytes from "../../RandomBytes.js"
 import { Broken, skip, type Skipped } from "./Link.js"
 
 export interface Answer {
@@ -35,12 +34,6 @@ const bodyOf = (response: HttpClientResponse.HttpClientResponse) => {
     Stream.mkString
   )
 }
-
-const bytes = (count: number): Effect.Effect<Uint8Array> =>
-  Effect.map(Effect.replicateEffect(Random.nextIntBetween(0, 256), count), (numbers) => Uint8Array.from(numbers))
-
-/** Returns random hexadecimal digits, two for each byte. */
-export const hex = (count: number): Effect.Effect<string> => Effect.map(bytes(count), Encoding.encodeHex)
 
 const decodeChallenge = Schema.decodeOption(Schema.parseJson(Schema.Struct({ challenge: Schema.String })))
 
@@ -109,10 +102,10 @@ const patience = Duration.seconds(5)
 /** Sends a challenge with the app's key and token. */
 export const ask = (app: App, url: string): Effect.Effect<Answer, Broken | Skipped, HttpClient.HttpClient> =>
   Effect.gen(function*() {
-    const challenge = yield* hex(16)
+    const challenge = yield* RandomBytes.hex(16)
     const token = Option.match(app.verificationToken, { onNone: () => "", onSome: Redacted.value })
     const text = JSON.stringify({ challenge, token, type: "url_verification" })
-    const iv = yield* bytes(16)
+    const iv = yield* RandomBytes.make(16)
     const body = Option.match(app.encryptKey, {
       onNone: () => text,
       onSome: (key) => JSON.stringify({ encrypt: EventCrypto.encrypt({ encryptKey: Redacted.value(key), iv, text }) })

@@ -106,8 +106,7 @@ export const connect = (options: EmulatorOptions.Steering) =>
   Effect.gen(function*() {
     const variables = yield* Configuration.variables({ dotenv: options.dotenv, appId: Option.none() })
     const url = yield* urlOf(options.url, variables)
-    const proxy = Network.proxyOf(url)
-    if (proxy !== undefined) yield* Network.check(proxy)
+    yield* Network.checkFor(url)
     const client = yield* HttpApiClient.make(ControlApi.ControlApi, { baseUrl: url })
     const http = yield* HttpClient.HttpClient
     return {

@@ -6,7 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as Random from "effect/Random"
+import * as RandomBytes from "../../RandomBytes.js"
 import * as Forward from "./Forward.js"
 import type { Proven } from "./Proven.js"
 
@@ -49,10 +49,7 @@ const consequenceOf = ({ kind }: Proven): string =>
     : "answered 503, so that the platform pushes the event again"
 
 /** Returns a name for the header `Via`, by which a process knows the deliveries that it has handed on itself. */
-const makePseudonym: Effect.Effect<string> = Effect.map(
-  Effect.replicateEffect(Effect.map(Random.next, (random) => Math.floor(random * 16).toString(16)), 8),
-  (digits) => `feishu-ticket-${digits.join("")}`
-)
+const makePseudonym: Effect.Effect<string> = Effect.map(RandomBytes.hex(4), (digits) => `feishu-ticket-${digits}`)
 
 const joined = (header: string | undefined, more: string): string => header === undefined ? more : `${header}, ${more}`
 

@@ -4,6 +4,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Redacted from "effect/Redacted"
 
 export type Kind = "challenge" | "ticket" | "event" | "callback"
@@ -27,8 +28,7 @@ const oldCard = "card.action.trigger_v1"
 /** The types for which a user waits for the answer (page "回调概述"), and the callback of cards before 2024. */
 const callbacks: ReadonlySet<string> = new Set(["card.action.trigger", "url.preview.get", oldCard])
 
-const fieldsOf = (value: unknown): Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? value as Fields : {}
+const fieldsOf = (value: unknown): Fields => Predicate.isRecord(value) ? value : {}
 
 const textOf = (value: unknown): string => typeof value === "string" ? value : ""
 

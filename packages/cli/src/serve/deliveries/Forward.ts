@@ -240,8 +240,7 @@ export const target = (option: string, text: string, own?: Own): Effect.Effect<U
     if (own !== undefined && isOwn(url, own)) {
       return yield* wrong(option, "is the address of serve itself: name the URL of the service that handles the events")
     }
-    const proxy = Network.proxyOf(url.href)
-    if (proxy !== undefined) yield* Network.check(proxy)
+    yield* Network.checkFor(url.href)
     url.hash = ""
     return url
   })

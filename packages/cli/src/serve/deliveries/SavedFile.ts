@@ -4,6 +4,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import { isUtf8 } from "node:buffer"
 import * as Configuration from "../../Configuration.js"
 import { UsageError } from "../../Failure.js"
@@ -34,11 +35,8 @@ export const textOf = ({ body, receivedAt, ...rest }: Saved): string => {
 
 type Fields = Readonly<Record<string, unknown>>
 
-const isFields = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
 const isHeaders = (value: unknown): value is Saved["headers"] =>
-  isFields(value)
+  Predicate.isRecord(value)
   && Object.entries(value).every(([name, header]) =>
     /^[!#$%&'*+.^_`|~\w-]+$/.test(name) && typeof header === "string" && /^[\t\x20-\x7e\x80-\xff]*$/.test(header)
   )
@@ -53,7 +51,7 @@ const bodyOf = ({ body, bodyBase64 }: Fields): Uint8Array | undefined =>
 
 /** Returns the delivery, or the name of the field that is wrong. The value may be a secret. */
 const decode = (json: unknown): Either.Either<Saved, string> => {
-  if (!isFields(json)) return Either.left("no JSON object")
+  if (!Predicate.isRecord(json)) return Either.left("no JSON object")
   const { appId, headers, id, kind, receivedAt, type } = json
   const time = typeof receivedAt === "string" ? DateTime.make(receivedAt) : Option.none()
   const body = bodyOf(json)

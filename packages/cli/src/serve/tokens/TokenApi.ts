@@ -53,8 +53,6 @@ const healthOf = (ok: boolean) => Schema.Struct({ ok: Schema.Literal(ok), apps: 
 const Healthy = healthOf(true).annotations({ identifier: "Healthy" })
 const Unhealthy = healthOf(false).annotations({ identifier: "Unhealthy" })
 
-export type AppHealth = typeof AppHealth.Type
-
 /** Makes the caller known to the endpoints. */
 export class Authorized extends HttpApiMiddleware.Tag<Authorized>()("@effect-feishu/cli/tokens/Authorized", {
   provides: Caller,
