@@ -24,11 +24,14 @@ await() {
   echo "no '$1' in $2:" && cat "$2" && exit 1
 }
 
+# The package of the platform has the runtime itself. The package "node" would install it in a script, by a second npm.
+runtime="node-$(node --print 'process.platform + "-" + process.arch')"
+
 for version in 20.19.0 22 24; do
   project="$work/$version"
   mkdir -p "$project"
-  npm install --silent --no-audit --no-fund --prefix "$project" "node@$version" "$work"/*.tgz
-  export PATH="$project/node_modules/.bin:$PATH"
+  npm install --no-audit --no-fund --no-update-notifier --prefix "$project" "$runtime@$version" "$work"/*.tgz
+  export PATH="$project/node_modules/$runtime/bin:$project/node_modules/.bin:$PATH"
   cd "$project"
   port=$((41000 + ${version%%.*}))
   feishu-ticket emulator --port 0 --request-url "http://127.0.0.1:$port/webhook/event" --write-env emulated.env > emulator.log 2>&1 &
