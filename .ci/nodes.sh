@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 work=$(mktemp -d)
+path=$PATH
 pids=()
 end() {
   kill "${pids[@]}" 2> /dev/null || true
@@ -30,9 +31,11 @@ runtime="node-$(node --print 'process.platform + "-" + process.arch')"
 for version in 20.19.0 22 24; do
   project="$work/$version"
   mkdir -p "$project"
-  npm install --no-audit --no-fund --no-update-notifier --prefix "$project" "$runtime@$version" "$work"/*.tgz
-  export PATH="$project/node_modules/$runtime/bin:$project/node_modules/.bin:$PATH"
   cd "$project"
+  echo '{ "private": true }' > package.json
+  # By the machine's own Node and not by "--prefix": npm reads the settings of the machine from beside its Node or its prefix.
+  PATH="$path" npm install --no-audit --no-fund --no-update-notifier "$runtime@$version" "$work"/*.tgz
+  export PATH="$project/node_modules/$runtime/bin:$project/node_modules/.bin:$path"
   port=$((41000 + ${version%%.*}))
   feishu-ticket emulator --port 0 --request-url "http://127.0.0.1:$port/webhook/event" --write-env emulated.env > emulator.log 2>&1 &
   pids+=($!)
