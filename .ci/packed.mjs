@@ -14,7 +14,9 @@ const modules = join(project, "node_modules")
 const run = (command, args, options) => execFileSync(command, args, { cwd: project, encoding: "utf8", ...options })
 
 try {
-  const packages = readdirSync(join(root, "packages"))
+  const packages = readdirSync(join(root, "packages")).filter((name) =>
+    JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")).private !== true
+  )
   for (const name of packages) {
     const [{ filename, files }] = JSON.parse(
       run("npm", ["pack", "--json", "--silent", "--pack-destination", project], { cwd: join(root, "packages", name) })

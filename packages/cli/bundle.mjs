@@ -34,7 +34,8 @@ const { metafile } = await build({
   target: "node20",
   tsconfig: join(root, "tsconfig.json"),
   external: Object.keys(dependencies),
-  define: { __VERSION__: JSON.stringify(version), __COMPLETIONS__: JSON.stringify(completions) },
+  // A text stays in the one file that uses it: esbuild would load an object with every command.
+  define: { __VERSION__: JSON.stringify(version), __COMPLETIONS__: JSON.stringify(JSON.stringify(completions)) },
   // What was written for CommonJS asks for Node's own modules by `require`.
   banner: {
     js:

@@ -2,7 +2,10 @@
 import type { Shell } from "../Completions.js"
 import * as Output from "../Output.js"
 
-/** Made when the command is bundled. */
-declare const __COMPLETIONS__: Readonly<Record<Shell, string>>
+/** The script of each shell, as JSON. Made when the command is bundled. */
+declare const __COMPLETIONS__: string
 
-export const run = ({ shell }: { readonly shell: Shell }) => Output.line(__COMPLETIONS__[shell].trimEnd())
+export const run = ({ shell }: { readonly shell: Shell }) => {
+  const scripts = JSON.parse(__COMPLETIONS__) as Readonly<Record<Shell, string>>
+  return Output.line(scripts[shell].trimEnd())
+}

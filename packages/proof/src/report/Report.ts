@@ -1,0 +1,118 @@
+/** Runs measurements one after another, prints what each gives, and says at the end which claims hold. */
+import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { type Outcome, outcomeOf } from "./Claim.js"
+import * as Curve from "./Curve.js"
+import * as Machine from "./Machine.js"
+import type { Section } from "./Section.js"
+import * as Table from "./Table.js"
+
+export interface Options {
+  /** For example `bench`. */
+  readonly command: string
+  /** What is run, under the names that `only` takes. */
+  readonly sections: Readonly<Record<string, Effect.Effect<Section, unknown>>>
+  /** See `outcomeOf`. */
+  readonly slack?: number | undefined
+  /** Default: all. */
+  readonly only?: ReadonlyArray<string> | undefined
+  /** A file to write everything to, as JSON. */
+  readonly json?: string | undefined
+  /** A folder to write `RESULTS.md` and the plots to. */
+  readonly write?: string | undefined
+}
+
+interface Done extends Section {
+  readonly name: string
+  readonly seconds: number
+  readonly outcomes: ReadonlyArray<Outcome>
+}
+
+const figure = (value: number, unit: string) => unit === "" ? `${value}` : `${value} ${unit}`
+
+const tableOf = (title: string, outcomes: ReadonlyArray<Outcome>): Table.Table => ({
+  title,
+  head: ["", "median", "lowest to highest", "rounds", "must", "", "aim", ""],
+  rows: outcomes.map(({ aim, highest, holds, lowest, median, must, name, reached, rounds, unit }) => [
+    name,
+    figure(median, unit),
+    `${lowest} to ${highest}`,
+    `${rounds}`,
+    must,
+    holds ? "holds" : "FAILS",
+    aim,
+    reached === undefined ? "" : reached ? "reached" : "not yet"
+  ])
+})
+
+const runSection = (
+  name: string,
+  section: Effect.Effect<Section, unknown>,
+  slack?: number
+): Effect.Effect<Done, unknown> =>
+  Effect.gen(function*() {
+    const begin = yield* Clock.currentTimeMillis
+    const done = yield* section
+    const outcomes = done.claims.map((claim) => outcomeOf(claim, slack))
+    for (const table of done.tables) yield* Console.log(`\n${Table.text(table)}`)
+    return { ...done, name, outcomes, seconds: Math.round(((yield* Clock.currentTimeMillis) - begin) / 1000) }
+  })
+
+const results = (command: string, done: ReadonlyArray<Done>, machine: string, on: string): string =>
+  [
+    `# Results of \`npm run ${command}\``,
+    "",
+    `Written by \`npm run ${command} -- --write\` on ${on}. ${machine}`,
+    "",
+    Table.markdown(tableOf("What is claimed", done.flatMap(({ outcomes }) => outcomes))),
+    ...done.flatMap(({ curves = [], name, tables }) => [
+      "",
+      `## ${name}`,
+      ...tables.flatMap((table) => ["", Table.markdown(table)]),
+      ...curves.flatMap(({ file, title }) => ["", `![${title}](plots/${file}.svg)`])
+    ]),
+    ""
+  ].join("\n")
+
+/** Returns `false` if a claim does not hold. Dies for a name in `only` that is no section. */
+export const run = ({ command, json, only, sections, slack, write }: Options): Effect.Effect<boolean, unknown> =>
+  Effect.gen(function*() {
+    const names = Object.keys(sections)
+    const unknown = only?.find((name) => !names.includes(name))
+    if (unknown !== undefined) {
+      return yield* Effect.dieMessage(`there is no ${unknown}: ${command} has ${names.join(", ")}`)
+    }
+    const done: Array<Done> = []
+    for (const [name, section] of Object.entries(sections)) {
+      if (only?.includes(name) ?? true) done.push(yield* runSection(name, section, slack))
+    }
+    const outcomes = done.flatMap(({ outcomes }) => outcomes)
+    yield* Console.log(`\n${Table.text(tableOf("What is claimed", outcomes))}`)
+    const on = DateTime.formatIsoDate(yield* DateTime.now)
+    const { machine } = Machine
+    if (json !== undefined) {
+      const record = { command, on, machine, outcomes, sections: done }
+      yield* Effect.sync(() => Fs.writeFileSync(json, `${JSON.stringify(record, null, 2)}\n`))
+    }
+    if (write !== undefined) {
+      yield* Effect.sync(() => {
+        const plots = Path.join(write, "plots")
+        Fs.mkdirSync(plots, { recursive: true })
+        for (const curve of done.flatMap(({ curves = [] }) => curves)) {
+          Fs.writeFileSync(Path.join(plots, `${curve.file}.svg`), `${Curve.svg(curve)}\n`)
+        }
+        Fs.writeFileSync(Path.join(write, "RESULTS.md"), results(command, done, machine, on))
+      })
+    }
+    const missed = outcomes.filter(({ holds }) => !holds)
+    yield* Console.log(
+      missed.length === 0
+        ? `\nAll ${outcomes.length} claims hold.`
+        : `\n${missed.length} of ${outcomes.length} claims do not hold: ${missed.map(({ name }) => name).join("; ")}.`
+    )
+    return missed.length === 0
+  })
