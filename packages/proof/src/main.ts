@@ -3,29 +3,39 @@ import * as Effect from "effect/Effect"
 import { parseArgs } from "node:util"
 import type * as Report from "./report/Report.js"
 
-type Command = (isQuick: boolean) => Promise<Pick<Report.Options, "command" | "sections">>
-
-const commands: Readonly<Record<string, Command>> = {
-  bench: async (isQuick) => ({ command: "bench", sections: (await import("./bench/sections.js")).sections(isQuick) })
-}
-
 const [name = "", ...args] = process.argv.slice(2)
 
-const main = async (command: Command): Promise<boolean> => {
-  const { values } = parseArgs({
-    args,
-    options: {
-      /** Shorter rounds, whose figures vary more. */
-      quick: { type: "boolean", default: false },
-      /** The sections to run, with commas between. */
-      only: { type: "string" },
-      json: { type: "string" },
-      write: { type: "boolean", default: false }
-    }
-  })
+const options = {
+  /** Shorter, and less exact. */
+  quick: { type: "boolean", default: false },
+  /** The sections to run, with commas between. */
+  only: { type: "string" },
+  /** A file to write everything to, as JSON. */
+  json: { type: "string" },
+  /** Writes the results and the plots to the repository. */
+  write: { type: "boolean", default: false },
+  /** The seed of the first input. */
+  first: { type: "string", default: "0" },
+  /** How many inputs, or seeds. */
+  runs: { type: "string" }
+} as const
+
+type Values = ReturnType<typeof parseArgs<{ readonly options: typeof options }>>["values"]
+
+const numberOf = (text: string | undefined) => text === undefined ? undefined : Number(text)
+
+const commands: Readonly<Record<string, (values: Values) => Promise<Report.Options["sections"]>>> = {
+  bench: async ({ quick }) => (await import("./bench/sections.js")).sections(quick),
+  fuzz: async ({ first, quick, runs }) =>
+    (await import("./fuzz/sections.js")).sections({ isQuick: quick, first: Number(first), runs: numberOf(runs) })
+}
+
+const main = async (sections: (values: Values) => Promise<Report.Options["sections"]>): Promise<boolean> => {
+  const { values } = parseArgs({ args, options })
   const { run } = await import("./report/Report.js")
   return Effect.runPromise(run({
-    ...await command(values.quick),
+    command: name,
+    sections: await sections(values),
     only: values.only?.split(","),
     json: values.json,
     slack: values.quick ? 1.2 : 1,
@@ -34,7 +44,7 @@ const main = async (command: Command): Promise<boolean> => {
 }
 
 if (name === "child") {
-  const { run } = await import("./bench/child.js")
+  const { run } = await import("./child.js")
   await run(args)
 } else {
   const command = commands[name]

@@ -1,0 +1,53 @@
+/** What runs in processes of its own: measurements, which send their result, and servers. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Examine } from "./fuzz/Finding.js"
+
+type Program = (args: ReadonlyArray<string>) => Promise<Effect.Effect<unknown, unknown>>
+
+/** Sends what the effect gives to the parent. */
+const sending = (effect: Effect.Effect<unknown, unknown>) =>
+  Effect.map(Effect.orDie(effect), (result) => {
+    process.send?.(result)
+    process.disconnect()
+  })
+
+const measurement =
+  (load: () => Promise<{ readonly measure: (isQuick: boolean) => Effect.Effect<unknown, unknown> }>): Program =>
+  async (args) => {
+    const { measure } = await load()
+    return sending(measure(args.includes("--quick")))
+  }
+
+const fuzz =
+  (load: () => Promise<{ readonly examine: Effect.Effect<Examine, never, Scope.Scope> }>): Program =>
+  async ([first = "", runs = ""]) => {
+    const [{ examine }, { run }] = await Promise.all([load(), import("./fuzz/Finding.js")])
+    return sending(Effect.scoped(Effect.flatMap(examine, (examine) => run(examine, Number(first), Number(runs)))))
+  }
+
+const programs: Readonly<Record<string, Program>> = {
+  "calls": measurement(() => import("./bench/calls.js")),
+  "cold": measurement(() => import("./bench/cold.js")),
+  "emulator": measurement(() => import("./bench/emulator.js")),
+  "in-process": measurement(() => import("./bench/inProcess.js")),
+  "memory": measurement(() => import("./bench/memory.js")),
+  "redis": measurement(() => import("./bench/redis.js")),
+  "tokens": measurement(() => import("./bench/tokens.js")),
+  "fuzz-answers": fuzz(() => import("./fuzz/answers.js")),
+  "fuzz-timing": measurement(() => import("./fuzz/timing.js")),
+  "fuzz-webhook": fuzz(() => import("./fuzz/webhook.js")),
+  "calls-platform": async () => (await import("./bench/calls.js")).serve,
+  "emulator-server": async () => (await import("./bench/emulator.js")).serve,
+  "http-server": async ([body = ""]) => (await import("./bench/tokenService.js")).serve(body),
+  "door": async ([name = ""]) => {
+    const { serve } = await import("./bench/doors/servers.js")
+    return Effect.promise(() => serve(name))
+  }
+}
+
+export const run = async ([name = "", ...args]: ReadonlyArray<string>): Promise<void> => {
+  const program = programs[name]
+  if (program === undefined) throw new Error(`there is no program ${name}`)
+  await Effect.runPromise(await program(args))
+}
