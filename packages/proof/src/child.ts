@@ -34,6 +34,11 @@ const programs: Readonly<Record<string, Program>> = {
   "memory": measurement(() => import("./bench/memory.js")),
   "redis": measurement(() => import("./bench/redis.js")),
   "tokens": measurement(() => import("./bench/tokens.js")),
+  "chaos": async (words) => {
+    const { optionsOf, run } = await import("./chaos/inProcess.js")
+    const [part = "0", of = "1"] = words.slice(3)
+    return sending(run(optionsOf(words), Number(part), Number(of)))
+  },
   "fuzz-answers": fuzz(() => import("./fuzz/answers.js")),
   "fuzz-timing": measurement(() => import("./fuzz/timing.js")),
   "fuzz-webhook": fuzz(() => import("./fuzz/webhook.js")),

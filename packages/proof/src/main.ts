@@ -14,7 +14,9 @@ const options = {
   json: { type: "string" },
   /** Writes the results and the plots to the repository. */
   write: { type: "boolean", default: false },
-  /** The seed of the first input. */
+  /** Names of faults, with commas between. */
+  faults: { type: "string" },
+  /** The first seed. */
   first: { type: "string", default: "0" },
   /** How many inputs, or seeds. */
   runs: { type: "string" }
@@ -26,6 +28,13 @@ const numberOf = (text: string | undefined) => text === undefined ? undefined : 
 
 const commands: Readonly<Record<string, (values: Values) => Promise<Report.Options["sections"]>>> = {
   bench: async ({ quick }) => (await import("./bench/sections.js")).sections(quick),
+  chaos: async ({ faults, first, quick, runs }) =>
+    (await import("./chaos/sections.js")).sections({
+      isQuick: quick,
+      faults: faults?.split(",").filter((name) => name !== ""),
+      first: Number(first),
+      runs: numberOf(runs)
+    }),
   fuzz: async ({ first, quick, runs }) =>
     (await import("./fuzz/sections.js")).sections({ isQuick: quick, first: Number(first), runs: numberOf(runs) })
 }

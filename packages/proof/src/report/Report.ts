@@ -22,7 +22,7 @@ export interface Options {
   readonly only?: ReadonlyArray<string> | undefined
   /** A file to write everything to, as JSON. */
   readonly json?: string | undefined
-  /** A folder to write `RESULTS.md` and the plots to. */
+  /** A folder to write the plots and the results to: `RESULTS.md` of `bench`, `FUZZ.md` of `fuzz`, and so on. */
   readonly write?: string | undefined
 }
 
@@ -105,7 +105,10 @@ export const run = ({ command, json, only, sections, slack, write }: Options): E
         for (const curve of done.flatMap(({ curves = [] }) => curves)) {
           Fs.writeFileSync(Path.join(plots, `${curve.file}.svg`), `${Curve.svg(curve)}\n`)
         }
-        Fs.writeFileSync(Path.join(write, "RESULTS.md"), results(command, done, machine, on))
+        Fs.writeFileSync(
+          Path.join(write, `${command === "bench" ? "RESULTS" : command.toUpperCase()}.md`),
+          results(command, done, machine, on)
+        )
       })
     }
     const missed = outcomes.filter(({ holds }) => !holds)
