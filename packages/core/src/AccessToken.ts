@@ -29,14 +29,12 @@ import { onceMore } from "./internal/call/onceMore.js"
 import * as OpenApi from "./internal/call/openApi.js"
 import { isSame } from "./internal/isSame.js"
 import * as MetricLabels from "./internal/metricLabels.js"
-import { monotonicMillis } from "./internal/monotonicMillis.js"
 import { outcomeOf } from "./internal/outcomeOf.js"
 import { isRequestBound } from "./internal/requestBound.js"
 import * as Span from "./internal/span.js"
 import * as Outage from "./internal/store/outage.js"
 import * as Lease from "./internal/token/lease.js"
 import * as Moment from "./internal/token/moment.js"
-import * as RefusedValues from "./internal/token/refusedValues.js"
 import * as RenewingCache from "./internal/token/renewingCache.js"
 import * as SavedTokens from "./internal/token/savedTokens.js"
 import { type Key, type StoredToken, TokenStore } from "./TokenStore.js"
@@ -78,7 +76,7 @@ export interface Service {
   readonly tenant: (tenantKey: string) => Effect.Effect<Token, AccessTokenError>
   /**
    * Removes a token that the platform refused (`FeishuApiError` of kind `TokenInvalid`) from memory and from the store.
-   * Leaves any other token as it is. A store that fails is logged.
+   * Leaves any other token as it is. A store that fails is logged, and is tried again if the same token is invalidated again.
    *
    * - This process returns the token again only if the platform issues the token again. The platform does so for a token
    *   with more than 30 minutes left (page "商店应用获取 app_access_token"). A warning is logged then. Invalidating the token
@@ -120,9 +118,6 @@ const TokenValue = Schema.Redacted(Schema.String.pipe(Schema.pattern(/^[\x21-\x7
 
 const decodeAppAnswer = decodeFields(Schema.Struct({ app_access_token: TokenValue, expire: Expire }))
 const decodeTenantAnswer = decodeFields(Schema.Struct({ tenant_access_token: TokenValue, expire: Expire }))
-
-/** The most refused tokens that are remembered, about 100 bytes each. */
-const maxRefused = 10_000
 
 const isOfKind = (kind: FeishuApiError["kind"]) => (error: { readonly _tag: string }): boolean =>
   error instanceof FeishuApiError && error.kind === kind
@@ -277,14 +272,12 @@ const makeWith = (
     const keyOf = (tenantKey: Key["tenantKey"]): Effect.Effect<Key> =>
       Effect.map(hash, (secretHash) => ({ appId, secretHash, tenantKey }))
     const store = Outage.ofTokens(yield* TokenStore)
-    const refused = RefusedValues.make(maxRefused)
     const shared: Shared = {
       appId,
       fork: yield* makeFork<CallContext>(),
       lease: Lease.make({ appId, claims: Outage.ofClaims(yield* claimsOrLocal) }),
       saved: SavedTokens.make({
         store,
-        refused,
         renewWithin: millisOf(options?.renewWithin ?? "25 minutes"),
         expiryMargin: millisOf(options?.expiryMargin ?? "3 minutes")
       })
@@ -321,12 +314,10 @@ const makeWith = (
 
     const invalidate = (token: Token) =>
       Effect.gen(function*() {
-        const refusal = refused.refuse(Redacted.value(token.value), yield* monotonicMillis)
         for (const { cacheKey, kind, tokens } of placesOf(token)) {
           // Removed from memory in any case, because another process may have stored another token.
           tokens.invalidate(cacheKey, (cached) => isSame(cached, token))
-          // Once is enough: another process may have stored the same token again because the platform issued the token again.
-          if (refusal === "first") yield* Effect.ignore(store.drop(yield* kind.storeKeyOf(cacheKey), token))
+          yield* shared.saved.refuse(yield* kind.storeKeyOf(cacheKey), token)
         }
       }).pipe(Effect.uninterruptible)
 

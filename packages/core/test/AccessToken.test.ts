@@ -5,6 +5,7 @@ import * as KeyValueStore from "@effect/platform/KeyValueStore"
 import { assert, describe, it } from "@effect/vitest"
 import {
   Cause,
+  Clock,
   DateTime,
   Deferred,
   Duration,
@@ -1287,6 +1288,74 @@ it.effect("a token that many are refused with leaves the store once", () =>
       yield* Effect.all(Effect.replicate(AccessToken.invalidate(token), 1000), unbounded)
       assert.strictEqual(yield* Ref.get(drops), 1)
     }).pipe(Effect.provide(scripted({ store }).layer))
+  }))
+
+/** A store in memory whose `drop` does what the test says before it drops. */
+const droppingStore = (before: Effect.Effect<void, TokenStore.TokenStoreError>) =>
+  Effect.map(TokenStore.makeMemory(), (memory) => {
+    let drops = 0
+    const store: TokenStore.Service = {
+      ...memory,
+      drop: (key, token) =>
+        Effect.andThen(
+          Effect.suspend(() => {
+            drops++
+            return before
+          }),
+          memory.drop(key, token)
+        )
+    }
+    return { drops: () => drops, store }
+  })
+
+it.effect("a refused token that the store could not drop is dropped when it is invalidated again, and once", () =>
+  Effect.gen(function*() {
+    let isAway = true
+    const away = new TokenStore.TokenStoreError({ appId: "cli_test", operation: "drop", description: "no connection" })
+    const { drops, store } = yield* droppingStore(Effect.suspend(() => isAway ? away : Effect.void))
+    const stored = yield* Effect.gen(function*() {
+      const token = yield* AccessToken.tenant("a")
+      yield* AccessToken.invalidate(token)
+      yield* AccessToken.invalidate(token)
+      isAway = false
+      yield* AccessToken.invalidate(token)
+      assert.strictEqual(drops(), 3)
+      yield* AccessToken.invalidate(token)
+      assert.strictEqual(drops(), 3)
+      return yield* AccessToken.tenant("a")
+    }).pipe(Effect.provide(scripted({ store }).layer))
+    const another = scripted({ store, tenant: [issued("tenant", "another")] })
+    yield* Effect.gen(function*() {
+      assert.strictEqual(valueOf(yield* AccessToken.tenant("a")), valueOf(stored))
+    }).pipe(Effect.provide(another.layer))
+  }))
+
+it.effect("a token that is invalidated during its removal waits for a removal, too", () =>
+  Effect.gen(function*() {
+    const { store } = yield* droppingStore(Effect.sleep("1 second"))
+    yield* Effect.gen(function*() {
+      const token = yield* AccessToken.tenant("a")
+      const invalidate = Effect.andThen(AccessToken.invalidate(token), Clock.currentTimeMillis)
+      const fibers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(invalidate))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Effect.forEach(fibers, Fiber.join), [1000, 1000, 1000])
+    }).pipe(Effect.provide(scripted({ store }).layer))
+  }))
+
+it.effect("a token that is invalidated with a wrong tenant stays valid for its own tenant", () =>
+  Effect.gen(function*() {
+    const { drops, store } = yield* droppingStore(Effect.void)
+    const { layer, tenant } = scripted({ store, token: { maxTenants: 1 } })
+    yield* Effect.gen(function*() {
+      const token = yield* AccessToken.tenant("a")
+      yield* AccessToken.invalidate({ ...token, tenantKey: Option.some("b") })
+      yield* AccessToken.tenant("b")
+      assert.strictEqual(valueOf(yield* AccessToken.tenant("a")), valueOf(token), "from the store")
+      assert.strictEqual(tenant.seen.length, 2)
+      yield* AccessToken.invalidate(token)
+      assert.strictEqual(drops(), 2)
+      assert.notStrictEqual(valueOf(yield* AccessToken.tenant("a")), valueOf(token))
+    }).pipe(Effect.provide(layer))
   }))
 
 it.effect("a refused token does not come back from a store that can only be read", () =>

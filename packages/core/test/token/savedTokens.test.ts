@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DateTime, Effect, FastCheck as fc, Option, Random, Redacted, TestClock } from "effect"
 import * as Moment from "../../src/internal/token/moment.js"
-import * as RefusedValues from "../../src/internal/token/refusedValues.js"
 import type { Entry } from "../../src/internal/token/renewingCache.js"
 import * as SavedTokens from "../../src/internal/token/savedTokens.js"
 import * as TokenStore from "../../src/TokenStore.js"
@@ -15,7 +14,7 @@ const day = minutes(24 * 60)
 const key: TokenStore.Key = { appId: "cli_a", secretHash: "hash", tenantKey: Option.some("tenant_a") }
 const otherKey: TokenStore.Key = { ...key, tenantKey: Option.none() }
 
-const storeError = (operation: "get" | "put") =>
+const storeError = (operation: TokenStore.TokenStoreError["operation"]) =>
   new TokenStore.TokenStoreError({ appId: "cli_a", operation, description: "the store is down" })
 
 interface Options {
@@ -28,14 +27,18 @@ interface Options {
 const make = ({ expiryMargin = minutes(3), renewWithin = minutes(25), ...options }: Options = {}) =>
   Effect.map(TokenStore.makeMemory(), (memory) => {
     const store = { ...memory, ...options.store }
-    const refused = RefusedValues.make(100)
-    const saved = SavedTokens.make({ store, refused, renewWithin, expiryMargin })
-    return { refused, saved, store }
+    return { saved: SavedTokens.make({ store, renewWithin, expiryMargin }), store }
   })
 
 const token = (value: string, expiresAt: number): TokenStore.StoredToken => ({
   value: Redacted.make(value),
   expiresAt: DateTime.unsafeMake(expiresAt)
+})
+
+const issued = (value: string, expire: number, askedAt: Moment.Moment): SavedTokens.Issued => ({
+  value: Redacted.make(value),
+  expire,
+  askedAt
 })
 
 const valueOf = (entry: Entry<TokenStore.StoredToken>) => Redacted.value(entry.value.value)
@@ -98,11 +101,12 @@ describe("SavedTokens.read", () => {
 
   it.effect("A refused token in the store is not returned until the platform issues the token again", () =>
     Effect.gen(function*() {
-      const { refused, saved, store } = yield* make()
-      yield* store.put(key, token("stored", minutes(100)))
-      refused.refuse("stored", 0)
+      const { saved, store } = yield* make({ store: { drop: () => Effect.void } })
+      const stored = token("stored", minutes(100))
+      yield* store.put(key, stored)
+      yield* saved.refuse(key, stored)
       assert.isTrue(Option.isNone(yield* saved.read(key, undefined)))
-      refused.issue("stored", 0)
+      yield* saved.save(key, issued("stored", 7200, yield* now))
       assert.isTrue(Option.isSome(yield* saved.read(key, undefined)))
     }))
 
@@ -200,13 +204,32 @@ describe("SavedTokens.read", () => {
   )
 })
 
-describe("SavedTokens.save", () => {
-  const issued = (value: string, expire: number, askedAt: Moment.Moment): SavedTokens.Issued => ({
-    value: Redacted.make(value),
-    expire,
-    askedAt
-  })
+describe("SavedTokens.refuse", () => {
+  it.effect("A refused token is removed from the store, and no other token", () =>
+    Effect.gen(function*() {
+      const { saved, store } = yield* make()
+      yield* store.put(key, token("refused", minutes(100)))
+      yield* store.put(otherKey, token("refused", minutes(100)))
+      yield* saved.refuse(key, token("another", minutes(100)))
+      assert.isTrue(Option.isSome(yield* store.get(key)))
+      yield* saved.refuse(key, token("refused", minutes(100)))
+      assert.isTrue(Option.isNone(yield* store.get(key)))
+      assert.isTrue(Option.isSome(yield* saved.read(otherKey, undefined)))
+    }))
 
+  it.effect("A refused token is removed again only after a removal that failed", () =>
+    Effect.gen(function*() {
+      const ends = [storeError("drop"), storeError("drop"), Effect.void]
+      let drops = 0
+      const { saved } = yield* make({ store: { drop: () => ends[drops++] ?? assert.fail("a second removal") } })
+      for (const expected of [1, 2, 3, 3]) {
+        yield* saved.refuse(key, token("refused", minutes(100)))
+        assert.strictEqual(drops, expected)
+      }
+    }))
+})
+
+describe("SavedTokens.save", () => {
   it.effect("An issued token is returned and put into the store, with a life that begins when the request was sent", () =>
     Effect.gen(function*() {
       const { saved, store } = yield* make()
@@ -296,39 +319,46 @@ describe("SavedTokens.save", () => {
 
   it.effect("A refused token that the platform issues again is used, with one warning that does not show the token", () =>
     Effect.gen(function*() {
-      const { refused, saved, store } = yield* make()
-      refused.refuse("t-secret-token", 0)
+      const { saved, store } = yield* make()
+      const refused = token("t-secret-token", minutes(120))
+      yield* saved.refuse(key, refused)
       const save = Effect.flatMap(now, (now) => saved.save(key, issued("t-secret-token", 7200, now)))
       const lines = yield* recorded(save)
       assert.strictEqual(lines.length, 1)
       assert.match(lines.join(), /^WARN .*the platform issued again an access token that it had refused/)
       assert.notInclude(lines.join(), "secret-token")
-      assert.isFalse(refused.has("t-secret-token"))
       assert.isTrue(Option.isSome(yield* store.get(key)))
       assert.isTrue(Option.isSome(yield* saved.read(key, undefined)))
-      assert.strictEqual(refused.refuse("t-secret-token", 14_000), "reissued")
+      yield* TestClock.adjust("14 seconds")
+      yield* saved.refuse(key, refused)
+      assert.isTrue(Option.isSome(yield* store.get(key)), "the token is believed")
       assert.deepStrictEqual(yield* recorded(save), [])
     }))
 
   it.effect("A token that was never refused is saved without a line in the log", () =>
     Effect.gen(function*() {
-      const { refused, saved } = yield* make()
-      refused.refuse("another", 0)
+      const { saved } = yield* make()
+      yield* saved.refuse(key, token("another", minutes(120)))
+      yield* saved.refuse(otherKey, token("new", minutes(120)))
       assert.deepStrictEqual(yield* recorded(saved.save(key, issued("new", 7200, yield* now))), [])
-      assert.isTrue(refused.has("another"))
     }))
 
   it.effect("The 15 s in which a reissued token is believed are those of the monotonic clock", () =>
     Effect.gen(function*() {
       const { clock, moveMonotonic, moveSystem } = yield* movableClock
       yield* Effect.gen(function*() {
-        const { refused, saved } = yield* make()
+        const { saved, store } = yield* make()
+        const refused = token("t", minutes(120))
         moveMonotonic(minutes(7))
         moveSystem(minutes(1000))
-        refused.refuse("t", minutes(7))
+        yield* saved.refuse(key, refused)
         yield* saved.save(key, issued("t", 7200, yield* now))
-        assert.strictEqual(refused.refuse("t", minutes(7) + 15_000 - 1), "reissued")
-        assert.strictEqual(refused.refuse("t", minutes(7) + 15_000), "first")
+        moveMonotonic(15_000 - 1)
+        yield* saved.refuse(key, refused)
+        assert.isTrue(Option.isSome(yield* store.get(key)))
+        moveMonotonic(1)
+        yield* saved.refuse(key, refused)
+        assert.isTrue(Option.isNone(yield* store.get(key)))
       }).pipe(Effect.withClock(clock))
     }))
 })
