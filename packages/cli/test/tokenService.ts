@@ -44,10 +44,12 @@ export interface ServedOptions {
   /** `false`: the platform pushes to nobody. Default: `true`. */
   readonly receives?: boolean
   readonly baseUrl?: string
+  /** Default: a store in memory. */
+  readonly tokens?: TokenStore.Service
 }
 
 /** An app of the emulator as `feishu-ticket serve` has the app. */
-export const served = (appId: string, { baseUrl, receives = true, ticket }: ServedOptions = {}) =>
+export const served = (appId: string, { baseUrl, receives = true, ticket, tokens: store }: ServedOptions = {}) =>
   Effect.gen(function*() {
     const emulator = yield* Emulator.Emulator
     const layer = Layer.merge(
@@ -58,7 +60,11 @@ export const served = (appId: string, { baseUrl, receives = true, ticket }: Serv
         verificationToken: Redacted.make(secrets.verificationToken),
         baseUrl: baseUrl ?? emulator.baseUrl
       }),
-      Layer.mergeAll(TicketStore.layerMemory, TokenStore.layerMemory, FeishuClient.layerFetch)
+      Layer.mergeAll(
+        TicketStore.layerMemory,
+        store === undefined ? TokenStore.layerMemory : Layer.succeed(TokenStore.TokenStore, store),
+        FeishuClient.layerFetch
+      )
     )
     const context = yield* Layer.build(layer)
     return yield* Effect.gen(function*() {
@@ -67,10 +73,10 @@ export const served = (appId: string, { baseUrl, receives = true, ticket }: Serv
       if (receives) {
         yield* emulator.updateApp(appId, (app) => ({ ...app, requestUrl: EmulatorTest.requestUrl(subscription) }))
       }
-      const watched = WatchedTokens.make(yield* TokenStore.TokenStore)
+      const watched = WatchedTokens.watch(yield* TokenStore.TokenStore)
       const tokens = yield* AccessToken.make().pipe(
         Effect.provideService(AppTicket.AppTicket, tickets),
-        Effect.provideService(TokenStore.TokenStore, watched.store)
+        Effect.provideService(TokenStore.TokenStore, watched)
       )
       const served: ServedApp = {
         app: yield* FeishuApp.FeishuApp,
@@ -78,7 +84,7 @@ export const served = (appId: string, { baseUrl, receives = true, ticket }: Serv
         tickets,
         store: yield* TicketStore.TicketStore,
         tokens,
-        invalidate: (token) => watched.removing(token.value, tokens.invalidate(token))
+        invalidate: (token) => WatchedTokens.removing(tokens.invalidate(token))
       }
       return served
     }).pipe(Effect.provide(context))

@@ -48,18 +48,18 @@ export const configured = (
 
 const tokensOf = (app: FeishuApp.Service) =>
   Effect.gen(function*() {
-    const watched = WatchedTokens.make(yield* TokenStore)
+    const store = WatchedTokens.watch(yield* TokenStore)
     const isSelfBuilt = app.kind === "self-built"
     const tickets = isSelfBuilt ? undefined : yield* AppTicket.make({ coolDown })
     const tokens = yield* (tickets === undefined
       ? AccessToken.makeSelfBuilt()
       : Effect.provideService(AccessToken.make(), AppTicket.AppTicket, tickets)).pipe(
-        Effect.provideService(TokenStore, watched.store)
+        Effect.provideService(TokenStore, store)
       )
     return {
       tickets,
       tokens,
-      invalidate: (token: AccessToken.Token) => watched.removing(token.value, tokens.invalidate(token))
+      invalidate: (token: AccessToken.Token) => WatchedTokens.removing(tokens.invalidate(token))
     }
   })
 

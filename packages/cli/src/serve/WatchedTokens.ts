@@ -1,38 +1,27 @@
-/** A `TokenStore` that says whether a token was removed, which `AccessToken.invalidate` only logs. */
+/** Says whether the `TokenStore` has removed a token, which `AccessToken.invalidate` only logs. */
 import type * as TokenStore from "@effect-feishu/core/TokenStore"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
+import * as Option from "effect/Option"
 
-export interface WatchedTokens {
-  readonly store: TokenStore.Service
-  /** Runs the effect. Fails if the store could not remove the token meanwhile. */
-  readonly removing: (
-    token: Redacted.Redacted,
-    effect: Effect.Effect<void>
-  ) => Effect.Effect<void, TokenStore.TokenStoreError>
-}
+/** The failures of the store in one removal. */
+class Failures
+  extends Context.Tag("@effect-feishu/cli/WatchedTokens/Failures")<Failures, Array<TokenStore.TokenStoreError>>()
+{}
 
-export const make = (store: TokenStore.Service): WatchedTokens => {
-  /** By the token. Holds only tokens whose removal is under way. */
-  const failures = new Map<string, TokenStore.TokenStoreError | undefined>()
-  return {
-    store: {
-      ...store,
-      drop: (key, token) =>
-        Effect.tapError(store.drop(key, token), (error) =>
-          Effect.sync(() => {
-            const value = Redacted.value(token.value)
-            if (failures.has(value)) failures.set(value, error)
-          }))
-    },
-    removing: (token, effect) =>
-      Effect.suspend(() => {
-        const value = Redacted.value(token)
-        failures.set(value, undefined)
-        return effect.pipe(
-          Effect.andThen(() => failures.get(value) ?? Effect.void),
-          Effect.ensuring(Effect.sync(() => failures.delete(value)))
-        )
-      })
-  }
-}
+/** Reports to `removing` which tokens the store could not remove. */
+export const watch = (store: TokenStore.Service): TokenStore.Service => ({
+  ...store,
+  drop: (key, token) =>
+    Effect.tapError(
+      store.drop(key, token),
+      (error) => Effect.map(Effect.serviceOption(Failures), Option.map((failures) => failures.push(error)))
+    )
+})
+
+/** Runs `AccessToken.invalidate` over a store of `watch`. Fails if the store could not remove the token. */
+export const removing = (invalidate: Effect.Effect<void>): Effect.Effect<void, TokenStore.TokenStoreError> =>
+  Effect.suspend(() => {
+    const failures: typeof Failures.Service = []
+    return Effect.andThen(Effect.provideService(invalidate, Failures, failures), () => failures[0] ?? Effect.void)
+  })

@@ -2,10 +2,10 @@
 import type * as AccessToken from "@effect-feishu/core/AccessToken"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as Clock from "effect/Clock"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Redacted from "effect/Redacted"
-import { createHash, timingSafeEqual } from "node:crypto"
+import type * as Redacted from "effect/Redacted"
 import * as Health from "../Health.js"
 import type { ServedApp, ServedApps } from "../ServedApp.js"
 import type * as Audit from "./Audit.js"
@@ -25,22 +25,15 @@ export interface Parts {
 const tokenOf = ({ tokens }: ServedApp, tenantKey: string | undefined) =>
   tenantKey === undefined ? tokens.app : tokens.tenant(tenantKey)
 
-const hashOf = (secret: Redacted.Redacted): Uint8Array => createHash("sha256").update(Redacted.value(secret)).digest()
-
-/** Takes as long for any two secrets of the same lengths. */
-const isSame = (a: Redacted.Redacted, b: Redacted.Redacted): boolean => timingSafeEqual(hashOf(a), hashOf(b))
-
-/** The longest wait for the current token. A token that the platform issues meanwhile is another than the refused one. */
-const longestComparison = "5 seconds"
-
-/** Forgets `refused` if it is the current token. Without a current token, there is nothing to forget. */
-const invalidate = (served: ServedApp, tenantKey: string | undefined, refused: Redacted.Redacted) =>
-  Effect.gen(function*() {
-    const current = yield* Effect.option(Effect.timeout(tokenOf(served, tenantKey), longestComparison))
-    if (Option.isSome(current) && isSame(current.value.value, refused)) {
-      yield* Effect.mapError(served.invalidate(current.value), fromTokenStoreError)
-    }
-  })
+/** Removes `refused` from memory and from the store, also if it is no longer the current token: the store may still have it. */
+const invalidate = ({ app, invalidate }: ServedApp, tenantKey: string | undefined, refused: Redacted.Redacted) =>
+  Effect.flatMap(DateTime.now, (now) =>
+    invalidate({
+      value: refused,
+      // Unknown, and of no use for a removal.
+      expiresAt: now,
+      tenantKey: app.kind === "self-built" ? Option.none() : Option.fromNullable(tenantKey)
+    })).pipe(Effect.mapError(fromTokenStoreError))
 
 export const tokens = ({ apps, audit, closing = Effect.never }: Parts) =>
   HttpApiBuilder.group(TokenApi, "tokens", (handlers) => {
