@@ -231,6 +231,33 @@ export const until = (isSo: () => boolean): Effect.Effect<void> =>
     Effect.orDie
   )
 
+/** A store of tokens in memory, which a test makes read-only. `values` are the tokens that have been put and are still there. */
+export const readOnlyStore = Effect.map(TokenStore.makeMemory(), (memory) => {
+  const keys = new Set<TokenStore.Key>()
+  let isReadOnly = false
+  const unlessReadOnly = (
+    { appId }: TokenStore.Key,
+    operation: "put" | "drop",
+    effect: Effect.Effect<void, TokenStore.TokenStoreError>
+  ) =>
+    Effect.suspend(() =>
+      isReadOnly ? new TokenStore.TokenStoreError({ appId, operation, description: "it is read-only" }) : effect
+    )
+  const store: TokenStore.Service = {
+    ...memory,
+    put: (key, token) => {
+      keys.add(key)
+      return unlessReadOnly(key, "put", memory.put(key, token))
+    },
+    drop: (key, token) => unlessReadOnly(key, "drop", memory.drop(key, token))
+  }
+  const values = Effect.map(
+    Effect.suspend(() => Effect.forEach(keys, memory.get)),
+    (found) => found.flatMap(Option.toArray).map(({ value }) => Redacted.value(value))
+  )
+  return { store, values, setReadOnly: (value: boolean) => void (isReadOnly = value) }
+})
+
 /** The calls in the journal, by the end of their path. */
 export const calls = (appId: string, end: string) =>
   Effect.map(

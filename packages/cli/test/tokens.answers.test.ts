@@ -1,5 +1,5 @@
 /** The endpoints of the token service: their answers and their errors. */
-import { AppTicket, FeishuError, TicketStore, TokenStore } from "@effect-feishu/core"
+import { AppTicket, FeishuError, TicketStore } from "@effect-feishu/core"
 import { Emulator } from "@effect-feishu/emulator"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { assert, describe, it } from "@effect/vitest"
@@ -26,33 +26,6 @@ const withEmulator = <A, E, R>(test: Effect.Effect<A, E, R>) =>
       pushDelay: "10 millis"
     }).pipe(Layer.merge(Service.quiet))
   )
-
-/** A store of tokens in memory, which a test makes read-only. `values` are the tokens that have been put and are still there. */
-const readOnlyStore = Effect.map(TokenStore.makeMemory(), (memory) => {
-  const keys = new Set<TokenStore.Key>()
-  let isReadOnly = false
-  const unlessReadOnly = (
-    { appId }: TokenStore.Key,
-    operation: "put" | "drop",
-    effect: Effect.Effect<void, TokenStore.TokenStoreError>
-  ) =>
-    Effect.suspend(() =>
-      isReadOnly ? new TokenStore.TokenStoreError({ appId, operation, description: "it is read-only" }) : effect
-    )
-  const store: TokenStore.Service = {
-    ...memory,
-    put: (key, token) => {
-      keys.add(key)
-      return unlessReadOnly(key, "put", memory.put(key, token))
-    },
-    drop: (key, token) => unlessReadOnly(key, "drop", memory.drop(key, token))
-  }
-  const values = Effect.map(
-    Effect.suspend(() => Effect.forEach(keys, memory.get)),
-    (found) => found.flatMap(Option.toArray).map(({ value }) => Redacted.value(value))
-  )
-  return { store, values, setReadOnly: (value: boolean) => void (isReadOnly = value) }
-})
 
 const expectedOf = (list: ReadonlyArray<Emulator.Token>, kind: string, tenantKey?: string) =>
   list.findLast((token) => token.kind === kind && token.tenantKey === tenantKey) ?? assert.fail("no token was issued")
@@ -494,7 +467,7 @@ describe("The token service", () => {
     withEmulator(Effect.gen(function*() {
       const path = "/v1/tenants/tenant_1/token"
       const emulator = yield* Emulator.Emulator
-      const { setReadOnly, store, values } = yield* readOnlyStore
+      const { setReadOnly, store, values } = yield* Service.readOnlyStore
       const { ask } = yield* Service.listen(Service.appsOf(yield* Service.served(appId, { tokens: store })))
       const refused = (yield* ask(path)).json.token
       const report = ask(`${path}/invalidate`, { method: "POST", body: { token: refused } })

@@ -104,13 +104,17 @@ const tokens = HttpApiGroup.make("tokens", { topLevel: true })
   .add(
     invalidate("invalidateTenantToken", "/tenants/:tenant_key/token/invalidate").setPath(ofTenant)
       .annotateContext(
-        describe("Forgets a token that the platform refused. Does nothing if the token is not the current one.")
+        describe(
+          "Removes a token that the platform refused from memory and from the store. Leaves any other token as it is."
+        )
       )
   )
   .add(
     invalidate("invalidateAppToken", "/app/token/invalidate")
       .annotateContext(
-        describe("Forgets a token that the platform refused. Does nothing if the token is not the current one.")
+        describe(
+          "Removes a token that the platform refused from memory and from the store. Leaves any other token as it is."
+        )
       )
   )
   .addError(answers.badRequest)
