@@ -138,6 +138,32 @@ layer(Live, { excludeTestServices: true, timeout: "60 seconds" })("serve --token
       assertNoSecrets(stderr + printed, [key])
     }))
 
+  it.scoped("stays healthy at both addresses while Redis is away, though nobody has asked for its health before", () =>
+    Effect.gen(function*() {
+      const appId = "cli_frozen"
+      const emulator = yield* Emulator.Emulator
+      yield* emulator.setApp(app(appId))
+      const redis = yield* RedisServer.make()
+      const env = { FEISHU_REDIS_URL: `redis://127.0.0.1:${redis.port}` }
+      const command = yield* serve(appId, ["--store", "redis", "--tokens", "--tokens-port", "0"], { env })
+      const [, address = ""] = yield* command.printed(/^tokens +(http:\S+)$/m)
+      yield* pushIsLost(appId)
+      yield* saveUrl(appId, command.url)
+      yield* emulator.pushTicket(appId)
+      yield* command.printed(/^ticket /m)
+      yield* redis.freeze
+      const answers = yield* Effect.forEach([command.url, address], (url) =>
+        Effect.promise(async () => {
+          const response = await fetch(new URL("/healthz", url))
+          return { status: response.status, text: await response.text() }
+        }), { concurrency: 2 })
+      yield* redis.thaw
+      const [atRequestUrl, atTokens] = answers
+      assert.deepStrictEqual(atRequestUrl, { status: 200, text: "{\"ok\":true}" })
+      assert.strictEqual(atTokens?.status, 200)
+      assert.match(atTokens?.text ?? "", /"ok":true,"expires_in":\d+,"reason":"TicketStore\.get for cli_frozen/)
+    }))
+
   it.scoped("two processes on one Redis make one resend and one call for each token, and a caller sees one failure at most", () =>
     Effect.gen(function*() {
       const appId = "cli_pair"

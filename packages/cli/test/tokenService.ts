@@ -12,6 +12,7 @@ import { Emulator, EmulatorTest, type Journal } from "@effect-feishu/emulator"
 import { assert } from "@effect/vitest"
 import { Array as Arr, Effect, Layer, Logger, Option, Redacted, Schedule } from "effect"
 import * as Http from "node:http"
+import * as Health from "../src/serve/Health.js"
 import * as Listen from "../src/serve/Listen.js"
 import type { ServedApp, ServedApps } from "../src/serve/ServedApp.js"
 import * as Audit from "../src/serve/tokens/Audit.js"
@@ -190,7 +191,8 @@ export const listen = (
 ) =>
   Effect.gen(function*() {
     const { address = anyPort, keys = yield* bothKeys } = options
-    const listening = yield* Tokens.listen({ apps, keys, address })
+    const { look: health } = yield* Health.make(apps)
+    const listening = yield* Tokens.listen({ apps, health, keys, address })
     const place = placeOf(listening.address)
     return { ...listening, place, ask: (path: string, asked?: Asked) => ask(place, path, asked) }
   })
@@ -198,7 +200,8 @@ export const listen = (
 /** Listens twice for the same apps: with the answers from memory, and without. */
 export const listenBothWays = (apps: ServedApps) =>
   Effect.gen(function*() {
-    const parts = { apps, audit: yield* Audit.make, keys: yield* bothKeys }
+    const { look: health } = yield* Health.make(apps)
+    const parts = { apps, audit: yield* Audit.make, health, keys: yield* bothKeys }
     const listen = (fromMemory: boolean) =>
       Effect.flatMap(Door.make({ ...parts, fromMemory }), (listener) => Listen.serve(listener, onAnyPort))
     const [fast, slow] = yield* Effect.all([listen(true), listen(false)])

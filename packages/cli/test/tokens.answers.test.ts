@@ -3,8 +3,7 @@ import { AppTicket, FeishuError, TicketStore } from "@effect-feishu/core"
 import { Emulator } from "@effect-feishu/emulator"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { assert, describe, it } from "@effect/vitest"
-import { Array as Arr, DateTime, Duration, Effect, Fiber, Layer, Option, Redacted, TestClock } from "effect"
-import * as Health from "../src/serve/Health.js"
+import { Array as Arr, DateTime, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
 import * as Listen from "../src/serve/Listen.js"
 import type * as Audit from "../src/serve/tokens/Audit.js"
 import * as MemoryTokens from "../src/serve/tokens/MemoryTokens.js"
@@ -439,29 +438,6 @@ describe("The token service", () => {
       yield* one.store.drop(appId, Option.getOrThrow(ticket))
       yield* becomes(503)
     })))
-
-  it.scoped("stays healthy while the store is away, until the last ticket ends", () =>
-    Effect.gen(function*() {
-      let isAway = false
-      const sentAt = yield* DateTime.now
-      const health = Health.make(Service.appsOf(Service.stub(appId, {
-        store: {
-          get: () =>
-            isAway
-              ? new TicketStore.TicketStoreError({ appId, operation: "get", description: "no connection" })
-              : Effect.succeedSome({ value: Redacted.make("a ticket"), sentAt })
-        } as never
-      })))
-      assert.deepInclude(yield* health, { ok: true })
-      isAway = true
-      yield* TestClock.adjust("2 hours")
-      const away = yield* health
-      assert.isTrue(away.ok)
-      assert.deepInclude(away.apps[0], { ok: true, expires_in: 3600 })
-      assert.include(away.apps[0]?.reason, "no connection")
-      yield* TestClock.adjust("61 minutes")
-      assert.deepInclude(yield* health, { ok: false })
-    }))
 
   it.scopedLive("answers 204 to a report of a refused token only if the store has the token no more", () =>
     withEmulator(Effect.gen(function*() {

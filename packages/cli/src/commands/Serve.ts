@@ -7,6 +7,7 @@ import * as Report from "../Report.js"
 import * as Apps from "../serve/Apps.js"
 import * as Forward from "../serve/deliveries/Forward.js"
 import * as Display from "../serve/Display.js"
+import * as Health from "../serve/Health.js"
 import * as Keeping from "../serve/Keeping.js"
 import * as RequestUrl from "../serve/RequestUrl.js"
 import * as Setup from "../serve/Setup.js"
@@ -27,9 +28,11 @@ const serve = (options: Options.Serve, { apps, location, path, policy, saved, to
     const served = new Map(
       (yield* Effect.forEach(apps, Apps.make)).map((served) => [served.app.appId, served] as const)
     )
+    const health = yield* Health.make(served)
     const { host, port } = options
     const url = yield* RequestUrl.listen({
       apps: served,
+      health: health.look,
       host,
       port,
       path,
@@ -38,7 +41,7 @@ const serve = (options: Options.Serve, { apps, location, path, policy, saved, to
       onDelivery: display.delivery
     })
     // After the request URL, and so ended before: a ticket that arrives meanwhile still answers who waits.
-    const tokenService = tokens && (yield* listenForTokens({ apps: served, ...tokens }))
+    const tokenService = tokens && (yield* listenForTokens({ apps: served, health: health.look, ...tokens }))
     yield* display.listening({
       url,
       apps,
@@ -46,7 +49,7 @@ const serve = (options: Options.Serve, { apps, location, path, policy, saved, to
       tokens: tokenService?.url,
       forwardTo: policy._tag === "Forward" ? Forward.show(policy.to) : undefined
     })
-    return yield* Effect.all(Array.from(served.values(), (app) => Keeping.forever(app, display)), {
+    return yield* Effect.all(Array.from(served.values(), (app) => Keeping.forever(app, display, health)), {
       concurrency: "unbounded",
       discard: true
     })

@@ -1,4 +1,5 @@
 /** Says of each app whether the app has a valid ticket now. */
+import type { Ticket } from "@effect-feishu/core/TicketStore"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -22,6 +23,16 @@ export interface Health {
   readonly apps: ReadonlyArray<AppHealth>
 }
 
+export interface Service {
+  /**
+   * Looks into the stores, so that a ticket that another process dropped does not count. While a store is away, the last ticket
+   * that was seen counts.
+   */
+  readonly look: Effect.Effect<Health>
+  /** Remembers a ticket that has arrived. */
+  readonly see: (appId: string, ticket: Ticket) => Effect.Effect<void>
+}
+
 const longestLook = "5 seconds"
 
 /** The time for which a result is used again, so that many probes cost one look into the store. In milliseconds. */
@@ -29,59 +40,84 @@ const freshFor = 1000
 
 const none = "there is no ticket: the platform pushes one every hour to the request URL"
 
-/** Remembers the last ticket, because a store that is away for a moment takes no token from a service. */
-const makeOfStoreApp = ({ app: { appId }, store }: ServedApp) => {
-  let lastEnd: DateTime.Utc | undefined
+interface OfApp {
+  /** Returns why the store says nothing about the ticket. */
+  readonly look: Effect.Effect<string | undefined>
+  readonly see: (ticket: Ticket) => void
+  readonly healthAt: (now: number, silence: string | undefined) => AppHealth
+}
 
-  const ofTicket = (expiresAt: DateTime.Utc, now: number, reason?: string): AppHealth => {
-    const left = DateTime.toEpochMillis(expiresAt) - now
-    return left > 0
-      ? {
-        app_id: appId,
-        ok: true,
-        expires_in: Time.secondsUntil(expiresAt, now),
-        ...(reason !== undefined && { reason })
-      }
-      : { app_id: appId, ok: false, reason: reason ?? `the newest ticket expired ${Time.span(left)} ago` }
+const makeOfStoreApp = ({ app: { appId }, store }: ServedApp): OfApp => {
+  /** The end of the last ticket. */
+  let end: DateTime.Utc | undefined
+
+  return {
+    look: Effect.suspend(() => {
+      const before = end
+      return Effect.map(store.get(appId), (newest) => {
+        // A ticket that arrived meanwhile is newer.
+        if (end === before) end = Option.getOrUndefined(Option.map(newest, Tickets.expiresAt))
+      })
+    }).pipe(
+      Effect.timeoutFail({
+        duration: longestLook,
+        onTimeout: () => ({ message: `the store of the tickets has not answered within ${longestLook}` })
+      }),
+      Effect.match({ onFailure: ({ message }) => message, onSuccess: () => undefined })
+    ),
+    see: (ticket) => {
+      end = Tickets.expiresAt(ticket)
+    },
+    healthAt: (now, silence) => {
+      if (end === undefined) return { app_id: appId, ok: false, reason: silence ?? none }
+      const left = DateTime.toEpochMillis(end) - now
+      return left > 0
+        ? {
+          app_id: appId,
+          ok: true,
+          expires_in: Time.secondsUntil(end, now),
+          ...(silence !== undefined && { reason: silence })
+        }
+        : { app_id: appId, ok: false, reason: silence ?? `the newest ticket expired ${Time.span(left)} ago` }
+    }
   }
-
-  const ofSilence = (reason: string) =>
-    Effect.map(
-      Clock.currentTimeMillis,
-      (now): AppHealth => lastEnd === undefined ? { app_id: appId, ok: false, reason } : ofTicket(lastEnd, now, reason)
-    )
-
-  return Effect.gen(function*() {
-    const newest = yield* store.get(appId)
-    lastEnd = Option.getOrUndefined(Option.map(newest, Tickets.expiresAt))
-    return lastEnd === undefined
-      ? { app_id: appId, ok: false, reason: none }
-      : ofTicket(lastEnd, yield* Clock.currentTimeMillis)
-  }).pipe(
-    Effect.timeoutFail({
-      duration: longestLook,
-      onTimeout: () => ({ message: `the store of the tickets has not answered within ${longestLook}` })
-    }),
-    Effect.catchAll(({ message }) => ofSilence(message))
-  )
 }
 
 /** A self-built app needs no ticket. */
-const makeOfApp = (served: ServedApp): Effect.Effect<AppHealth> =>
-  served.app.kind === "self-built"
-    ? Effect.succeed({ app_id: served.app.appId, ok: true })
-    : makeOfStoreApp(served)
+const makeOfApp = (served: ServedApp): OfApp =>
+  served.app.kind === "store" ? makeOfStoreApp(served) : {
+    look: Effect.succeed(undefined),
+    see: () => {},
+    healthAt: () => ({ app_id: served.app.appId, ok: true })
+  }
 
-/** Looks into the store, so that a ticket that another process dropped does not count. */
-export const make = (apps: ServedApps): Effect.Effect<Health> => {
-  const looks = Array.from(apps.values(), makeOfApp)
-  let last: { readonly at: number; readonly health: Health } | undefined
-  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    if (last !== undefined && now >= last.at && now - last.at < freshFor) return Effect.succeed(last.health)
-    return Effect.map(Effect.all(looks, { concurrency: 10 }), (apps) => {
+export const make = (apps: ServedApps): Effect.Effect<Service> =>
+  Effect.map(Effect.makeSemaphore(1), (semaphore) => {
+    const ofApps = new Map(Array.from(apps, ([appId, served]) => [appId, makeOfApp(served)]))
+    let last: { readonly at: number; readonly health: Health } | undefined
+
+    const look = Effect.gen(function*() {
+      const begun = yield* Clock.currentTimeMillis
+      if (last !== undefined && begun >= last.at && begun - last.at < freshFor) return last.health
+      const looked = yield* Effect.forEach(
+        ofApps.values(),
+        ({ healthAt, look }) => Effect.map(look, (silence) => ({ healthAt, silence })),
+        { concurrency: 10 }
+      )
+      const at = yield* Clock.currentTimeMillis
+      const apps = looked.map(({ healthAt, silence }) => healthAt(at, silence))
       const health = { ok: apps.every(({ ok }) => ok), apps }
-      last = { at: now, health }
+      last = { at, health }
       return health
     })
+
+    return {
+      // A probe that comes during a look waits for the result of the look.
+      look: semaphore.withPermits(1)(look),
+      see: (appId, ticket) =>
+        Effect.sync(() => {
+          ofApps.get(appId)?.see(ticket)
+          last = undefined
+        })
+    }
   })
-}

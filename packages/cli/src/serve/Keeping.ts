@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import type { Failure } from "../Failure.js"
 import * as Output from "../Output.js"
 import type * as Display from "./Display.js"
+import type * as Health from "./Health.js"
 import type { ServedApp } from "./ServedApp.js"
 
 /** Returns the pause after a failure, before a ticket is asked for again. */
@@ -24,13 +25,13 @@ export const pauseAfter = (failure: Failure): Duration.Duration => {
   }
 }
 
-/** Shows each ticket once, though a store that was away emits the newest ticket again. */
-const show = (appId: string, tickets: AppTicket.Service, display: Display.Service) => {
+/** Runs `onTicket` once for each ticket, though a store that was away emits the newest ticket again. */
+const watch = (tickets: AppTicket.Service, onTicket: (ticket: Ticket) => Effect.Effect<void>) => {
   let newest: Ticket | undefined
   return Stream.runForEach(tickets.changes, (ticket) => {
     if (newest !== undefined && DateTime.Equivalence(newest.sentAt, ticket.sentAt)) return Effect.void
     newest = ticket
-    return display.ticket(appId, ticket)
+    return onTicket(ticket)
   }).pipe(Effect.retry(Schedule.spaced("1 second")))
 }
 
@@ -60,10 +61,14 @@ const ask = (appId: string, tickets: AppTicket.Service, display: Display.Service
   })
 
 /** Never ends. A self-built app has no tickets to keep. */
-export const forever = ({ app: { appId }, tickets }: ServedApp, display: Display.Service) =>
+export const forever = (
+  { app: { appId }, tickets }: ServedApp,
+  display: Display.Service,
+  health: Health.Service
+) =>
   tickets === undefined
     ? Effect.never
-    : Effect.all([show(appId, tickets, display), ask(appId, tickets, display)], {
-      concurrency: "unbounded",
-      discard: true
-    })
+    : Effect.all([
+      watch(tickets, (ticket) => Effect.andThen(health.see(appId, ticket), display.ticket(appId, ticket))),
+      ask(appId, tickets, display)
+    ], { concurrency: "unbounded", discard: true })

@@ -13,19 +13,16 @@ import type * as Scope from "effect/Scope"
 import { UsageError } from "../Failure.js"
 import * as Receiver from "./deliveries/Receiver.js"
 import * as TargetClient from "./deliveries/TargetClient.js"
-import * as Health from "./Health.js"
+import type { Health } from "./Health.js"
 import * as Listen from "./Listen.js"
 import type { ServedApps } from "./ServedApp.js"
 
 /** Says only whether all is well, because anybody can reach the request URL. */
-const health = (apps: ServedApps) =>
+const healthRoute = (health: Effect.Effect<Health>) =>
   HttpLayerRouter.add(
     "GET",
     "/healthz",
-    Effect.map(
-      Health.make(apps),
-      ({ ok }) => HttpServerResponse.unsafeJson({ ok }, { status: ok ? 200 : 503 })
-    )
+    Effect.map(health, ({ ok }) => HttpServerResponse.unsafeJson({ ok }, { status: ok ? 200 : 503 }))
   )
 
 /** Sets the ages of the tickets, which grow without any event. A store that is away leaves them as they are. */
@@ -58,6 +55,7 @@ export const pathOf = (path: string): Effect.Effect<HttpLayerRouter.PathInput, U
 
 export interface Options extends Omit<Receiver.Options, "apps"> {
   readonly apps: ServedApps
+  readonly health: Effect.Effect<Health>
   readonly path: HttpLayerRouter.PathInput
   /** Default: every address, because a tunnel or the port of a container leads to one of them. */
   readonly host: Option.Option<string>
@@ -66,13 +64,13 @@ export interface Options extends Omit<Receiver.Options, "apps"> {
 
 /** Listens until the scope ends. Then finishes the deliveries that are under way. Returns the URL on this machine. */
 export const listen = (
-  { apps, host, path, port, ...options }: Options
+  { apps, health, host, path, port, ...options }: Options
 ): Effect.Effect<string, UsageError, Scope.Scope> =>
   Effect.gen(function*() {
     const client = yield* Layer.build(TargetClient.layer)
     const receiver = yield* Effect.provide(Receiver.make({ apps, ...options }), client)
     const app = yield* HttpLayerRouter.toHttpEffect(
-      Layer.mergeAll(HttpLayerRouter.add("*", path, receiver), health(apps), metrics(apps))
+      Layer.mergeAll(HttpLayerRouter.add("*", path, receiver), healthRoute(health), metrics(apps))
     )
     const listener = yield* NodeHttpServer.makeHandler(app)
     const address = yield* Listen.serve(listener, {

@@ -6,7 +6,7 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
-import * as Health from "../Health.js"
+import type { Health } from "../Health.js"
 import type { ServedApp, ServedApps } from "../ServedApp.js"
 import type * as Audit from "./Audit.js"
 import { Caller } from "./Caller.js"
@@ -17,6 +17,7 @@ import { fromTicketError, fromTokenStoreError, NoTicket, type ServiceClosing } f
 export interface Parts {
   readonly apps: ServedApps
   readonly audit: Audit.Audit
+  readonly health: Effect.Effect<Health>
   /** Fails shortly before the service ends. Default: never. */
   readonly closing?: Effect.Effect<never, ServiceClosing> | undefined
 }
@@ -85,7 +86,5 @@ export const tokens = ({ apps, audit, closing = Effect.never }: Parts) =>
       )
   })
 
-export const health = ({ apps }: Parts) => {
-  const health = Health.make(apps)
-  return HttpApiBuilder.group(TokenApi, "health", (handlers) => handlers.handle("healthz", () => health))
-}
+export const health = ({ health }: Parts) =>
+  HttpApiBuilder.group(TokenApi, "health", (handlers) => handlers.handle("healthz", () => health))

@@ -45,7 +45,9 @@ const AppHealth = Schema.Struct({
   app_id: Schema.String,
   ok: Schema.Boolean,
   expires_in: Schema.optional(Seconds).annotations({ description: "Of the ticket" }),
-  reason: Schema.optional(Schema.String).annotations({ description: "Why the app has no valid ticket" })
+  reason: Schema.optional(Schema.String).annotations({
+    description: "Why the app has no valid ticket, or why the store cannot be read. An app that is ok may have a reason"
+  })
 }).annotations({ identifier: "AppHealth" })
 
 const healthOf = (ok: boolean) => Schema.Struct({ ok: Schema.Literal(ok), apps: Schema.Array(AppHealth) })

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { UsageError } from "../../Failure.js"
 import { isLoopback } from "../../Loopback.js"
+import type { Health } from "../Health.js"
 import * as Listen from "../Listen.js"
 import type { ServedApps } from "../ServedApp.js"
 import * as Audit from "./Audit.js"
@@ -17,6 +18,7 @@ import { closing } from "./TokenErrors.js"
 
 export interface Options {
   readonly apps: ServedApps
+  readonly health: Effect.Effect<Health>
   /** `Keys.none`: only on a loopback address or on a Unix socket. */
   readonly keys: Keys
   readonly address: Listen.Address
@@ -63,6 +65,7 @@ export const listen = (options: Options): Effect.Effect<Listening, UsageError, S
       apps: new Map(Array.from(options.apps, ([id, served]) => [id, RefusedTenants.remember(served)])),
       audit: yield* Audit.make,
       closing: Deferred.await(ending).pipe(Effect.andThen(Effect.sleep(longestAnswer)), Effect.andThen(closing)),
+      health: options.health,
       keys: options.keys
     })
     const address = yield* Listen.serve(listener, {
