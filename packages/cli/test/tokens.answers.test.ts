@@ -1,6 +1,6 @@
 /** The endpoints of the token service: their answers and their errors. */
 import { AppTicket, FeishuError, TicketStore } from "@effect-feishu/core"
-import { Emulator } from "@effect-feishu/emulator"
+import { Emulator, Fault } from "@effect-feishu/emulator"
 import * as OpenApi from "@effect/platform/OpenApi"
 import { assert, describe, it } from "@effect/vitest"
 import { Array as Arr, DateTime, Duration, Effect, Fiber, Layer, Option, Redacted } from "effect"
@@ -12,6 +12,8 @@ import * as Time from "../src/Time.js"
 import * as Service from "./tokenService.js"
 
 const appId = "cli_tokens"
+
+const tenantTokenCall = "/open-apis/auth/v3/tenant_access_token"
 
 const withEmulator = <A, E, R>(test: Effect.Effect<A, E, R>) =>
   Effect.provide(
@@ -477,6 +479,34 @@ describe("The token service", () => {
         assert.strictEqual(json.error._tag, "FeishuApiError")
       }
       assert.strictEqual(yield* Service.calls(appId, "/tenant_access_token"), 1)
+      assert.strictEqual((yield* ask("/v1/tenants/tenant_1/token")).status, 200)
+    })))
+
+  it.scopedLive("warns once of a tenant that the platform refuses to many callers at the same time", () => {
+    const { layer, lines } = Service.collectLog()
+    return withEmulator(
+      Effect.gen(function*() {
+        const emulator = yield* Emulator.Emulator
+        const { ask } = yield* Service.listen(Service.appsOf(yield* Service.served(appId)))
+        yield* emulator.setFaults([Fault.next(1, Fault.Delay({ duration: "500 millis" }), { only: tenantTokenCall })])
+        const asking = Array.from({ length: 40 }, () => ask("/v1/tenants/tenant_none/token"))
+        const answers = yield* Effect.all(asking, { concurrency: "unbounded" })
+        for (const { status } of answers) assert.strictEqual(status, 502)
+        assert.strictEqual(yield* Service.calls(appId, "/tenant_access_token"), 1)
+        const warnings = lines.filter((line) => line.includes("no token of tenant_none"))
+        assert.match(warnings.join("\n"), /^WARN no token of tenant_none \(app cli_tokens\): [^\n]*11210[^\n]*$/)
+      }).pipe(Effect.provide(layer))
+    )
+  })
+
+  it.scopedLive("asks the platform again at once after a refusal that is not about the tenant", () =>
+    withEmulator(Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      const { ask } = yield* Service.listen(Service.appsOf(yield* Service.served(appId)))
+      const refuse = Fault.Refuse({ code: 99991401, status: 400, msg: "the IP address is not allowed" })
+      yield* emulator.setFaults([Fault.next(1, refuse, { only: tenantTokenCall })])
+      const refused = yield* ask("/v1/tenants/tenant_1/token")
+      assert.deepInclude(refused.json.error, { _tag: "FeishuApiError", kind: "IpRefused" })
       assert.strictEqual((yield* ask("/v1/tenants/tenant_1/token")).status, 200)
     })))
 
