@@ -1,11 +1,12 @@
 /** The addresses of the token service, and the end of the service. */
+import type { AppTicket } from "@effect-feishu/core"
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import {
-  Clock,
   DateTime,
   Deferred,
+  Duration,
   Effect,
   ExecutionStrategy,
   Exit,
@@ -20,24 +21,29 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import type { ServedApp } from "../src/serve/ServedApp.js"
 import * as Keys from "../src/serve/tokens/Keys.js"
 import * as Service from "./tokenService.js"
 
 const appId = "cli_listen"
 const path = "/v1/tenants/tenant_1/token"
 
-/** An app whose token comes when the test says so. `asked` is done when a caller waits. */
-const slowApp = Effect.gen(function*() {
-  const asked = yield* Deferred.make<void>()
-  const come = yield* Deferred.make<void>()
-  const expiresAt = DateTime.add(yield* DateTime.now, { hours: 1 })
-  const token = { value: Redacted.make("t-0123456789"), expiresAt, tenantKey: Option.none() }
-  const app = Effect.as(Effect.zipRight(Deferred.succeed(asked, undefined), Deferred.await(come)), token)
-  const apps = Service.appsOf(
-    Service.stub(appId, { tokens: { app, tenant: () => Effect.succeed(token), invalidate: () => Effect.void } })
-  )
-  return { apps, asked, come }
-})
+/** An app whose token comes when the test says so. `asked` is done when a caller waits. Default: the app has no ticket. */
+const slowApp = (more?: Partial<ServedApp>) =>
+  Effect.gen(function*() {
+    const asked = yield* Deferred.make<void>()
+    const come = yield* Deferred.make<void>()
+    const expiresAt = DateTime.add(yield* DateTime.now, { hours: 1 })
+    const token = { value: Redacted.make("t-0123456789"), expiresAt, tenantKey: Option.none() }
+    const app = Effect.as(Effect.zipRight(Deferred.succeed(asked, undefined), Deferred.await(come)), token)
+    const apps = Service.appsOf(
+      Service.stub(appId, {
+        tokens: { app, tenant: () => Effect.succeed(token), invalidate: () => Effect.void },
+        ...more
+      })
+    )
+    return { apps, asked, come }
+  })
 
 const layer = Layer.merge(NodeContext.layer, Service.quiet)
 
@@ -61,7 +67,7 @@ const leaveSocket = (path: string) =>
 describe("A Unix socket", () => {
   it.scopedLive("is for the owner only, needs no key, and is removed at the end", () =>
     Effect.gen(function*() {
-      const { apps } = yield* slowApp
+      const { apps } = yield* slowApp()
       const { fs, path: socket } = yield* socketPath
       yield* Effect.scoped(Effect.gen(function*() {
         const mask = process.umask()
@@ -78,7 +84,7 @@ describe("A Unix socket", () => {
 
   it.scopedLive("takes the place of the socket of a dead process", () =>
     Effect.gen(function*() {
-      const { apps } = yield* slowApp
+      const { apps } = yield* slowApp()
       const { fs, path: socket } = yield* socketPath
       yield* leaveSocket(socket)
       assert.isTrue(yield* fs.exists(socket))
@@ -89,7 +95,7 @@ describe("A Unix socket", () => {
 
   it.scopedLive("of a live process is left alone", () =>
     Effect.gen(function*() {
-      const { apps } = yield* slowApp
+      const { apps } = yield* slowApp()
       const { path: socket } = yield* socketPath
       const { ask } = yield* Service.listen(apps, { address: { _tag: "Unix", path: socket } })
       const error = yield* Effect.flip(Service.listen(apps, { address: { _tag: "Unix", path: socket } }))
@@ -102,7 +108,7 @@ describe("A Unix socket", () => {
 
   it.scopedLive("does not replace a file, and needs a folder", () =>
     Effect.gen(function*() {
-      const { apps } = yield* slowApp
+      const { apps } = yield* slowApp()
       const { fs, path: socket } = yield* socketPath
       yield* fs.writeFileString(socket, "a file")
       const file = yield* Effect.flip(Service.listen(apps, { address: { _tag: "Unix", path: socket } }))
@@ -123,7 +129,7 @@ describe("A Unix socket", () => {
 describe("A port", () => {
   it.scopedLive("that is taken is refused with a sentence", () =>
     Effect.gen(function*() {
-      const { apps } = yield* slowApp
+      const { apps } = yield* slowApp()
       const { address } = yield* Service.listen(apps)
       const error = yield* Effect.flip(Service.listen(apps, { address }))
       assert.match(error.message, /^port \d+ cannot be listened on: choose another with --tokens-port, or 0 for any/)
@@ -136,12 +142,13 @@ describe("A port", () => {
 
 describe("At its end, the service", () => {
   /** A service in a scope that the test closes. */
-  const begin = Effect.gen(function*() {
-    const { apps, asked, come } = yield* slowApp
-    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
-    const service = yield* Scope.extend(Service.listen(apps), scope)
-    return { ...service, asked, come, end: Scope.close(scope, Exit.void) }
-  })
+  const begin = (more?: Partial<ServedApp>) =>
+    Effect.gen(function*() {
+      const { apps, asked, come } = yield* slowApp(more)
+      const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
+      const service = yield* Scope.extend(Service.listen(apps), scope)
+      return { ...service, asked, come, end: Scope.close(scope, Exit.void) }
+    })
 
   const refuses = ({ place }: { readonly place: object }) =>
     Effect.async<boolean>((resume) => {
@@ -155,7 +162,7 @@ describe("At its end, the service", () => {
 
   it.scopedLive("takes no new connection, finishes what it has begun, and closes idle connections", () =>
     Effect.gen(function*() {
-      const service = yield* begin
+      const service = yield* begin()
       const agent = new Http.Agent({ keepAlive: true, maxSockets: 1 })
       yield* Effect.addFinalizer(() => Effect.sync(() => agent.destroy()))
       assert.strictEqual((yield* service.ask(path, { agent })).status, 200)
@@ -176,7 +183,7 @@ describe("At its end, the service", () => {
 
   it.scopedLive("closes a connection after a request that comes during the end", () =>
     Effect.gen(function*() {
-      const service = yield* begin
+      const service = yield* begin()
       const socket = yield* Effect.acquireRelease(
         Effect.sync(() => Net.connect(service.place as Net.TcpNetConnectOpts)),
         (socket) => Effect.sync(() => socket.destroy())
@@ -201,21 +208,64 @@ describe("At its end, the service", () => {
       assert.match(second, /connection: close/i)
     }).pipe(Effect.provide(layer)))
 
-  it.scoped("answers 503 to a request that waits for longer than 3 s, and ends then", () =>
+  /** Ends the service, and runs the clock until the end. Returns the milliseconds that the end took. */
+  const endOf = ({ end }: { readonly end: Effect.Effect<void> }) =>
     Effect.gen(function*() {
-      const service = yield* begin
-      const waiting = yield* Effect.fork(service.ask("/v1/app/token"))
-      yield* Deferred.await(service.asked)
-      const ending = yield* Effect.fork(Effect.andThen(service.end, Clock.currentTimeMillis))
+      const ending = yield* Effect.fork(Effect.timed(end))
       const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
       yield* Effect.repeat(
         Effect.andThen(Effect.andThen(turn, TestClock.adjust("100 millis")), Fiber.poll(ending)),
         { until: Option.isSome }
       )
-      const { headers, json, status } = yield* Fiber.join(waiting)
-      assert.strictEqual(status, 503)
-      assert.strictEqual(json.error._tag, "ServiceClosing")
-      assert.strictEqual(headers["retry-after"], "1")
-      assert.isAtLeast(yield* Fiber.join(ending), 3000)
+      const [duration] = yield* Fiber.join(ending)
+      return Duration.toMillis(duration)
+    })
+
+  const assertClosing = ({ headers, json, status }: Service.Answer) => {
+    assert.strictEqual(status, 503)
+    assert.strictEqual(json.error._tag, "ServiceClosing")
+    assert.strictEqual(headers["retry-after"], "1")
+  }
+
+  for (const path of ["/v1/app/token", "/v1/ticket"]) {
+    it.scoped(`answers 503 after 3 s to a request for ${path} that waits for a ticket, and ends then`, () =>
+      Effect.gen(function*() {
+        const asked = yield* Deferred.make<void>()
+        const get = Effect.andThen(Deferred.succeed(asked, undefined), Effect.never)
+        const tickets = { get } as Partial<AppTicket.Service> as AppTicket.Service
+        const service = yield* begin({ tickets })
+        const waiting = yield* Effect.fork(service.ask(path))
+        yield* Deferred.await(path === "/v1/ticket" ? asked : service.asked)
+        const took = yield* endOf(service)
+        assertClosing(yield* Fiber.join(waiting))
+        assert.isAtLeast(took, 3000)
+        assert.isBelow(took, 9000)
+      }).pipe(Effect.provide(layer)))
+  }
+
+  const ticket = Effect.map(DateTime.now, (sentAt) => ({ value: Redacted.make("a ticket"), sentAt }))
+  const withTicket = { tickets: { get: ticket } as Partial<AppTicket.Service> as AppTicket.Service }
+
+  it.scoped("finishes a fetch that takes 5 s, because a ticket is there", () =>
+    Effect.gen(function*() {
+      const service = yield* begin(withTicket)
+      const waiting = yield* Effect.fork(service.ask("/v1/app/token"))
+      yield* Deferred.await(service.asked)
+      yield* Effect.fork(Effect.delay(Deferred.succeed(service.come, undefined), "5 seconds"))
+      const took = yield* endOf(service)
+      assert.strictEqual((yield* Fiber.join(waiting)).status, 200)
+      assert.isAtLeast(took, 5000)
+      assert.isBelow(took, 9000)
+    }).pipe(Effect.provide(layer)))
+
+  it.scoped("answers 503 to a fetch that would take longer than the end may", () =>
+    Effect.gen(function*() {
+      const service = yield* begin(withTicket)
+      const waiting = yield* Effect.fork(service.ask("/v1/app/token"))
+      yield* Deferred.await(service.asked)
+      const took = yield* endOf(service)
+      assertClosing(yield* Fiber.join(waiting))
+      assert.isAtLeast(took, 9000)
+      assert.isBelow(took, 10_000)
     }).pipe(Effect.provide(layer)))
 })

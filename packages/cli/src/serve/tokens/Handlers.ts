@@ -18,8 +18,8 @@ export interface Parts {
   readonly apps: ServedApps
   readonly audit: Audit.Audit
   readonly health: Effect.Effect<Health>
-  /** Fails shortly before the service ends. Default: never. */
-  readonly closing?: Effect.Effect<never, ServiceClosing> | undefined
+  /** Fails when a request to the app must be answered because the service ends. Default: never. */
+  readonly closing?: ((served: ServedApp) => Effect.Effect<never, ServiceClosing>) | undefined
 }
 
 /** `undefined`: the app's own token. */
@@ -36,13 +36,13 @@ const invalidate = ({ app, invalidate }: ServedApp, tenantKey: string | undefine
       tenantKey: app.kind === "self-built" ? Option.none() : Option.fromNullable(tenantKey)
     })).pipe(Effect.mapError(fromTokenStoreError))
 
-export const tokens = ({ apps, audit, closing = Effect.never }: Parts) =>
+export const tokens = ({ apps, audit, closing = () => Effect.never }: Parts) =>
   HttpApiBuilder.group(TokenApi, "tokens", (handlers) => {
     const revealToken = (served: ServedApp, tenantKey: string | undefined) =>
       Effect.gen(function*() {
         const token: AccessToken.Token = yield* Effect.raceFirst(
           Effect.mapError(tokenOf(served, tenantKey), fromTicketError),
-          closing
+          closing(served)
         )
         const kind = tenantKey === undefined ? "app access token" : "tenant access token"
         audit.add({ kind, appId: served.app.appId, tenantKey, caller: yield* Caller })
@@ -57,7 +57,7 @@ export const tokens = ({ apps, audit, closing = Effect.never }: Parts) =>
             message: `${app.appId} is self-built: such an app needs no ticket and gets none`
           })
         }
-        const ticket = yield* Effect.raceFirst(Effect.mapError(tickets.get, fromTicketError), closing)
+        const ticket = yield* Effect.raceFirst(Effect.mapError(tickets.get, fromTicketError), closing(served))
         audit.add({ kind: "app ticket", appId: app.appId, tenantKey: undefined, caller: yield* Caller })
         return Revealing.ticketAnswer(served, ticket, yield* Clock.currentTimeMillis)
       })

@@ -3,13 +3,14 @@
  * HTTP. Has a listener of its own, apart from the request URL's.
  */
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { UsageError } from "../../Failure.js"
 import { isLoopback } from "../../Loopback.js"
 import type { Health } from "../Health.js"
 import * as Listen from "../Listen.js"
-import type { ServedApps } from "../ServedApp.js"
+import type { ServedApp, ServedApps } from "../ServedApp.js"
 import * as Audit from "./Audit.js"
 import * as Door from "./Door.js"
 import type { Keys } from "./Keys.js"
@@ -53,8 +54,26 @@ const check = ({ address, keys }: Options): Effect.Effect<void, UsageError> =>
         + "Put a proxy with TLS in front, and let no other machine reach this port"
     )
 
-/** The time for which an answer is waited for at the end: longer than a fetch takes, and shorter than a ticket may. */
-const longestAnswer = "3 seconds"
+/** The time for which requests are finished at the end. */
+const longestDraining = Duration.seconds(10)
+
+/** The time for which a request waits for a ticket at the end, because a ticket may take 2 minutes. */
+const longestTicketWait = Duration.seconds(3)
+
+/** Any other request is answered before the draining ends. */
+const longestFetch = Duration.seconds(9)
+
+/** Returns `true` if no request to the app waits for a ticket. */
+const hasTicket = ({ tickets }: ServedApp): Effect.Effect<boolean> =>
+  tickets === undefined ? Effect.succeed(true) : Effect.isSuccess(Effect.timeout(tickets.get, "500 millis"))
+
+const closingOf = (ending: Deferred.Deferred<void>) => (served: ServedApp) =>
+  Effect.gen(function*() {
+    yield* Deferred.await(ending)
+    yield* Effect.sleep(longestTicketWait)
+    if (yield* hasTicket(served)) yield* Effect.sleep(Duration.subtract(longestFetch, longestTicketWait))
+    return yield* closing
+  })
 
 /** Listens until the scope ends. Then finishes the requests that are under way, for 10 s at most. */
 export const listen = (options: Options): Effect.Effect<Listening, UsageError, Scope.Scope> =>
@@ -64,14 +83,14 @@ export const listen = (options: Options): Effect.Effect<Listening, UsageError, S
     const listener = yield* Door.make({
       apps: new Map(Array.from(options.apps, ([id, served]) => [id, RefusedTenants.remember(served)])),
       audit: yield* Audit.make,
-      closing: Deferred.await(ending).pipe(Effect.andThen(Effect.sleep(longestAnswer)), Effect.andThen(closing)),
+      closing: closingOf(ending),
       health: options.health,
       keys: options.keys
     })
     const address = yield* Listen.serve(listener, {
       address: options.address,
       named: { port: "--tokens-port", host: "--tokens-host", socket: "--tokens-socket" },
-      longestDraining: "10 seconds"
+      longestDraining
     })
     // Runs before the draining, because finalizers run in reverse.
     yield* Effect.addFinalizer(() => Deferred.succeed(ending, undefined))
