@@ -21,6 +21,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import * as Listen from "../src/serve/Listen.js"
 import type { ServedApp } from "../src/serve/ServedApp.js"
 import * as Keys from "../src/serve/tokens/Keys.js"
 import * as Service from "./tokenService.js"
@@ -138,6 +139,22 @@ describe("A port", () => {
       )
       assert.match(host.message, /^--tokens-host 192\.0\.2\.1 is no address of this machine/)
     }).pipe(Effect.provide(layer)))
+
+  it.scopedLive("that was free is named in the log when the server cannot take a connection", () => {
+    const { layer, lines } = Service.collectLog()
+    return Effect.gen(function*() {
+      const address = yield* Listen.serve((request, response) => {
+        const { server } = request.socket as Net.Socket & { readonly server: Http.Server }
+        server.emit("error", new Error("too many open files"))
+        response.end()
+      }, Service.onAnyPort)
+      yield* Service.ask(Service.placeOf(address), "/")
+      yield* Service.until(() => lines.length > 0)
+      const url = Listen.urlOf(address)
+      assert.notInclude(url, ":0")
+      assert.include(lines[0], `the server at ${url} cannot take a connection: too many open files`)
+    }).pipe(Effect.provide(layer))
+  })
 })
 
 describe("At its end, the service", () => {

@@ -156,12 +156,12 @@ export const serve = (
         isDraining = true
         return drain(server, options)
       }))
+    const bound = server.address()
+    const address: Address = options.address._tag === "Tcp" && bound !== null && typeof bound === "object"
+      ? { ...options.address, port: bound.port }
+      : options.address
     // An error without a listener would end the process, and too many open files are such an error.
     server.on("error", ({ message }) =>
-      void run(Effect.logError(`the server at ${urlOf(options.address)} cannot take a connection: ${message}`)))
-    const { address } = options
-    const bound = server.address()
-    return address._tag === "Tcp" && bound !== null && typeof bound === "object"
-      ? { ...address, port: bound.port }
-      : address
+      void run(Effect.logError(`the server at ${urlOf(address)} cannot take a connection: ${message}`)))
+    return address
   })
