@@ -157,6 +157,35 @@ describe("a delivery that is handed on", () => {
       )
     }))
 
+  it.scopedLive("goes over the connection of the delivery before, unless the target has closed the connection", () =>
+    Effect.gen(function*() {
+      const connections: Array<Net.Socket> = []
+      const server = Http.createServer((request, response) => request.resume().on("end", () => response.end()))
+      server.on("connection", (socket) => connections.push(socket))
+      const to = new URL(`http://127.0.0.1:${yield* listen(server)}/`)
+      const serve = yield* receive({ apps: [mine], policy: forwardTo(to) })
+      const deliver = Effect.map(push(serve.url, mine, eventOf(mine, "a.type_v1")), ({ status }) => status)
+      assert.deepStrictEqual([yield* deliver, yield* deliver, connections.length], [200, 200, 1])
+      const [connection] = connections
+      yield* Effect.async<void>((resume) => {
+        connection?.once("close", () => resume(Effect.void)).end()
+      })
+      assert.deepStrictEqual([yield* deliver, connections.length], [200, 2])
+    }))
+
+  it.scopedLive("goes over the connection of the delivery before also if the target answers with a redirect", () =>
+    Effect.gen(function*() {
+      let connections = 0
+      const server = Http.createServer((request, response) =>
+        request.resume().on("end", () => response.writeHead(302, { location: "/elsewhere" }).end("moved"))
+      )
+      server.on("connection", () => connections++)
+      const to = new URL(`http://127.0.0.1:${yield* listen(server)}/`)
+      const serve = yield* receive({ apps: [mine], policy: forwardTo(to) })
+      const deliver = Effect.map(push(serve.url, mine, eventOf(mine, "a.type_v1")), ({ status }) => status)
+      assert.deepStrictEqual([yield* deliver, yield* deliver, connections], [503, 503, 1])
+    }))
+
   it.scopedLive("is answered with 503 without a call if its body takes as long as the platform waits", () =>
     Effect.gen(function*() {
       const { count, url } = yield* target()

@@ -162,10 +162,11 @@ const post = (client: HttpClient.HttpClient, url: URL, headers: Headers, body: U
       ResponseError: () => brokeOff
     }),
     Effect.flatMap((response) =>
-      response.status >= 300 && response.status < 400 ? redirected(url, response) : Effect.map(
-        readAll(response),
-        (body): Answer => ({ status: response.status, contentType: response.headers["content-type"], body })
-      )
+      // The body of a redirect is read, too, because the connection is used again only after its answer has been read.
+      Effect.flatMap(readAll(response), (body): Effect.Effect<Answer, NoAnswer> =>
+        response.status >= 300 && response.status < 400
+          ? redirected(url, response)
+          : Effect.succeed({ status: response.status, contentType: response.headers["content-type"], body }))
     )
   )
 

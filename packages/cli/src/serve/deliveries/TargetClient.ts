@@ -9,6 +9,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Network from "../../Network.js"
 
+/**
+ * Keeps a connection for the next delivery, because a TLS handshake takes from the time that the platform waits. Closes a quiet
+ * connection after 4 s, in milliseconds: many servers close theirs after 5 s, and a delivery on its way then would be lost.
+ */
+const agentLayer = NodeHttpClient.makeAgentLayer({ keepAlive: true, timeout: 4000 })
+
 export const layer: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
   HttpClient.HttpClient,
   Effect.gen(function*() {
@@ -18,4 +24,4 @@ export const layer: Layer.Layer<HttpClient.HttpClient> = Layer.effect(
       (Network.proxyOf(request.url) === undefined ? direct : network).execute(request)
     return HttpClient.makeWith(Effect.flatMap(execute), Effect.succeed<HttpClientRequest.HttpClientRequest>)
   })
-).pipe(Layer.provide(Layer.merge(Network.layer, NodeHttpClient.agentLayer)))
+).pipe(Layer.provide(Layer.merge(Network.layer, agentLayer)))
