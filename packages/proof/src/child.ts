@@ -42,6 +42,7 @@ const programs: Readonly<Record<string, Program>> = {
   "fuzz-answers": fuzz(() => import("./fuzz/answers.js")),
   "fuzz-timing": measurement(() => import("./fuzz/timing.js")),
   "fuzz-webhook": fuzz(() => import("./fuzz/webhook.js")),
+  "soak-days": async ([days = "30"]) => sending((await import("./soak/days.js")).run(Number(days))),
   "calls-platform": async () => (await import("./bench/calls.js")).serve,
   "emulator-server": async () => (await import("./bench/emulator.js")).serve,
   "http-server": async ([body = ""]) => (await import("./bench/tokenService.js")).serve(body),

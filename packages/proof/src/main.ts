@@ -35,6 +35,7 @@ const commands: Readonly<Record<string, (values: Values) => Promise<Report.Optio
       first: Number(first),
       runs: numberOf(runs)
     }),
+  soak: async ({ quick }) => (await import("./soak/sections.js")).sections(quick),
   fuzz: async ({ first, quick, runs }) =>
     (await import("./fuzz/sections.js")).sections({ isQuick: quick, first: Number(first), runs: numberOf(runs) })
 }
