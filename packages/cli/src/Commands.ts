@@ -1,8 +1,6 @@
 /** All commands. The code of a command is loaded when the command runs. */
 import * as Command from "./Command.js"
-import { shells } from "./Completions.js"
 import * as EmulatorOptions from "./EmulatorOptions.js"
-import * as Input from "./Input.js"
 import * as Options from "./Options.js"
 
 const loadApp = () => import("./commands/emulator/App.js")
@@ -194,8 +192,20 @@ export const commands: ReadonlyArray<Command.Command> = [
   emulator,
   Command.make("completions", {
     description: "Print the script that completes this command in a shell.",
-    args: { shell: Input.required(Input.choice(shells, "shell"), "bash, zsh, fish or pwsh.") },
+    args: Options.completionsArgs,
     examples: ["completions bash > ~/.local/share/bash-completion/completions/feishu-ticket"],
     load: () => import("./commands/Completions.js")
   })
 ]
+
+/** The command itself, with all commands behind it. */
+export const feishuTicket = Command.group("feishu-ticket", {
+  description:
+    "See whether a Feishu / Lark store app's credentials, request URL and ticket work, and have a platform to develop against.",
+  examples: [
+    "doctor --dotenv .env",
+    "emulator --request-url http://127.0.0.1:3000/webhook/event --write-env local.env",
+    "serve --dotenv local.env --events --drop-events"
+  ],
+  commands
+})

@@ -7,6 +7,20 @@ export const jsonLines = Input.flag("Print JSON on standard output, a document i
 
 export const reveal = (what: string) => Input.flag(`Show ${what} in full: it is a secret.`)
 
+/** The log levels of Effect. */
+const logLevels = ["all", "trace", "debug", "info", "warning", "error", "fatal", "none"] as const
+
+export type LogLevel = typeof logLevels[number]
+
+/** The options that each command has besides its own. */
+export const everywhere = {
+  logLevel: Input.withDefault<LogLevel>(
+    Input.choice(logLevels, "level"),
+    "info",
+    `How much of the log to show: ${logLevels.join(", ")}. Default: info.`
+  )
+}
+
 /** Which app, on which platform. */
 export const app = {
   dotenv: Input.optional(
@@ -159,6 +173,10 @@ export const verify = {
   json
 }
 
+export const completionsArgs = {
+  shell: Input.required(Input.choice(["bash", "zsh", "fish", "pwsh"], "shell"), "bash, zsh, fish or pwsh.")
+}
+
 export type Resend = Input.Values<typeof resend>
 export type Serve = Input.Values<typeof serve>
 export type Replay = Input.Values<typeof replayArgs & typeof replay>
@@ -166,3 +184,4 @@ export type Ticket = Input.Values<typeof ticket>
 export type Token = Input.Values<typeof token>
 export type Doctor = Input.Values<typeof doctor>
 export type Verify = Input.Values<typeof verify>
+export type Completions = Input.Values<typeof completionsArgs>

@@ -1,13 +1,13 @@
 /** Reads the words of a command line. Needs nothing of Effect, so that help and version come at once. */
 import * as CommandLine from "./CommandLine.js"
-import { commands } from "./Commands.js"
+import { feishuTicket } from "./Commands.js"
 import * as Completions from "./Completions.js"
 
 declare const __VERSION__: string
 
 export const read = (words: ReadonlyArray<string>): CommandLine.Parsed =>
   words[0] === "completion-server"
-    ? { _tag: "print", text: Completions.answer(commands, process.env) }
-    : CommandLine.parse(words, commands, __VERSION__)
+    ? { _tag: "print", text: Completions.answer(feishuTicket, process.env) }
+    : CommandLine.parse(words, feishuTicket, __VERSION__)
 
 export const isService = (parsed: CommandLine.Parsed): boolean => parsed._tag === "run" && parsed.command.isService

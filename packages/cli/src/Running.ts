@@ -6,9 +6,10 @@ import * as LogLevel from "effect/LogLevel"
 import type { Run } from "./Command.js"
 import type * as CommandLine from "./CommandLine.js"
 import * as Failure from "./Failure.js"
+import type * as Options from "./Options.js"
 import * as Report from "./Report.js"
 
-const levels: Readonly<Record<CommandLine.LogLevel, LogLevel.LogLevel>> = {
+const levels: Readonly<Record<Options.LogLevel, LogLevel.LogLevel>> = {
   all: LogLevel.All,
   trace: LogLevel.Trace,
   debug: LogLevel.Debug,
@@ -28,11 +29,7 @@ export const run = (parsed: CommandLine.Parsed, words: ReadonlyArray<string>): R
       return Console.log(parsed.text)
     case "wrong":
       return Report.fail(new Failure.UsageError({ message: parsed.message }), { json: isJson(words) })
-    case "run": {
-      const effect = Effect.flatten(Effect.promise(parsed.load))
-      return parsed.logLevel === undefined
-        ? effect
-        : Effect.asVoid(Logger.withMinimumLogLevel(effect, levels[parsed.logLevel]))
-    }
+    case "run":
+      return Logger.withMinimumLogLevel(Effect.flatten(Effect.promise(parsed.load)), levels[parsed.logLevel])
   }
 }

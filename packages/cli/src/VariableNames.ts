@@ -9,6 +9,6 @@ export const variables = {
   FEISHU_ALLOW_HTTP: "true: FEISHU_BASE_URL may be http:// on any host.",
   FEISHU_APP_KIND: "store (the default) or self-built.",
   FEISHU_TOKENS_KEYS: "The keys of serve --tokens; or --tokens-key-file.",
-  FEISHU_REDIS_URL: "For --store redis. Its kind: FEISHU_REDIS_SENTINEL_MASTER, _CLUSTER.",
+  FEISHU_REDIS_URL: "For --store redis. Its kind: FEISHU_REDIS_SENTINEL_MASTER or FEISHU_REDIS_CLUSTER.",
   HTTPS_PROXY: "The proxy; HTTP_PROXY, ALL_PROXY and NO_PROXY count, too."
 }

@@ -73,7 +73,9 @@ const commands = [
   })
 ]
 
-const parse = (line: string) => CommandLine.parse(line === "" ? [] : line.split(" "), commands, "1.2.3")
+const root = Command.group("feishu-ticket", { description: "See whether it works.", examples: [], commands })
+
+const parse = (line: string) => CommandLine.parse(line === "" ? [] : line.split(" "), root, "1.2.3")
 
 const wrong = (line: string) => {
   const parsed = parse(line)
@@ -119,15 +121,21 @@ describe("A command line", () => {
     ["emulator", "emulator", { json: false, port: 4000 }],
     ["emulator --json --port 1", "emulator", { json: true, port: 1 }],
     ["emulator push x --json", "push", { event: "x", app: none, json: true }],
+    ["emulator --json push x", "push", { event: "x", app: none, json: true }],
     ["emulator push --app a x", "push", { event: "x", app: Option.some("a"), json: false }],
     ["emulator push -", "push", { event: "-", app: none, json: false }],
     ["emulator app tenants one two --json", "tenants", { keys: ["one", "two"], json: true }]
   ])("%s runs %s", ([line, command, expected]) =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(yield* values(line), { command, values: expected, logLevel: undefined })
+      assert.deepStrictEqual(yield* values(line), { command, values: expected, logLevel: "info" })
     }))
 
-  it.effect.each(["--log-level debug resend", "resend --log-level debug", "resend --log-level=debug"])(
+  it.effect.each([
+    "--log-level debug resend",
+    "resend --log-level debug",
+    "resend --log-level=debug",
+    "--log-level info resend --log-level debug"
+  ])(
     "%s sets the log level",
     (line) =>
       Effect.gen(function*() {
@@ -147,11 +155,16 @@ describe("A command line", () => {
     ["resend --part x", /must be a number/],
     ["resend --app-id=", /must not be empty/],
     ["resend --json=true", /unknown option '--json' \(or the option takes no value\)/],
-    ["resend --log-level loud", /Allowed choices are all, trace/],
+    ["resend --log-level loud", /must be one of all, trace/],
     ["resend x", /too many arguments for 'resend'/],
     ["resnd", /unknown command 'resnd' \(Did you mean resend\?\)/],
     ["foo --help", /unknown command 'foo'/],
     ["help foo", /unknown command 'foo'/],
+    ["--log-level debug help foo", /unknown command 'foo'/],
+    ["help emulator foo", /unknown command 'foo': emulator has push, app/],
+    ["emulator foo --help", /unknown command 'foo': emulator has push, app/],
+    ["emulator --json foo --help", /unknown command 'foo': emulator has push, app/],
+    ["emulator help foo", /unknown command 'foo': emulator has push, app/],
     ["--json", /unknown option '--json'/],
     ["--json resend", /unknown option '--json'/],
     ["serve --domain mars", /must be one of feishu, lark/],
@@ -162,7 +175,7 @@ describe("A command line", () => {
     ["emulator push", /missing required argument 'event'/],
     ["emulator push x y", /too many arguments for 'push'/],
     ["emulator push x --port 3", /unknown option '--port'/],
-    ["emulator app", /unknown command 'no word': app has tenants/],
+    ["emulator app", /missing command: app has tenants/],
     ["emulator app tenant", /unknown command 'tenant': app has tenants/],
     ["emulator app tenants", /missing required argument 'key'/]
   ])("%s is refused", (line, sentence) => {
@@ -196,7 +209,21 @@ describe("A command line", () => {
     assert.include(text, "$ feishu-ticket resend --json")
   })
 
-  it.each(["emulator push --help", "help emulator push"])("%s prints the words, too", (line) => {
+  it.each([
+    "emulator push --help",
+    "help emulator push",
+    "emulator help push",
+    "--log-level debug help emulator push"
+  ])("%s prints the words, too", (line) => {
     assert.match(printed(line), /Usage: feishu-ticket emulator push \[options\] <event>/)
   })
+
+  it.each(["emulator help", "help emulator", "emulator help help"])(
+    "%s prints the commands of the emulator",
+    (line) => {
+      const text = printed(line)
+      assert.match(text, /^Usage: feishu-ticket emulator \[options\] \[command\]$/m)
+      assert.match(text, /^  help \[command\.\.\.\] +Show the help of a command\.$/m)
+    }
+  )
 })

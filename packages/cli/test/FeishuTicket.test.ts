@@ -27,6 +27,9 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         for (const name of ["APP_ID", "APP_SECRET", "ENCRYPT_KEY", "VERIFICATION_TOKEN", "DOMAIN", "BASE_URL"]) {
           assert.match(stdout, new RegExp(`^ {2}FEISHU_${name}\\b`, "m"))
         }
+        for (const name of ["SENTINEL_MASTER", "CLUSTER"]) {
+          assert.match(stdout, new RegExp(`\\bFEISHU_REDIS_${name}\\b`))
+        }
         for (const exit of [0, 1, 2, 3, 4, 5, 6, 7, 130]) assert.match(stdout, new RegExp(`^ {2}${exit} +\\w`, "m"))
         assert.match(stdout, /^ {2}\$ feishu-ticket doctor/m)
         for (const line of stdout.split("\n")) assert.isAtMost(line.length, 100)
@@ -51,16 +54,20 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
 
     it.effect("is in colours in a terminal, and no wider than it", () =>
       Effect.gen(function*() {
-        const [unknown, narrow] = yield* Effect.all([
+        const narrowed = (words: string) =>
+          bash(`script -qec 'stty cols 80; exec "$node" "$bin" ${words}' /dev/null < /dev/null`)
+        const [unknown, narrow, ofServe] = yield* Effect.all([
           // Nobody has told this terminal how wide it is.
           runInTerminal([]),
-          bash(`script -qec 'stty cols 80; exec "$node" "$bin" serve --help' /dev/null < /dev/null`)
+          narrowed("--help"),
+          narrowed("serve --help")
         ], { concurrency: 2 })
         assert.strictEqual(unknown.code, 0)
         assert.match(unknown.stdout, /^Commands:\r?$/m)
         assert.include(unknown.stdout, "See whether a Feishu / Lark store app's credentials, request URL")
-        const lines = stripVTControlCharacters(narrow.stdout).split("\r\n")
+        const lines = stripVTControlCharacters(narrow.stdout + ofServe.stdout).split("\r\n")
         assert.isTrue(lines.some((line) => line.startsWith("  --app-secret-file <file>")))
+        assert.isTrue(lines.some((line) => line.startsWith("  FEISHU_REDIS_URL ")))
         for (const line of lines) assert.isTrue(line.length <= 80 || isExample(line), line)
       }))
   })
@@ -135,7 +142,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         "--retry-for",
         "lark",
         "feishu lark",
-        "bash zsh fish pwsh",
+        "bash zsh fish pwsh --log-level",
         "debug",
         "",
         "",
