@@ -80,15 +80,20 @@ const tokensOf = (options: Options.Serve, variables: Configuration.Variables) =>
       : yield* new UsageError({ message: `--${flagOf(given)} belongs to --tokens: give --tokens, too` })
   })
 
-/** Warns of a file of secrets that other users can read. */
+/** The options that name files of secrets. */
+const secretFiles = ["dotenv", "appSecretFile", "apps", "tokensKeyFile"] as const
+
+/** Warns of a file that every user of the machine can read. Does not warn of a group, which may be the service's own. */
 const warnIfOpen = (option: string, path: Option.Option<string>) =>
   Option.match(Option.filter(path, (path) => path !== "-" && process.platform !== "win32"), {
     onNone: () => Effect.void,
     onSome: (path) =>
       Effect.flatMap(FileSystem.FileSystem, (fs) => fs.stat(path)).pipe(
         Effect.flatMap(({ mode, type }) =>
-          type === "File" && (mode & 0o044) !== 0
-            ? Effect.logWarning(`${option} ${path} holds secrets, and other users can read it: chmod 600 ${path}`)
+          type === "File" && (mode & 0o004) !== 0
+            ? Effect.logWarning(
+              `${option} ${path} holds secrets, and its mode lets every user of this machine read it: chmod o-r ${path}`
+            )
             : Effect.void
         ),
         Effect.ignore
@@ -102,8 +107,7 @@ export const make = (options: Options.Serve): Effect.Effect<Setup, UsageError, F
     const path = yield* RequestUrl.pathOf(options.path)
     const location = yield* Store.parse(options.store, variables)
     yield* Store.checkWritable(location)
-    yield* warnIfOpen("--apps", options.apps)
-    yield* warnIfOpen("--tokens-key-file", options.tokensKeyFile)
+    for (const name of secretFiles) yield* warnIfOpen(`--${flagOf(name)}`, options[name])
     const policy = yield* policyOf(options)
     const tokens = yield* tokensOf(options, variables)
     const saved = Option.isSome(options.saveDeliveries)
