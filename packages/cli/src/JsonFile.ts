@@ -9,6 +9,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Configuration from "./Configuration.js"
 import { UsageError } from "./Failure.js"
+import * as JsonFlaw from "./JsonFlaw.js"
 import * as StandardInput from "./StandardInput.js"
 
 /** Reads a file, or standard input for `-`. `named` is how errors name it. */
@@ -17,13 +18,13 @@ export const readText = (named: string, path: string): Effect.Effect<string, Usa
     ? StandardInput.readText(named)
     : Configuration.readFile(named, path)
 
-/** Returns the JSON of a text, or says where the text is no JSON. */
+/** Returns the JSON of a text. `whyNot` is given the message of the engine, which quotes the text. */
 const parse = (named: string, text: string, whyNot: (message: string) => string): Either.Either<unknown, UsageError> =>
   Either.try({
     try: (): unknown => JSON.parse(text),
     catch: (error) =>
       new UsageError({
-        message: `${named} holds no JSON${whyNot(error instanceof Error ? error.message : String(error))}`
+        message: `${named} holds no JSON: ${whyNot(error instanceof Error ? error.message : String(error))}`
       })
   })
 
@@ -33,7 +34,7 @@ export const flawsOf = (error: ParseResult.ParseError): string =>
 
 /** Reads a file, or standard input for `-`, as JSON. */
 export const read = (named: string, path: string): Effect.Effect<unknown, UsageError, FileSystem.FileSystem> =>
-  Effect.flatMap(readText(named, path), (text) => parse(named, text, (message) => `: ${message}`))
+  Effect.flatMap(readText(named, path), (text) => parse(named, text, (message) => message))
 
 /** Reads a file, or standard input for `-`, as JSON of a schema. */
 export const decode = <A, I>(
@@ -47,30 +48,32 @@ export const decode = <A, I>(
       (error) => new UsageError({ message: `${named}: ${flawsOf(error)}` })
     ))
 
-/** Names the place of a syntax error. The message of the engine quotes the text, which holds secrets. */
-const placeIn = (message: string): string => {
-  const [, position] = /\bposition (\d+)/.exec(message) ?? []
-  return position === undefined ? "" : `, from the character ${position} on`
+/** Reads a file of secrets, or standard input for `-`, as JSON. An error names the place, and quotes nothing. */
+export const readSecrets = (
+  named: string,
+  path: string
+): Effect.Effect<unknown, UsageError, FileSystem.FileSystem> =>
+  Effect.flatMap(readText(named, path), (text) => parse(named, text, () => `${JsonFlaw.placeIn(text)} is wrong`))
+
+/** Names each field that is wrong, at most five, and what the field must be. Leaves out the values. */
+export const flawsOfSecrets = (error: ParseResult.ParseError): string => {
+  const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
+  return ControlApi.flawsOf(
+    issues.map(({ message, path }) => ({ path, message: message.replace(/, actual [^]*$/, "") }))
+  ).join("; ")
 }
 
-/** Reads a file of secrets as JSON of a schema. An error names fields and what they must be, and never a value. */
+/** Reads a file of secrets, or standard input for `-`, as JSON of a schema. An error names fields, and never a value. */
 export const decodeSecrets = <A, I>(
   named: string,
   path: string,
   schema: Schema.Schema<A, I>
 ): Effect.Effect<A, UsageError, FileSystem.FileSystem> =>
-  readText(named, path).pipe(
-    Effect.flatMap((text) => parse(named, text, placeIn)),
-    Effect.flatMap((json) =>
-      Effect.mapError(Schema.decodeUnknown(schema)(json, { errors: "all", onExcessProperty: "error" }), (error) => {
-        const issues = ParseResult.ArrayFormatter.formatErrorSync(error)
-        const flaws = ControlApi.flawsOf(
-          issues.map(({ message, path }) => ({ path, message: message.replace(/, actual [^]*$/, "") }))
-        )
-        return new UsageError({ message: `${named}: ${flaws.join("; ")}` })
-      })
-    )
-  )
+  Effect.flatMap(readSecrets(named, path), (json) =>
+    Effect.mapError(
+      Schema.decodeUnknown(schema)(json, { errors: "all", onExcessProperty: "error" }),
+      (error) => new UsageError({ message: `${named}: ${flawsOfSecrets(error)}` })
+    ))
 
 const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 

@@ -8,16 +8,28 @@ import { UsageError } from "../Failure.js"
 import * as JsonFile from "../JsonFile.js"
 import * as Network from "../Network.js"
 
-const App = Schema.Struct({
-  appId: Schema.NonEmptyString,
-  appSecret: Schema.Redacted(Schema.NonEmptyString),
-  kind: Schema.optional(Schema.Literal("store", "self-built")),
-  encryptKey: Schema.optional(Schema.Redacted(Schema.NonEmptyString)),
-  verificationToken: Schema.optional(Schema.Redacted(Schema.NonEmptyString)),
-  baseUrl: Schema.optional(Schema.NonEmptyString)
-})
+const Text = Schema.NonEmptyString
+const Secret = Schema.Redacted(Text)
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
-const Apps = Schema.NonEmptyArray(App)
+const App = Schema.Struct({
+  appId: Text,
+  appSecret: Secret,
+  kind: optional(
+    Schema.Literal("store", "self-built").annotations({
+      message: () => ({ message: "must be store or self-built", override: true })
+    })
+  ),
+  encryptKey: optional(Secret),
+  verificationToken: optional(Secret),
+  baseUrl: optional(Text)
+}).annotations({ message: () => "must be an object with the fields of an app" })
+
+const fields = Object.keys(App.fields).map((name) => JSON.stringify(name)).join(", ")
+
+const message = () => `must be a list with at least one app: [{ ${fields} }]`
+
+const Apps = Schema.Array(App).annotations({ message }).pipe(Schema.minItems(1, { message }))
 
 /** Where the platform is for the apps that say nothing about it. */
 const defaults = (variables: Configuration.Variables) => ({
