@@ -29,7 +29,7 @@ export const secretNames = Object.keys(secrets) as ReadonlyArray<SecretName>
 const lasting = {
   value: Schema.Redacted(Schema.NonEmptyString),
   /** On this machine's clock, however far the platform's clock was run forward. */
-  expiresAt: Schema.DateTimeUtc
+  expiresAt: Schema.DateTimeUtc.annotations({ message: () => "must be a time, as 2026-01-31T12:00:00Z" })
 }
 
 const KeptApp = Schema.Struct({
@@ -90,12 +90,12 @@ export interface Read {
 /** Reads the file. Returns `undefined` if the file does not exist. */
 export const read = (path: string): Effect.Effect<Read | undefined, Failure.UsageError, FileSystem.FileSystem> =>
   Effect.gen(function*() {
-    // `JsonFile.read` says why a file cannot be read.
+    // `JsonFile.readSecrets` says why a file cannot be read.
     const text = yield* Effect.orElseSucceed(textOf(path), () => "")
     if (text === undefined) return undefined
     const named = `--state ${path}`
     const wrong = (message: string) => new Failure.UsageError({ message: `${message}. ${notOverwritten}` })
-    const json = yield* Effect.mapError(JsonFile.read(named, path), ({ message }) => wrong(message))
+    const json = yield* Effect.mapError(JsonFile.readSecrets(named, path), ({ message }) => wrong(message))
     if (hasVersion(json) && json.version !== version) {
       return yield* wrong(
         `${named} is of version ${json.version}, and this feishu-ticket knows version ${version}`
@@ -103,7 +103,7 @@ export const read = (path: string): Effect.Effect<Read | undefined, Failure.Usag
     }
     const state = yield* Effect.mapError(
       decode(json),
-      (error) => wrong(`${named} is no state of an emulator: ${JsonFile.flawsOf(error)}`)
+      (error) => wrong(`${named} is no state of an emulator: ${JsonFile.flawsOfSecrets(error)}`)
     )
     const ids = state.apps.map(({ appId }) => appId)
     const twice = ids.find((id, i) => ids.indexOf(id) !== i)
