@@ -650,8 +650,15 @@ describe("without a target", () => {
       const saved = { save: () => Effect.sync(() => isFull ? Option.none<string>() : Option.some("a-file")) }
       const serve = yield* receive({ apps: [mine], policy: { _tag: "Drop" }, saved })
       assert.strictEqual((yield* push(serve.url, mine, eventOf(mine, "a.type_v1"))).status, 503)
+      assert.strictEqual((yield* push(serve.url, mine, eventOf(mine, "card.action.trigger"))).status, 503)
       isFull = false
       assert.strictEqual((yield* push(serve.url, mine, eventOf(mine, "a.type_v1"))).status, 200)
+      assert.deepStrictEqual(serve.logged, [
+        "the event a.type_v1 event-1 of cli_mine is neither saved nor handled; answered 503, so that the platform pushes the "
+        + "event again",
+        "the callback card.action.trigger event-1 of cli_mine is neither saved nor handled; the platform shows its own error "
+        + "to the user"
+      ])
     }))
 
   it.scopedLive("tickets are stored", () =>

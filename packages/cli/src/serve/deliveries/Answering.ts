@@ -27,7 +27,7 @@ export interface Answered {
 }
 
 /** Lets the platform push an event again. */
-export const unavailable: Answered = { status: 503, body: "" }
+const unavailable: Answered = { status: 503, body: "" }
 
 const json = "application/json; charset=utf-8"
 
@@ -116,6 +116,13 @@ const refuse = (proven: Proven): Effect.Effect<Answered> =>
         nameOf(proven)
       }: --forward-to URL hands events on to a service, and --drop-events acknowledges them; ${consequenceOf(proven)}`
     ),
+    unavailable
+  )
+
+/** Refuses a delivery that would be acknowledged if its file were written. */
+export const refuseUnsaved = (proven: Proven): Effect.Effect<Answered> =>
+  Effect.as(
+    Effect.logWarning(`${nameOf(proven)} is neither saved nor handled; ${consequenceOf(proven)}`),
     unavailable
   )
 

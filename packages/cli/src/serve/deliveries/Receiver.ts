@@ -88,15 +88,15 @@ const save = (
 /** Acknowledges a delivery that nothing handles only if its file is written, because the file is all that is left of the delivery. */
 const makeIfSaved = (saved: Saved.Service | undefined) =>
 (
-  kind: Proven.Proven["kind"],
+  proven: Proven.Proven,
   saving: Fiber.Fiber<Option.Option<string>>,
   answer: Effect.Effect<Answering.Answered>
 ) =>
-  saved === undefined || kind === "ticket" || kind === "challenge"
+  saved === undefined || proven.kind === "ticket" || proven.kind === "challenge"
     ? answer
     : Effect.flatMap(
       Fiber.join(saving),
-      (path) => Option.isSome(path) ? answer : Effect.succeed(Answering.unavailable)
+      (path) => Option.isSome(path) ? answer : Answering.refuseUnsaved(proven)
     )
 
 /**
@@ -115,7 +115,7 @@ const makeTaking = ({ onDelivery, policy, saved }: Options) =>
         yield* Effect.gen(function*() {
           const saving = yield* Effect.fork(save(saved, proven))
           const { forwarded, status } = yield* Effect.tap(
-            policy._tag === "Drop" ? ifSaved(proven.kind, saving, answerTo(proven)) : answerTo(proven),
+            policy._tag === "Drop" ? ifSaved(proven, saving, answerTo(proven)) : answerTo(proven),
             (answered) => Effect.andThen(count(proven, answered), Deferred.succeed(answer, answered))
           )
           const savedAs = Option.getOrUndefined(yield* Fiber.join(saving))

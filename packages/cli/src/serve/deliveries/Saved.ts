@@ -40,7 +40,7 @@ const makeOutage = (folder: string) => {
       Effect.suspend(() =>
         failures++ === 0
           ? Effect.logWarning(
-            `deliveries cannot be saved in ${folder}: ${why}; they are answered as before, and this is logged once until it works again`
+            `deliveries cannot be saved in ${folder}: ${why}; this is logged once until it works again`
           )
           : Effect.void
       ),
