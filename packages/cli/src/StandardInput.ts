@@ -16,15 +16,11 @@ const once = (named: string): Effect.Effect<void, UsageError> =>
     return Effect.void
   })
 
-/** Reads to the end. `named` is how errors name the option. Says in a terminal how the input ends. */
-export const read = (named: string): Effect.Effect<Uint8Array, UsageError> =>
+/** Reads to the end. Says in a terminal how the input ends. */
+const readToEnd = (named: string, howItEnds: string): Effect.Effect<Uint8Array, UsageError> =>
   once(named).pipe(
     Effect.andThen(() =>
-      process.stdin.isTTY
-        ? Console.error(
-          `${named}: reading from the terminal; Ctrl-D twice ends the text, and Enter would be a part of it`
-        )
-        : Effect.void
+      process.stdin.isTTY ? Console.error(`${named}: reading from the terminal; ${howItEnds}`) : Effect.void
     ),
     Effect.andThen(Stream.runCollect(
       NodeStream.fromReadable<UsageError, Uint8Array>(
@@ -35,5 +31,10 @@ export const read = (named: string): Effect.Effect<Uint8Array, UsageError> =>
     Effect.map((chunks) => Buffer.concat(Chunk.toReadonlyArray(chunks)))
   )
 
+/** Reads bytes of which none may be added or lost. `named` is how errors name the option. */
+export const read = (named: string): Effect.Effect<Uint8Array, UsageError> =>
+  readToEnd(named, "Ctrl-D twice ends the text, and Enter would be a part of it")
+
+/** Reads text that may end with a line break. `named` is how errors name the option. */
 export const readText = (named: string): Effect.Effect<string, UsageError> =>
-  Effect.map(read(named), (bytes) => new TextDecoder().decode(bytes))
+  Effect.map(readToEnd(named, "Enter and then Ctrl-D end the text"), (bytes) => new TextDecoder().decode(bytes))

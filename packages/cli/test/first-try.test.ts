@@ -76,6 +76,21 @@ layer(Live, { excludeTestServices: true, timeout: "30 seconds" })("a first try",
       assert.include(empty.stderr, "--app-secret-file is empty")
     }))
 
+  it.scoped("--app-secret-file - says in a terminal that it reads, and takes what is typed without the end of the line", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      yield* emulator.setApp(app("cli_typed"))
+      const { FEISHU_APP_SECRET, ...others } = yield* variables("cli_typed")
+      const { ended, printed, type } = yield* startInTerminal(["resend", "--app-secret-file", "-"], { env: others })
+      const [prompt] = yield* printed(/^--app-secret-file -: .*$/m)
+      assert.strictEqual(
+        prompt.trimEnd(),
+        "--app-secret-file -: reading from the terminal; Enter and then Ctrl-D end the text"
+      )
+      yield* type(`${FEISHU_APP_SECRET}\n\x04`)
+      assert.strictEqual((yield* ended).code, 0)
+    }))
+
   it.scoped("verify --body - says in a terminal that it reads, and how the body ends", () =>
     Effect.gen(function*() {
       const { ended, printed, type } = yield* startInTerminal(["verify", "--body", "-"], {
