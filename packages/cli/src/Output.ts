@@ -120,11 +120,8 @@ const make = () => {
             Effect.andThen(Effect.repeat(step, Schedule.spaced("100 millis")), Effect.never)
           )
         }).pipe(Effect.ensuring(Effect.sync(() => draw(undefined))))
-        // Without a line that moves, a long wait is told of once.
-        : Effect.raceFirst(
-          effect,
-          Effect.andThen(Effect.delay(Effect.sync(() => err(what)), toldAfter), Effect.never)
-        )
+        // Without a line that moves, a long wait is logged once.
+        : Effect.raceFirst(effect, Effect.andThen(Effect.delay(Effect.logInfo(what), toldAfter), Effect.never))
   }
   return { console, logger, service }
 }

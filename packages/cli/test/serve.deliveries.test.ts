@@ -269,6 +269,9 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("serve and the
         yield* emulator.pushAndWait(appId, event)
         yield* command.printed(new RegExp(`^event +contact.user.created_v3, \\w+, app ${appId}`, "m"))
       }
+      for (const appId of ids) {
+        yield* command.logged(new RegExp(`asking the platform for an app ticket app=${appId}$`, "m"))
+      }
       assert.strictEqual((yield* command.get("/healthz")).status, 200)
       assert.strictEqual(yield* Effect.map(happened(isPush("cli_many_1", "acknowledged")), ({ _tag }) => _tag), "Push")
       yield* fs.writeFileString(

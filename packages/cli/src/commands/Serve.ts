@@ -1,4 +1,5 @@
 /** `feishu-ticket serve`: the app's request URL, which keeps the ticket, hands deliveries on, and gives other services tokens. */
+import type * as FeishuApp from "@effect-feishu/core/FeishuApp"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Network from "../Network.js"
@@ -25,9 +26,10 @@ const listenForTokens = (options: Tokens.Options) =>
 const serve = (options: Options.Serve, { apps, location, path, policy, saved, tokens }: Setup.Setup) =>
   Effect.gen(function*() {
     const display = yield* Display.make(options, { namesApp: apps.length > 1 })
-    const served = new Map(
-      (yield* Effect.forEach(apps, Apps.make)).map((served) => [served.app.appId, served] as const)
-    )
+    /** Names the app in each line of the log, if there are several. */
+    const named = ({ appId }: FeishuApp.Service) => Effect.annotateLogs(apps.length > 1 ? { app: appId } : {})
+    const made = yield* Effect.forEach(apps, (app) => named(app)(Apps.make(app)))
+    const served = new Map(made.map((one) => [one.app.appId, one] as const))
     const health = yield* Health.make(served)
     const { host, port } = options
     const url = yield* RequestUrl.listen({
@@ -49,7 +51,7 @@ const serve = (options: Options.Serve, { apps, location, path, policy, saved, to
       tokens: tokenService?.url,
       forwardTo: policy._tag === "Forward" ? Forward.show(policy.to) : undefined
     })
-    return yield* Effect.all(Array.from(served.values(), (app) => Keeping.forever(app, display, health)), {
+    return yield* Effect.forEach(made, (one) => named(one.app)(Keeping.forever(one, display, health)), {
       concurrency: "unbounded",
       discard: true
     })
