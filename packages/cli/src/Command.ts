@@ -20,6 +20,8 @@ export interface Command {
   readonly examples: ReadonlyArray<string>
   /** `true`: the command runs until a signal ends it. */
   readonly isService: boolean
+  /** `true`: the command goes on after the reader of standard output has closed the pipe. */
+  readonly outlivesReader: boolean
   /** `undefined`: the command does nothing without a further word. */
   readonly run: ((values: never) => Promise<Run>) | undefined
   readonly commands: ReadonlyArray<Command>
@@ -34,6 +36,7 @@ interface Definition<Args extends Inputs, Options extends Inputs> {
   readonly options?: Options
   readonly examples: ReadonlyArray<string>
   readonly isService?: boolean
+  readonly outlivesReader?: boolean
   /** Loads the code of the command, which takes time, when the command runs. */
   readonly load: () => Promise<{ readonly run: (values: Values<NoInfer<Args>> & Values<NoInfer<Options>>) => Run }>
   readonly commands?: ReadonlyArray<Command>
@@ -41,16 +44,16 @@ interface Definition<Args extends Inputs, Options extends Inputs> {
 
 export const make = <Args extends Inputs = None, Options extends Inputs = None>(
   name: string,
-  { args, commands = [], description, examples, isService = false, load, options }: Definition<Args, Options>
+  { args, load, options, ...definition }: Definition<Args, Options>
 ): Command => ({
+  isService: false,
+  outlivesReader: false,
+  commands: [],
+  ...definition,
   name,
-  description,
   args: args ?? {},
   options: options ?? {},
-  examples,
-  isService,
-  run: async (values: Values<Args> & Values<Options>) => (await load()).run(values),
-  commands
+  run: async (values: Values<Args> & Values<Options>) => (await load()).run(values)
 })
 
 /** A command that does nothing without a further word. */
@@ -64,6 +67,7 @@ export const group = (
   options: {},
   examples,
   isService: false,
+  outlivesReader: false,
   run: undefined,
   commands
 })

@@ -143,6 +143,7 @@ export const commands: ReadonlyArray<Command.Command> = [
       + "services tokens. Health on /healthz, metrics for Prometheus on /metrics.",
     options: Options.serve,
     isService: true,
+    outlivesReader: true,
     examples: [
       "serve --dotenv .env --forward-to http://localhost:8080/webhook/event --save-deliveries deliveries",
       "serve --dotenv .env --drop-events --events",

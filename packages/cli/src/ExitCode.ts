@@ -12,10 +12,10 @@ export const meanings = {
   7: "doctor: nothing is broken, and the ticket was not proven",
   70: "an error of the command's own, or its output cannot be written",
   130: "interrupted (143: terminated)",
-  141: "the reader of standard output has closed it, as head does"
+  141: "the reader of the output, or of the log, has closed the pipe, as head does"
 } as const
 
-/** The reader of standard output has closed the pipe. */
+/** The reader of standard output, or of standard error, has closed the pipe. */
 export const readerGone = 141
 
 /** The output cannot be written. */

@@ -9,5 +9,3 @@ export const read = (words: ReadonlyArray<string>): CommandLine.Parsed =>
   words[0] === "completion-server"
     ? { _tag: "print", text: Completions.answer(feishuTicket, process.env) }
     : CommandLine.parse(words, feishuTicket, __VERSION__)
-
-export const isService = (parsed: CommandLine.Parsed): boolean => parsed._tag === "run" && parsed.command.isService

@@ -7,22 +7,27 @@ process.umask(0o077)
 
 const words = process.argv.slice(2)
 const parsed = Program.read(words)
-const isService = Program.isService(parsed)
+const { isService = false, outlivesReader = false } = parsed._tag === "run" ? parsed.command : {}
 
-for (const [name, stream] of [["output", process.stdout], ["error", process.stderr]] as const) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") {
-      // The reader has closed the pipe, as `head` does. A service goes on without its reader.
-      if (!isService) process.exit(ExitCode.readerGone)
-      return
-    }
-    if (name === "output") process.stderr.write(`standard output cannot be written to: ${error.message}\n`)
-    process.exit(ExitCode.cannotWrite)
-  })
-}
+/** Ends the process because a stream cannot be written to. */
+let end = (code: number): void => process.exit(code)
+
+const codeOf = ({ code }: NodeJS.ErrnoException) => code === "EPIPE" ? ExitCode.readerGone : ExitCode.cannotWrite
+
+// Each write fails after the first failure.
+process.stdout.on("error", () => {}).once("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE" && outlivesReader) {
+    process.stderr.write("nobody reads standard output any longer; the command goes on without a reader\n")
+    return
+  }
+  if (error.code !== "EPIPE") process.stderr.write(`standard output cannot be written to: ${error.message}\n`)
+  end(codeOf(error))
+})
+// A service must not go on without its log. A supervisor starts the service again, with a new log.
+process.stderr.on("error", () => {}).once("error", (error: NodeJS.ErrnoException) => end(codeOf(error)))
 
 if (parsed._tag === "print") process.stdout.write(`${parsed.text}\n`)
 else {
   const { start } = await import("./process.js")
-  start({ parsed, words, isService })
+  end = start({ parsed, words, isService })
 }

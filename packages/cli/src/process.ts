@@ -33,12 +33,14 @@ const codeOf = (exit: Exit.Exit<unknown, unknown>): ExitCode.ExitCode | undefine
   return error instanceof Failed ? error.code : undefined
 }
 
+/** Starts the command. Returns what ends the process with a code: a service finishes what is under way, as after a signal. */
 export const start = ({ isService, parsed, words }: {
   readonly parsed: CommandLine.Parsed
   readonly words: ReadonlyArray<string>
   readonly isService: boolean
-}): void => {
+}): (code: number) => void => {
   let signal: NodeJS.Signals | undefined
+  let givenCode: number | undefined
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => void (signal ??= name))
 
   const end = (exit: Exit.Exit<unknown, unknown>): void => {
@@ -47,7 +49,8 @@ export const start = ({ isService, parsed, words }: {
       process.removeAllListeners(signal)
       process.kill(process.pid, signal)
     }
-    process.exit(ExitCode.ofProcess({ code: codeOf(exit), isSuccess: Exit.isSuccess(exit), isService, signal }))
+    const ofProcess = ExitCode.ofProcess({ code: codeOf(exit), isSuccess: Exit.isSuccess(exit), isService, signal })
+    process.exit(givenCode ?? ofProcess)
   }
 
   Running.run(parsed, words).pipe(
@@ -60,4 +63,12 @@ export const start = ({ isService, parsed, words }: {
       teardown: (exit) => void process.stdout.write("", () => setImmediate(end, exit))
     })
   )
+
+  return (code) => {
+    if (!isService) process.exit(code)
+    // A signal ends the readers of a pipeline, too, which is no failure of this process.
+    if (signal !== undefined) return
+    givenCode = code
+    process.emit("SIGTERM")
+  }
 }

@@ -8,6 +8,7 @@ import { createServer } from "node:http"
 import { join } from "node:path"
 import { parseEnv } from "node:util"
 import * as EmulatorCommand from "../src/commands/Emulator.js"
+import { bash } from "./bash.js"
 import { documentIn, run, secrets, start, startInTerminal } from "./feishuTicket.js"
 import * as InProcess from "./inProcess.js"
 import { assertNoSecrets, documentsIn, listenOn, screen } from "./serving.js"
@@ -209,6 +210,24 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         "# FEISHU_APP_SECRET, FEISHU_ENCRYPT_KEY, FEISHU_VERIFICATION_TOKEN: as in the environment"
       )
       assert.strictEqual(lines.filter((line) => line.includes("it did not answer within 1 s")).length, 1)
+    }))
+
+  it.scoped("ends at the next exchange after the reader of its lines has closed the pipe, and keeps its state", () =>
+    Effect.gen(function*() {
+      const folder = yield* Effect.flatMap(FileSystem.FileSystem, (fs) => fs.makeTempDirectoryScoped())
+      const { stdout } = yield* bash(
+        `
+        for _ in $(seq 200); do
+          [ -e "$folder/ended" ] && break
+          curl -s -X POST http://127.0.0.1:39475/_emulator/apps/cli_emulated/tickets > /dev/null; sleep 0.05
+        done & pushes=$!
+        timeout 15 "$node" "$bin" emulator --port 39475 --state "$folder/state.json" | head -1; echo "code \${PIPESTATUS[0]}"
+        touch "$folder/ended"; wait $pushes
+        grep -q '"expiresAt"' "$folder/state.json" && echo kept
+      `,
+        { folder }
+      )
+      assert.match(stdout, /^# The platform listens on \S+:39475\ncode 141\nkept\n$/)
     }))
 })
 

@@ -4,8 +4,9 @@ import { Emulator, Journal } from "@effect-feishu/emulator"
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
-import { Duration, Effect, Layer, Queue, Schedule } from "effect"
+import { Deferred, Duration, Effect, Layer, Queue, Schedule } from "effect"
 import { readdirSync, readFileSync, statSync } from "node:fs"
+import type { ServerResponse } from "node:http"
 import { join } from "node:path"
 import { bash } from "./bash.js"
 import { documentIn, run } from "./feishuTicket.js"
@@ -234,10 +235,54 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("serve and the
           curl -sS "$FEISHU_BASE_URL/_emulator/apps/cli_pipe/events" -H 'content-type: application/json' -d '{"type":"a.type_v1","payload":{}}' | grep -o '"status":[0-9]*'
         done
         kill -TERM $pid; wait $pid; echo "code $?"
+        grep -c "nobody reads standard output" "$folder/log"
       `,
         { ...(yield* variables("cli_pipe")), folder: yield* newFolder }
       )
-      assert.strictEqual(stdout, "\"status\":200\n\"status\":200\n\"status\":200\ncode 0\n")
+      assert.strictEqual(stdout, "\"status\":200\n\"status\":200\n\"status\":200\ncode 0\n1\n")
+    }))
+
+  it.scoped("finishes what is under way, and ends, after the reader of its log has closed the pipe", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      yield* emulator.setApp(app("cli_unread"))
+      const arrived = yield* Deferred.make<void>()
+      const released = yield* Deferred.make<void>()
+      const on = (deferred: Deferred.Deferred<void>, response: ServerResponse) =>
+        Effect.runFork(Effect.andThen(Deferred.await(deferred), Effect.sync(() => response.end("{}"))))
+      const target = yield* Servers.site({
+        events: (_, response) => {
+          Deferred.unsafeDone(arrived, Effect.void)
+          on(released, response)
+        },
+        arrived: (_, response) => on(arrived, response),
+        release: (_, response) => {
+          Deferred.unsafeDone(released, Effect.void)
+          response.end()
+        }
+      })
+      const { stdout } = yield* bash(
+        `
+        mkfifo "$folder/log"
+        cat "$folder/log" > /dev/null & reader=$!
+        "$node" "$bin" serve --port 39474 --store memory --forward-to "$target/events" > "$folder/out" 2> "$folder/log" & pid=$!
+        until grep -q "^store" "$folder/out"; do sleep 0.05; done
+        api="$FEISHU_BASE_URL/_emulator/apps/cli_unread"
+        curl -sS -X PUT "$api/request-url" -H 'content-type: application/json' -d '{"url":"http://127.0.0.1:39474/webhook/event"}'
+        curl -sS "$api/events" -H 'content-type: application/json' -d '{"type":"a.type_v1","payload":{}}' > "$folder/push" & push=$!
+        curl -sS "$target/arrived" > /dev/null
+        kill $reader; wait $reader
+        # A delivery that is not genuine is logged.
+        curl -sS -X POST http://127.0.0.1:39474/webhook/event -H 'content-type: application/json' -d '{}'
+        for _ in $(seq 20); do curl -s http://127.0.0.1:39474/healthz > /dev/null || break; sleep 0.05; done
+        curl -sS "$target/release"
+        wait $push; grep -o '"status":[0-9]*' "$folder/push"
+        timeout 10 tail --pid=$pid -f /dev/null || kill $pid
+        wait $pid; echo "code $?"
+      `,
+        { ...(yield* variables("cli_unread")), folder: yield* newFolder, target }
+      )
+      assert.strictEqual(stdout, "\"status\":200\ncode 141\n")
     }))
 
   it.scoped("takes several apps at one URL, and says which app an event is for", () =>
