@@ -1,7 +1,8 @@
 /** A command in the tests' own process, on their clock: for what takes minutes. */
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
-import { Effect, Layer, Logger, TestServices } from "effect"
+import { Effect, Layer, Logger, Option, TestServices } from "effect"
+import type * as Options from "../src/Options.js"
 import { Output } from "../src/Output.js"
 
 /** What it has printed, and logged. */
@@ -23,6 +24,33 @@ export const layer = ({ stderr, stdout }: Printed) =>
       Logger.make(({ message }) => void stderr.push((Array.isArray(message) ? message : [message]).join(" ")))
     )
   )
+
+const none = Option.none()
+
+/** The options of `serve` without any word, on any free port and with the store in memory. */
+export const serve: Options.Serve = {
+  dotenv: none,
+  appId: none,
+  appSecretFile: none,
+  baseUrl: none,
+  domain: none,
+  port: 0,
+  host: none,
+  path: "/webhook/event",
+  store: Option.some("memory"),
+  apps: none,
+  forwardTo: none,
+  dropEvents: false,
+  saveDeliveries: none,
+  tokens: false,
+  tokensPort: none,
+  tokensHost: none,
+  tokensSocket: none,
+  tokensKeyFile: none,
+  events: false,
+  reveal: false,
+  json: false
+}
 
 /** For its `--dotenv`. */
 export const dotenv = (variables: Readonly<Record<string, string>>) =>

@@ -9,29 +9,7 @@ import * as InProcess from "./inProcess.js"
 
 const none = Option.none()
 
-const defaults: Options.Serve = {
-  dotenv: none,
-  appId: Option.some("cli_setup"),
-  appSecretFile: none,
-  baseUrl: none,
-  domain: none,
-  port: 0,
-  host: none,
-  path: "/webhook/event",
-  store: Option.some("memory"),
-  apps: none,
-  forwardTo: none,
-  dropEvents: false,
-  saveDeliveries: none,
-  tokens: true,
-  tokensPort: none,
-  tokensHost: none,
-  tokensSocket: none,
-  tokensKeyFile: none,
-  events: false,
-  reveal: false,
-  json: false
-}
+const defaults: Options.Serve = { ...InProcess.serve, appId: Option.some("cli_setup"), tokens: true }
 
 const { FEISHU_APP_SECRET: appSecret, FEISHU_ENCRYPT_KEY: encryptKey } = secrets
 

@@ -380,28 +380,10 @@ it.scoped("tells after two and a half minutes that no ticket has come, and goes 
     const appId = "cli_silent"
     const emulator = yield* Emulator.Emulator
     yield* emulator.setApp(app(appId))
-    const none = Option.none<string>()
     const command = yield* Effect.fork(Serve.run({
+      ...InProcess.serve,
       dotenv: Option.some(yield* InProcess.dotenv(yield* variables(appId))),
-      appId: none,
-      appSecretFile: none,
-      baseUrl: none,
-      domain: Option.none(),
-      port: 0,
       host: Option.some("127.0.0.1"),
-      path: "/webhook/event",
-      store: Option.some("memory"),
-      apps: none,
-      forwardTo: none,
-      dropEvents: false,
-      saveDeliveries: none,
-      tokens: false,
-      tokensPort: Option.none(),
-      tokensHost: none,
-      tokensSocket: none,
-      tokensKeyFile: none,
-      events: false,
-      reveal: false,
       json: true
     }))
     const accepted = (count: number) =>

@@ -18,7 +18,7 @@ import type * as Http from "node:http"
 import type * as Caller from "./Caller.js"
 import * as Handlers from "./Handlers.js"
 import { Authorized, sentenceOf, TokenApi } from "./TokenApi.js"
-import { BadRequest, InternalError, isTokenError, NotFound, Unauthorized } from "./TokenErrors.js"
+import { BadRequest, internalError, isTokenError, NotFound, Unauthorized } from "./TokenErrors.js"
 
 export type ApiListener = (
   request: Http.IncomingMessage,
@@ -51,7 +51,7 @@ const errorOf = (cause: Cause.Cause<unknown>, request: HttpServerRequest.HttpSer
     )
     : Effect.as(
       Effect.logError("a request to the token service met with an error of this program's", cause),
-      new InternalError({ message: "The token service met with an error: the log of the service has the reason" })
+      internalError
     )
 }
 

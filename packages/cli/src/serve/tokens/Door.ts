@@ -10,7 +10,7 @@ import * as ApiListener from "./ApiListener.js"
 import type { Parts } from "./Handlers.js"
 import type { Keys } from "./Keys.js"
 import * as MemoryTokens from "./MemoryTokens.js"
-import { BadRequest, InternalError } from "./TokenErrors.js"
+import { BadRequest, internalError } from "./TokenErrors.js"
 
 export interface Options extends Parts {
   readonly keys: Keys
@@ -44,7 +44,7 @@ const tooLong: Refusal = {
 
 const failed: Refusal = {
   status: 500,
-  error: new InternalError({ message: "The token service met with an error: the log of the service has the reason" })
+  error: internalError
 }
 
 /** The only path that needs no key. */

@@ -97,6 +97,10 @@ export class InternalError extends Schema.TaggedError<InternalError>()("Internal
   message: Schema.String
 }) {}
 
+export const internalError: InternalError = new InternalError({
+  message: "The token service met with an error: the log of the service has the reason"
+})
+
 /** Returns `true` for an error of this module. */
 export const isTokenError = Schema.is(Schema.Union(
   BadRequest,
