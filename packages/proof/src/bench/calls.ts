@@ -72,7 +72,6 @@ export const serve = Effect.promise(async () => {
 
 // The contestants
 
-/** One call. */
 type Call = () => Promise<unknown>
 
 const Tenant = Schema.Struct({
@@ -100,7 +99,7 @@ const feishuClient = (baseUrl: string, transport: Transport) =>
 const resend = (baseUrl: string, transport: Transport) =>
   Effect.map(runtimeOf(baseUrl, transport), (run): Call => () => run(AppTicket.resend))
 
-/** What a program writes that uses Effect's `HttpClient` and no more: no time limit, no retry, no typed refusal. */
+/** A program that uses Effect's `HttpClient` and no more: no time limit, no retry, no typed refusal. */
 const plain = (baseUrl: string, transport: Transport) =>
   Effect.gen(function*() {
     const client = Context.get(yield* Layer.build(transport), HttpClient.HttpClient)
@@ -226,7 +225,7 @@ const most: Partial<Record<Name, number>> = {
 }
 
 export const section = (isQuick: boolean): Effect.Effect<Section> =>
-  Effect.map(Child.measure<Times>("calls", isQuick ? ["--quick"] : []), (times) => {
+  Effect.map(Child.measure<Times>("calls", isQuick), (times) => {
     const ratio = (name: Name, concurrency: number, to: Name = reference) =>
       ratios(times[concurrency]?.[name] ?? [], times[concurrency]?.[to] ?? [])
     return {

@@ -91,7 +91,7 @@ export const measure = (isQuick: boolean) =>
   }).pipe(Effect.provide(Logger.remove(Logger.defaultLogger)))
 
 export const section = (isQuick: boolean): Effect.Effect<Section> =>
-  Effect.map(Child.measure<Rounds>("cold", isQuick ? ["--quick"] : []), (rounds) => {
+  Effect.map(Child.measure<Rounds>("cold", isQuick), (rounds) => {
     const of = (callers: number, kind: "ticket" | "token", field: keyof Round) =>
       (rounds[callers]?.[kind] ?? []).map((round) => round[field])
     /** Without the time that the ticket takes to come. */

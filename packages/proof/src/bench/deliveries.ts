@@ -1,28 +1,20 @@
 /**
- * What a delivery costs at each door of the request URL. Each server is a process of its own, and all servers are sent the same
+ * The cost of a delivery at each door of the request URL. Each server is a process of its own, and all servers are sent the same
  * deliveries: encrypted, signed, each with an id of its own, over 50 connections that are kept alive. A round takes as long for
  * a slow server as for a fast one. Each answer must have the right status, and each server must have counted each delivery.
  */
-import * as Arr from "effect/Array"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { alternate } from "../measure/rounds.js"
 import { median, ratios } from "../measure/statistics.js"
 import type { Claim } from "../report/Claim.js"
 import type { Section } from "../report/Section.js"
-import { app, deliver, type Delivery, event, eventType, forged, type Make, ticket } from "./doors/deliveries.js"
+import { app, type Delivery, event, eventType, forged, type Make, prepare, ticket } from "./doors/deliveries.js"
 import { evenly, measure, type Measured, type Server, start } from "./doors/load.js"
 import { type Name, names } from "./doors/servers.js"
 
 /** In seconds for each server. */
 const times = (isQuick: boolean) =>
   isQuick ? { warmUp: 0.2, round: 0.12, rounds: 3 } : { warmUp: 0.9, round: 0.3, rounds: 9 }
-
-/** Each delivery has a number of its own. */
-let sent = 0
-
-const prepare = (make: Make, count: number): Effect.Effect<ReadonlyArray<Delivery>> =>
-  Effect.map(Clock.currentTimeMillis, (now) => Arr.makeBy(count, () => deliver(app, make, sent++, now)))
 
 type Ratio = (of: Name, to: Name) => ReadonlyArray<number>
 
@@ -48,7 +40,7 @@ const run = (
     const { round, rounds, warmUp } = times(isQuick)
     const contestants = servers.filter(({ name }) => names.includes(name))
     const send = (server: Server, count: number) =>
-      Effect.flatMap(prepare(make, count), (deliveries) => measure(server, deliveries.map(change), status))
+      Effect.flatMap(prepare(app, make, count), (deliveries) => measure(server, deliveries.map(change), status))
 
     // Warms up, and finds how many deliveries take the time of a round.
     const sizes = new Map<Name, number>()
@@ -94,7 +86,7 @@ const httpApp = "EventHttpApp (the same server)"
 const bareWeb = "bare Request to Response (behind a minimal adapter)"
 const web = "EventWebHandler (the same adapter)"
 
-/** What a slower machine, or a short round, must reach as well. The aims are those of the design. */
+/** `least` is what a slower machine must reach as well. The aims are those of the design. */
 const claimsOf = (
   what: string,
   least: Readonly<Record<"listener" | "toSdk" | "httpApp" | "web" | "toWeb", number>>,

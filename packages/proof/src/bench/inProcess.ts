@@ -6,7 +6,6 @@ import * as EventDoor from "@effect-feishu/core/EventDoor"
 import * as EventSubscription from "@effect-feishu/core/EventSubscription"
 import * as TicketStore from "@effect-feishu/core/TicketStore"
 import * as Arr from "effect/Array"
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -16,14 +15,8 @@ import { alternate, nanosOf } from "../measure/rounds.js"
 import { median, ratios } from "../measure/statistics.js"
 import type { Section } from "../report/Section.js"
 import * as ByHand from "./doors/byHand.js"
-import { app, appOf, deliver, type Delivery, event, forged, type Make, path, unsigned } from "./doors/deliveries.js"
+import { app, appOf, type Delivery, event, forged, type Make, path, prepare, unsigned } from "./doors/deliveries.js"
 import * as Subscription from "./doors/subscription.js"
-
-/** Each delivery has a number of its own in this process. */
-let sent = 0
-
-const prepare = (count: number, of = app, make: Make = event): Effect.Effect<ReadonlyArray<Delivery>> =>
-  Effect.map(Clock.currentTimeMillis, (now) => Arr.makeBy(count, () => deliver(of, make, sent++, now)))
 
 /** Returns the microseconds for each of so many. */
 const timed = <E, R>(count: number, effect: Effect.Effect<unknown, E, R>): Effect.Effect<number, E, R> =>
@@ -57,7 +50,7 @@ const webs = Effect.gen(function*() {
   const byHand = ByHand.makeWeb(app)
   const size = 500
   const round = (handler: (request: Request) => Promise<Response>) =>
-    Effect.flatMap(prepare(size), (deliveries) => {
+    Effect.flatMap(prepare(app, event, size), (deliveries) => {
       const bytes = deliveries.map(({ body, headers }) => ({ method: "POST", headers, body: Buffer.from(body) }))
       return timed(
         size,
@@ -87,7 +80,7 @@ const last = Math.max(...counts) - 1
 
 /** A delivery for the app with this number, which is the last that `answer` asks. */
 const forApp = (answer: Answer, number: number, count: number, kind: Kind) =>
-  Effect.flatMap(prepare(count, appOf(number)), (deliveries) =>
+  Effect.flatMap(prepare(appOf(number), event, count), (deliveries) =>
     answered(
       answer,
       kind === "genuine" ? deliveries : deliveries.map(kind === "forged" ? forged : unsigned),
@@ -135,14 +128,14 @@ const sizes = Effect.gen(function*() {
   const ours: Answer = (request) => EventDoor.answer(subscription, request)
   const theirs: Answer = ({ body, headers }) =>
     Effect.map(Effect.orDie(body), (body) => ({
-      status: byHand.take((name) => String((headers as Record<string, string>)[name]), body),
+      status: byHand.take((name) => String(headers[name]), body),
       headers: {},
-      body: Option.none()
-    } as unknown as EventDoor.Answer))
+      body: ""
+    }))
   return Object.fromEntries(bytes.flatMap((size) => {
     const count = Math.max(4, Math.min(300, Math.round(1_000_000 / size)))
     const one = (answer: Answer) =>
-      Effect.flatMap(prepare(count, app, eventOf(size)), (all) => answered(answer, all, 200))
+      Effect.flatMap(prepare(app, eventOf(size), count), (all) => answered(answer, all, 200))
     return [[`ours ${size}`, one(ours)] as const, [`by hand ${size}`, one(theirs)] as const]
   }))
 })
@@ -174,7 +167,7 @@ export const measure = (isQuick: boolean): Effect.Effect<Measured, unknown> =>
   )
 
 export const section = (isQuick: boolean): Effect.Effect<Section> =>
-  Effect.map(Child.measure<Measured>("in-process", isQuick ? ["--quick"] : []), ({ manyApps, sizes, web }) => {
+  Effect.map(Child.measure<Measured>("in-process", isQuick), ({ manyApps, sizes, web }) => {
     const of = (times: Times, name: string) => times[name] ?? []
     const micros = (times: Times, name: string) => median(of(times, name)).toFixed(1)
     const difference = (kind: Kind, to: string) =>

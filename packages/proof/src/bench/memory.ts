@@ -15,7 +15,7 @@ import { median } from "../measure/statistics.js"
 import type { Section } from "../report/Section.js"
 import { app as eventApp, deliver, event } from "./doors/deliveries.js"
 import * as Subscription from "./doors/subscription.js"
-import { app, everyToken, noPlatform, noTicket, tenantOf } from "./world.js"
+import { app, appId, everyToken, noPlatform, noTicket, tenantOf } from "./world.js"
 
 const tenants = 100_000
 const events = 50_000
@@ -46,7 +46,7 @@ const storedBytes = growth(TokenStore.makeMemory(), (store) =>
   Effect.gen(function*() {
     const all = yield* Effect.provide(TokenStore.TokenStore, everyToken)
     for (let n = 1; n <= tenants; n++) {
-      const key = { appId: "cli_a1b2c3d4e5f6a7b8", secretHash: "hash", tenantKey: Option.some(tenantOf(n)) }
+      const key = { appId, secretHash: "hash", tenantKey: Option.some(tenantOf(n)) }
       const token = yield* all.get(key)
       if (Option.isSome(token)) yield* store.put(key, token.value)
     }
@@ -80,7 +80,7 @@ export const measure = (isQuick: boolean): Effect.Effect<Bytes> => {
 
 export const section = (isQuick: boolean): Effect.Effect<Section> =>
   Effect.map(
-    Child.measure<Bytes>("memory", isQuick ? ["--quick"] : [], { node: ["--expose-gc"] }),
+    Child.measure<Bytes>("memory", isQuick, { node: ["--expose-gc"] }),
     ({ event, stored, token }) => ({
       tables: [{
         title: "Heap, in bytes",

@@ -1,4 +1,4 @@
-/** What the measurements share: an app, its tenants, and a store that has the token of each tenant. */
+/** Shared by the measurements: an app, its tenants, and a store that has the token of each tenant. */
 import * as AppTicket from "@effect-feishu/core/AppTicket"
 import * as FeishuApp from "@effect-feishu/core/FeishuApp"
 import * as TokenStore from "@effect-feishu/core/TokenStore"

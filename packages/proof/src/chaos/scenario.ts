@@ -4,21 +4,12 @@
  */
 import * as AccessToken from "@effect-feishu/core/AccessToken"
 import * as AppTicket from "@effect-feishu/core/AppTicket"
-import * as Claims from "@effect-feishu/core/Claims"
 import * as EventHandler from "@effect-feishu/core/EventHandler"
 import * as EventSubscription from "@effect-feishu/core/EventSubscription"
 import * as FeishuApp from "@effect-feishu/core/FeishuApp"
-import * as FeishuClient from "@effect-feishu/core/FeishuClient"
-import * as TicketStore from "@effect-feishu/core/TicketStore"
-import * as TokenStore from "@effect-feishu/core/TokenStore"
 import * as Emulator from "@effect-feishu/emulator/Emulator"
-import * as EmulatorTest from "@effect-feishu/emulator/EmulatorTest"
 import type * as Journal from "@effect-feishu/emulator/Journal"
-import type * as HttpClient from "@effect/platform/HttpClient"
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -27,12 +18,16 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { pass, withQuickClock } from "../../../core/test/quickClock.js"
 import * as Dice from "../fuzz/Dice.js"
+import * as Outcome from "../outcome.js"
+import * as StoreApp from "../storeApp.js"
+import * as Tally from "../tally.js"
 import * as Faults from "./faults.js"
+import * as Rules from "./rules.js"
+import * as Stores from "./stores.js"
 import * as Witness from "./witness.js"
 
 const appId = "cli_chaos"
@@ -44,114 +39,90 @@ const secrets = {
   verificationToken: Redacted.make("the-verification-token-of-cli-chaos")
 }
 
-const queryPath = "/open-apis/tenant/v2/tenant/query"
-const resendPath = "/open-apis/auth/v3/app_ticket/resend"
-
 /** The faults happen for so long. */
 const faulty = Duration.toMillis("2 hours")
 
 /** After the faults, so much time passes before everything must be well: the longest wait for a ticket, with what is before it. */
 const recovery = Duration.toMillis("15 minutes")
 
-/** What one run has seen. */
+/** The result of one run. */
 export interface Run {
   readonly broken: ReadonlyArray<string>
   /** How often calls, events and callbacks ended in which way. */
   readonly outcomes: Readonly<Record<string, number>>
 }
 
-/** The stores outlive a restart, as a database does. With the faults `store` and `slow store`, some operations fail, or wait. */
-const storesWith = (fault: () => Effect.Effect<boolean>, onTicket: (at: number) => void) =>
-  Effect.gen(function*() {
-    const context = yield* Layer.build(Layer.merge(TicketStore.layerMemory, TokenStore.layerMemory))
-    const tickets = Context.get(context, TicketStore.TicketStore)
-    const tokens = Context.get(context, TokenStore.TokenStore)
-    const claims = Context.get(context, Claims.Claims)
-    let failures = 0
-    const guarded = <A, E>(error: () => E, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.flatMap(fault(), (fails) => {
-        if (!fails) return effect
-        failures++
-        return Effect.fail(error())
-      })
-    const description = "the store is away"
-    const ofTickets = <A>(
-      operation: TicketStore.TicketStoreError["operation"],
-      effect: Effect.Effect<A, TicketStore.TicketStoreError>
-    ) => guarded(() => new TicketStore.TicketStoreError({ appId, operation, description }), effect)
-    const ofTokens = <A>(
-      operation: TokenStore.TokenStoreError["operation"],
-      effect: Effect.Effect<A, TokenStore.TokenStoreError>
-    ) => guarded(() => new TokenStore.TokenStoreError({ appId, operation, description }), effect)
-    const ofClaims = <A>(operation: Claims.ClaimsError["operation"], effect: Effect.Effect<A, Claims.ClaimsError>) =>
-      guarded(() => new Claims.ClaimsError({ appId, operation, description }), effect)
-    return {
-      failures: () => failures,
-      tickets,
-      layer: Layer.mergeAll(
-        Layer.succeed(TicketStore.TicketStore, {
-          get: (id) =>
-            ofTickets(
-              "get",
-              Effect.tap(tickets.get(id), (ticket) =>
-                Effect.sync(() => {
-                  if (Option.isSome(ticket)) onTicket(DateTime.toEpochMillis(ticket.value.sentAt))
-                }))
-            ),
-          put: (id, ticket) => ofTickets("put", tickets.put(id, ticket)),
-          drop: (id, ticket) => ofTickets("drop", tickets.drop(id, ticket)),
-          changes: (id) => tickets.changes(id)
-        }),
-        Layer.succeed(TokenStore.TokenStore, {
-          get: (key) => ofTokens("get", tokens.get(key)),
-          put: (key, token) => ofTokens("put", tokens.put(key, token)),
-          drop: (key, token) => ofTokens("drop", tokens.drop(key, token))
-        }),
-        Layer.succeed(Claims.Claims, {
-          claim: (id, name, duration) => ofClaims("claim", claims.claim(id, name, duration)),
-          renew: (claim, duration) => ofClaims("renew", claims.renew(claim, duration)),
-          release: (claim) => ofClaims("release", claims.release(claim)),
-          hold: (id, name, duration) => ofClaims("hold", claims.hold(id, name, duration))
-        })
-      )
-    }
-  })
-
-type AppServices = AccessToken.AccessToken | FeishuApp.FeishuApp | HttpClient.HttpClient
-
-const Tenant = Schema.Struct({ tenant: Schema.Struct({ tenant_key: Schema.String }) })
-
-const query = (tenantKey: string) =>
-  Effect.flatMap(
-    FeishuClient.forTenant(tenantKey),
-    (client) => Effect.flatMap(client.get(queryPath), FeishuClient.schemaData(Tenant))
-  )
-
-const tagOf = (exit: Exit.Exit<unknown, unknown>): string => {
-  if (Exit.isSuccess(exit)) return "success"
-  if (Cause.isInterruptedOnly(exit.cause)) return "interrupted"
-  if (!Cause.isFailType(exit.cause)) return "defect"
-  const { _tag, kind, reason } = exit.cause.error as Readonly<Record<"_tag" | "kind" | "reason", string | undefined>>
-  return [_tag, kind ?? reason].filter((word) => word !== undefined).join(" ")
-}
-
 /** The longest that a call may take: the wait for a ticket, and a call for each token, once more with other tokens, and its own. */
 const longestCall = Duration.toMillis("6 minutes")
 
-/** The services that outlive a restart. */
-export type Stores = Layer.Layer<Claims.Claims | TicketStore.TicketStore | TokenStore.TokenStore>
+/** Lets time pass until the effect has ended. Returns `None` if the effect has not ended after `longest`, in milliseconds. */
+const passUntil = <A, E, R>(effect: Effect.Effect<A, E, R>, longest: number) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkDaemon(effect)
+    const end = (yield* Clock.currentTimeMillis) + longest
+    while (true) {
+      yield* pass(0)
+      const exit = yield* Fiber.poll(fiber)
+      if (Option.isSome(exit) || (yield* Clock.currentTimeMillis) >= end) return exit
+      yield* pass("1 second")
+    }
+  })
+
+/** The longest that the app may take to stop: its handlers have 3 s, and the store may be slow. */
+const longestStop = Duration.toMillis("1 minute")
+
+/** Filled while a run goes on. */
+interface Seen {
+  readonly broken: Set<string>
+  readonly outcomes: Tally.Tally
+  readonly witness: Witness.Witness
+}
+
+/** Makes the app's handlers. `starts` and `ends` count the runs of the handler for each event. */
+const makeHandlers = () => {
+  const starts: Tally.Tally = {}
+  const ends: Tally.Tally = {}
+  const handle = (id: string) =>
+    Effect.sync(() => Tally.add(starts, id)).pipe(
+      Effect.zipRight(Effect.sleep("500 millis")),
+      Effect.zipRight(Effect.sync(() => Tally.add(ends, id)))
+    )
+  const answer = { toast: { type: "info", content: "done" } } as const
+  return {
+    starts,
+    ends,
+    handlers: [
+      EventHandler.on("app_chaos", ({ id }) => handle(id)),
+      EventHandler.callback("card.action.trigger", () => Effect.succeed(answer))
+    ]
+  }
+}
+
+/** Calls, and notes how the call ended and how long it took. */
+const noted = <A, E, R>({ broken, outcomes, witness }: Seen, call: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const before = yield* Clock.currentTimeMillis
+    const exit = yield* Effect.exit(call)
+    const took = (yield* Clock.currentTimeMillis) - before
+    const outcome = Outcome.of(exit)
+    Tally.add(outcomes, `call: ${outcome}`)
+    if (took > longestCall) broken.add(`a call took ${Math.round(took / 1000)} s`)
+    if (outcome === Outcome.defect) broken.add(`a call died: ${String(exit)}`)
+    if (Exit.isFailure(exit)) witness.note(Outcome.textOf(exit))
+    return outcome
+  })
 
 const observed = (
   faults: ReadonlyArray<Faults.Name>,
   seed: number,
   witness: Witness.Witness,
-  change: (stores: Stores) => Stores
+  change: (stores: Stores.Stores) => Stores.Stores
 ) =>
   Effect.gen(function*() {
     const dice = Dice.make(seed)
     const broken = new Set<string>()
-    const outcomes: Record<string, number> = {}
-    const count = (name: string) => (outcomes[name] = (outcomes[name] ?? 0) + 1)
+    const outcomes: Tally.Tally = {}
+    const seen: Seen = { broken, outcomes, witness }
     let isFaulty = true
     const has = (fault: Faults.OfWorld) => isFaulty && Faults.hasFault(faults, fault)
 
@@ -167,72 +138,34 @@ const observed = (
     // The app
 
     let newest = 0
-    const stores = yield* storesWith(
-      () =>
-        Effect.suspend(() =>
-          has("slow store") && dice.chance(0.25)
-            ? Effect.as(Effect.sleep("4 seconds"), false)
-            : Effect.succeed(has("store") && dice.chance(0.25))
-        ),
-      (sentAt) => {
+    const stores = yield* Stores.make(appId, {
+      fails: Effect.suspend(() =>
+        has("slow store") && dice.chance(0.25)
+          ? Effect.as(Effect.sleep("4 seconds"), false)
+          : Effect.succeed(has("store") && dice.chance(0.25))
+      ),
+      onTicket: (sentAt) => {
         if (sentAt < newest) broken.add("an older ticket has replaced a newer one")
         newest = Math.max(newest, sentAt)
       }
-    )
-    const starts = new Map<string, number>()
-    const ends = new Map<string, number>()
-    const add = (counts: Map<string, number>, id: string) => void counts.set(id, (counts.get(id) ?? 0) + 1)
-    const handled = (id: string) =>
-      Effect.sync(() => add(starts, id)).pipe(
-        Effect.zipRight(Effect.sleep("500 millis")),
-        Effect.zipRight(Effect.sync(() => add(ends, id)))
-      )
+    })
+    const { ends, handlers, starts } = makeHandlers()
     const app = AccessToken.layer().pipe(
       Layer.provideMerge(AppTicket.layer()),
-      Layer.provideMerge(EventSubscription.layer({
-        handlers: [
-          EventHandler.on("app_chaos", ({ id }) => handled(id)),
-          EventHandler.callback(
-            "card.action.trigger",
-            () => Effect.succeed({ toast: { type: "info", content: "done" } })
-          )
-        ]
-      })),
+      Layer.provideMerge(EventSubscription.layer({ handlers })),
       Layer.provideMerge(FeishuApp.layer({ ...secrets, appId })),
       Layer.provide(change(stores.layer))
     )
-    const start = Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      const context = yield* Layer.buildWithScope(app, scope)
-      const requestUrl = EmulatorTest.requestUrl(Context.get(context, EventSubscription.EventSubscription))
-      yield* Effect.orDie(emulator.updateApp(appId, (app) => ({ ...app, requestUrl })))
-      return { scope, context }
-    })
+    const start = StoreApp.start(appId, app)
     const stop = (scope: Scope.CloseableScope) =>
       Effect.map(passUntil(Scope.close(scope, Exit.void), longestStop), (exit) => {
         if (Option.isNone(exit)) broken.add("the app does not stop")
       })
     let running = yield* start
 
-    // What its users and its platform do
+    // The users, and the platform
 
-    /** Calls, and notes how the call ended and how long it took. */
-    const call = (tenant: string) =>
-      Effect.gen(function*() {
-        const before = yield* Clock.currentTimeMillis
-        const exit = yield* Effect.exit(
-          Effect.provide(query(tenant), running.context as Context.Context<AppServices>)
-        )
-        const took = (yield* Clock.currentTimeMillis) - before
-        const tag = tagOf(exit)
-        count(`call: ${tag}`)
-        if (took > longestCall) broken.add(`a call took ${Math.round(took / 1000)} s`)
-        if (tag === "defect") broken.add(`a call died: ${String(exit)}`)
-        if (Exit.isFailure(exit)) {
-          witness.note(`${Cause.pretty(exit.cause, { renderErrorCause: true })} ${JSON.stringify(exit)}`)
-        }
-        return tag
-      })
+    const call = (tenant: string) => noted(seen, Effect.provide(StoreApp.query(tenant), running.context))
     const pushed = new Set<string>()
     const calls: Array<Fiber.Fiber<unknown, unknown>> = []
     const spawn = <A, E>(effect: Effect.Effect<A, E>) =>
@@ -254,7 +187,7 @@ const observed = (
               type: "card.action.trigger",
               payload: { action: { tag: "button", value: {} } }
             })),
-            (exit) => count(`callback: ${Exit.isSuccess(exit) ? "answered" : tagOf(exit)}`)
+            (exit) => Tally.add(outcomes, `callback: ${Exit.isSuccess(exit) ? "answered" : Outcome.of(exit)}`)
           )
         )
       }
@@ -291,8 +224,8 @@ const observed = (
     yield* pass(recovery)
     for (const tenant of tenants) {
       const exit = yield* passUntil(call(tenant), longestCall)
-      const tag = Option.match(exit, { onNone: () => "nothing", onSome: Exit.getOrElse(() => "defect") })
-      if (tag !== "success") broken.add(`after the faults, a call ends with ${tag}`)
+      const outcome = Option.match(exit, { onNone: () => "nothing", onSome: Exit.getOrElse(() => Outcome.defect) })
+      if (outcome !== Outcome.success) broken.add(`after the faults, a call ends with ${outcome}`)
     }
     // The platform pushes an event again for the last time after 6 h.
     yield* pass("8 hours")
@@ -312,45 +245,23 @@ const observed = (
     if (witness.texts.length > lines) broken.add(`something goes on after the end: ${witness.texts[lines]}`)
 
     for (const text of witness.defects) broken.add(`a fiber died: ${text}`)
-    for (const value of values) {
-      const text = witness.texts.find((text) => text.includes(value))
-      if (text !== undefined) broken.add(`a secret is in: ${text.replaceAll(value, "SECRET").slice(0, 200)}`)
-    }
-    for (const rule of [rules.tokens, rules.resends, rules.events]) {
-      for (const problem of rule({ journal, faults, starts, ends, pushed, storeFailures: stores.failures() })) {
-        broken.add(problem)
-      }
-    }
+    for (const problem of Rules.secretsIn(values, witness.texts)) broken.add(problem)
+    const told = { journal, faults, starts, ends, pushed, storeFailures: stores.failures() }
+    for (const problem of Rules.brokenIn(told)) broken.add(problem)
     for (const entry of journal) {
-      if (entry._tag === "Push" && entry.kind === "event") count(`${entry.origin} push: ${entry.outcome}`)
+      if (entry._tag === "Push" && entry.kind === "event") Tally.add(outcomes, `${entry.origin} push: ${entry.outcome}`)
     }
     return { broken: [...broken], outcomes }
   })
 
-/** Lets time pass until the effect has ended. Returns `None` if the effect has not ended after `longest`, in milliseconds. */
-const passUntil = <A, E, R>(effect: Effect.Effect<A, E, R>, longest: number) =>
-  Effect.gen(function*() {
-    const fiber = yield* Effect.forkDaemon(effect)
-    const end = (yield* Clock.currentTimeMillis) + longest
-    while (true) {
-      yield* pass(0)
-      const exit = yield* Fiber.poll(fiber)
-      if (Option.isSome(exit) || (yield* Clock.currentTimeMillis) >= end) return exit
-      yield* pass("1 second")
-    }
-  })
-
-/** The longest that the app may take to stop: its handlers have 3 s, and the store may be slow. */
-const longestStop = Duration.toMillis("1 minute")
-
 /**
- * One run. The same faults and the same seed give the same run. `change` makes the app worse, for a test that a rule can be
+ * Runs once. The same faults and the same seed give the same run. `change` makes the app worse, for a test that a rule can be
  * broken.
  */
 export const run = (
   faults: ReadonlyArray<Faults.Name>,
   seed: number,
-  change: (stores: Stores) => Stores = (stores) => stores
+  change: (stores: Stores.Stores) => Stores.Stores = (stores) => stores
 ): Effect.Effect<Run> =>
   Effect.suspend(() => {
     const witness = Witness.make()
@@ -366,63 +277,3 @@ export const run = (
       withQuickClock
     )
   })
-
-// The rules over the journal
-
-interface Told {
-  readonly journal: ReadonlyArray<Journal.Entry>
-  readonly faults: ReadonlyArray<Faults.Name>
-  readonly starts: ReadonlyMap<string, number>
-  readonly ends: ReadonlyMap<string, number>
-  readonly pushed: ReadonlySet<string>
-  readonly storeFailures: number
-}
-
-/** A minute in which the platform is asked for tickets has one resend with its retries at most. */
-const mostResendsInAMinute = 6
-
-const rules = {
-  /** Only the platform can make a token invalid before its time, and the app learns of that by one call. */
-  tokens: ({ faults, journal }: Told): ReadonlyArray<string> => {
-    // With some faults the platform does not look at the token.
-    const queries = journal.flatMap((entry) =>
-      entry._tag === "Call" && entry.path === queryPath && entry.fault === undefined ? [entry] : []
-    )
-    const isUnknowable = faults.includes("tokens invalidated")
-    return [
-      ...(queries.some(({ token }) => token === "none") ? ["a call without a token"] : []),
-      ...(!isUnknowable && queries.some(({ token }) => token === "invalid")
-        ? ["a call with a token that is not valid"]
-        : [])
-    ]
-  },
-
-  resends: ({ journal }: Told): ReadonlyArray<string> => {
-    const times = journal.flatMap((entry) => entry._tag === "Call" && entry.path === resendPath ? [entry.at] : [])
-    const most = Math.max(0, ...times.map((from) => times.filter((at) => at >= from && at < from + 60_000).length))
-    return most > mostResendsInAMinute ? [`${most} resends within a minute`] : []
-  },
-
-  events: ({ ends, faults, journal, pushed, starts, storeFailures }: Told): ReadonlyArray<string> => {
-    const acknowledged = new Set(
-      journal.flatMap((entry) =>
-        entry._tag === "Push" && entry.kind === "event" && entry.eventType === "app_chaos" &&
-          entry.outcome === "acknowledged"
-          ? [entry.eventId]
-          : []
-      )
-    )
-    // Without the store nobody knows what another process has done, or what this one has done before its restart.
-    const mayRepeat = storeFailures > 0
-    const hasRestarts = faults.includes("restart")
-    return [
-      ...[...acknowledged].filter((id) => !ends.has(id)).map(() => "an acknowledged event was not handled"),
-      ...[...ends].filter(([, times]) => times > 1 && !mayRepeat).map(() => "an event was handled twice"),
-      ...[...starts].filter(([id, times]) => times > (ends.get(id) ?? 0) && !hasRestarts && !mayRepeat)
-        .map(() => "a handler was interrupted"),
-      ...[...starts.keys()].filter((id) => !pushed.has(id)).map(() =>
-        "an event was handled that the platform did not send"
-      )
-    ]
-  }
-}

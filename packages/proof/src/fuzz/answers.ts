@@ -22,6 +22,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { once } from "node:events"
 import * as Net from "node:net"
+import * as Outcome from "../outcome.js"
 import * as Dice from "./Dice.js"
 import type { Examine } from "./Finding.js"
 import * as Mutations from "./mutations.js"
@@ -204,19 +205,12 @@ const declared = new Set(["FeishuNetworkError", "FeishuApiError", "TicketTimeout
 
 const problemOf = (exit: Exit.Exit<unknown, unknown>, { isSuccess }: Answer): string | undefined => {
   if (Exit.isSuccess(exit)) return isSuccess === false ? "the call succeeded, and the platform refused" : undefined
-  const shown = `${Cause.pretty(exit.cause, { renderErrorCause: true })} ${JSON.stringify(exit)}`
+  const shown = Outcome.textOf(exit)
   const secret = Object.entries(secrets).find(([, value]) => shown.includes(value))
   if (secret !== undefined) return `the error shows the ${secret[0]}`
   if (!Cause.isFailType(exit.cause)) return `no declared error: ${Cause.pretty(exit.cause)}`
   const { _tag } = exit.cause.error as { readonly _tag: string }
   return declared.has(_tag) ? undefined : `an error that the call does not declare: ${_tag}`
-}
-
-const outcomeOf = (exit: Exit.Exit<unknown, unknown>): string => {
-  if (Exit.isSuccess(exit)) return "success"
-  if (!Cause.isFailType(exit.cause)) return "a defect"
-  const { _tag, reason, kind } = exit.cause.error as Readonly<Record<"_tag" | "reason" | "kind", string | undefined>>
-  return `${_tag}, ${reason ?? kind ?? ""}`
 }
 
 /** Examines the answer of a seed, until the scope ends. */
@@ -251,7 +245,7 @@ export const examine: Effect.Effect<Examine, never, Scope.Scope> = Effect.gen(fu
         Effect.timeoutFail(call, { duration: longest, onTimeout: () => ({ _tag: "hangs" }) })
       )
       return {
-        happened: [outcomeOf(exit)],
+        happened: [Outcome.of(exit)],
         problem: problemOf(exit, answer),
         input: `${name} on ${client}: ${JSON.stringify(Buffer.from(answer.wire.subarray(0, 2000)).toString("latin1"))}`
       }

@@ -115,7 +115,7 @@ export const measure = (isQuick: boolean): Effect.Effect<Values> =>
   })
 
 export const section = (isQuick: boolean): Effect.Effect<Section> =>
-  Effect.map(Child.measure<Values>("fuzz-timing", isQuick ? ["--quick"] : []), (values) => ({
+  Effect.map(Child.measure<Values>("fuzz-timing", isQuick), (values) => ({
     tables: [{
       title: "Comparisons: |t| of guesses that are wrong at the beginning and at the end",
       head: ["", "|t| of each round"],

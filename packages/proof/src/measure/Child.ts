@@ -37,6 +37,10 @@ export const next = <A>(child: ChildProcess.ChildProcess): Effect.Effect<A> =>
 export const ask = <A>(child: ChildProcess.ChildProcess, word: string): Effect.Effect<A> =>
   Effect.zipRight(Effect.sync(() => void child.send(word)), next<A>(child))
 
-/** Runs the measurement `name` of `child.ts` in a process of its own. */
-export const measure = <A>(name: string, args: ReadonlyArray<string> = [], options?: Options): Effect.Effect<A> =>
+/** Runs the program `name` of `child.ts` in a process of its own. Returns what the program sends. */
+export const run = <A>(name: string, args: ReadonlyArray<string> = [], options?: Options): Effect.Effect<A> =>
   Effect.scoped(Effect.flatMap(fork([name, ...args], options), (child) => next<A>(child)))
+
+/** Runs the measurement `name` of `child.ts`, which is shorter and less exact if `isQuick`. */
+export const measure = <A>(name: string, isQuick: boolean, options?: Options): Effect.Effect<A> =>
+  run(name, isQuick ? ["--quick"] : [], options)

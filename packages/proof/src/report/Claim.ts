@@ -15,6 +15,15 @@ export interface Claim {
   readonly isExact?: boolean
 }
 
+/** Claims that something never happens, on any machine. */
+export const never = (name: string, count: number): Claim => ({
+  name,
+  values: [count],
+  must: { most: 0 },
+  digits: 0,
+  isExact: true
+})
+
 /** A claim beside its outcome, as tables and JSON have it. */
 export interface Outcome {
   readonly name: string

@@ -1,5 +1,8 @@
 /** Deliveries as the platform sends them, and as somebody else does. */
 import * as Emulated from "@effect-feishu/emulator/EventCrypto"
+import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
 import * as Crypto from "node:crypto"
 
 /** An app, as far as its deliveries need it. */
@@ -77,6 +80,13 @@ export const deliver = (app: App, make: Make, n: number, now: number): Delivery 
     }
   }
 }
+
+/** Each delivery has a number of its own in this process. */
+let sent = 0
+
+/** Makes so many deliveries, each for the first time. */
+export const prepare = (app: App, make: Make, count: number): Effect.Effect<ReadonlyArray<Delivery>> =>
+  Effect.map(Clock.currentTimeMillis, (now) => Arr.makeBy(count, () => deliver(app, make, sent++, now)))
 
 /** Replaces the signature by a wrong one. */
 export const forged = ({ body, headers }: Delivery): Delivery => ({

@@ -163,7 +163,7 @@ export type Name = keyof typeof doors
 /** In the order of the tables. */
 export const names = Object.keys(doors) as ReadonlyArray<Name>
 
-/** What a server sends to its parent: its port, and then, when asked, its counts and what it has used. */
+/** A message of a server to its parent: the port, and then, when asked, the counts and the use of the process. */
 export type Report =
   | { readonly port: number }
   | Counts & {
