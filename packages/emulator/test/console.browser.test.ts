@@ -666,6 +666,8 @@ describe("The console", () => {
     await page.getByRole("dialog", { name: "Send to the app" }).waitFor()
     await page.locator("#send-payload").press("Escape")
     await page.keyboard.press("b")
+    // The dialog opens after the templates have come.
+    await page.getByRole("dialog", { name: "Send to the app" }).waitFor()
     await page.locator("#send-type").focus()
     await page.keyboard.press("Enter")
     await waitFor("#send-result", "Nothing changes for the user.")
