@@ -1,6 +1,9 @@
 /**
- * Makes `dist`: each command with all that it needs in few files, for a process that loads five hundred modules takes two
- * to three times as long to start. Only `ioredis` stays a dependency, for it is loaded only where a Redis is named.
+ * Makes `dist`: each command with all that it needs in few files, because a process that loads five hundred modules takes two
+ * to three times as long to start. Only `ioredis` stays a dependency: it is loaded only where a Redis is named.
+ *
+ * `dist/one-shot` holds the commands that scripts call. In one build with the others, their files would hold, of each module,
+ * also what `serve` and `emulator` need, and Node compiles all of a file.
  */
 import tabtab from "@pnpm/tabtab"
 import { build } from "esbuild"
@@ -22,31 +25,45 @@ const completions = Object.fromEntries(
   )
 )
 
+const commands = readdirSync(join(here, "src/commands"), { recursive: true }).filter((file) => file.endsWith(".ts"))
+
+/** Bundles the program with these commands, and no way to run others. Returns the files of the bundle, and what each holds and loads. */
+const bundle = async (outdir, kept = commands) => {
+  const others = commands.filter((file) => !kept.includes(file)).map((file) =>
+    `./commands/${file.replace(/ts$/, "js")}`
+  )
+  const { metafile } = await build({
+    absWorkingDir: here,
+    entryPoints: ["src/main.ts"],
+    outdir,
+    bundle: true,
+    splitting: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    tsconfig: join(root, "tsconfig.json"),
+    external: [...Object.keys(dependencies), ...others],
+    // A text stays in the one file that uses it: esbuild would load an object with every command.
+    define: { __VERSION__: JSON.stringify(version), __COMPLETIONS__: JSON.stringify(JSON.stringify(completions)) },
+    // What was written for CommonJS asks for Node's own modules by `require`.
+    banner: {
+      js:
+        "import { createRequire as __createRequire } from \"node:module\"\nconst require = __createRequire(import.meta.url)"
+    },
+    // Node compiles what it loads, so less of it starts sooner; the names stay, for a stack that somebody reports.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    metafile: true,
+    logLevel: "warning"
+  })
+  return metafile.outputs
+}
+
 rmSync(join(here, "dist"), { recursive: true, force: true })
-const { metafile } = await build({
-  absWorkingDir: here,
-  entryPoints: ["src/main.ts"],
-  outdir: "dist",
-  bundle: true,
-  splitting: true,
-  platform: "node",
-  format: "esm",
-  target: "node20",
-  tsconfig: join(root, "tsconfig.json"),
-  external: Object.keys(dependencies),
-  // A text stays in the one file that uses it: esbuild would load an object with every command.
-  define: { __VERSION__: JSON.stringify(version), __COMPLETIONS__: JSON.stringify(JSON.stringify(completions)) },
-  // What was written for CommonJS asks for Node's own modules by `require`.
-  banner: {
-    js:
-      "import { createRequire as __createRequire } from \"node:module\"\nconst require = __createRequire(import.meta.url)"
-  },
-  // Node compiles what it loads, so less of it starts sooner; the names stay, for a stack that somebody reports.
-  minifyWhitespace: true,
-  minifySyntax: true,
-  metafile: true,
-  logLevel: "warning"
-})
+const outputs = {
+  ...await bundle("dist"),
+  ...await bundle("dist/one-shot", ["Resend.ts", "Ticket.ts", "Token.ts"])
+}
 
 /** The folder of the package that a file belongs to. */
 const folderOf = (file) => {
@@ -55,7 +72,7 @@ const folderOf = (file) => {
   return parts.slice(0, at + (parts[at + 1].startsWith("@") ? 3 : 2)).join("/")
 }
 
-const inputs = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+const inputs = Object.values(outputs).flatMap(({ inputs }) =>
   Object.entries(inputs).flatMap(([file, { bytesInOutput }]) => bytesInOutput > 0 ? [file] : [])
 )
 const folders = [...new Set(inputs.filter((file) => file.includes("node_modules/")).map(folderOf))]
@@ -74,4 +91,4 @@ writeFileSync(
 )
 // Which file loads what, for the tests.
 mkdirSync(join(here, "build"), { recursive: true })
-writeFileSync(join(here, "build/bundle.json"), JSON.stringify(metafile))
+writeFileSync(join(here, "build/bundle.json"), JSON.stringify({ outputs }))

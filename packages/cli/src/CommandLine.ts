@@ -1,9 +1,11 @@
 /** Reads the words of a command line by `commander`, and writes the help. */
 import * as Commander from "commander"
 import type { Command, Run } from "./Command.js"
+import { meanings } from "./ExitCode.js"
 import * as Help from "./Help.js"
-import type { Input, Inputs } from "./Input.js"
+import { flagOf, type Input, type Inputs } from "./Input.js"
 import { everywhere, type LogLevel } from "./Options.js"
+import { variables } from "./VariableNames.js"
 
 /** `run`: the command to run. `print`: the help or the version. `wrong`: what is wrong with the words. */
 export type Parsed =
@@ -11,38 +13,42 @@ export type Parsed =
   | { readonly _tag: "print"; readonly text: string }
   | { readonly _tag: "wrong"; readonly message: string }
 
-/** Returns `retry-for` for `retryFor`. */
-export const flagOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+/** The values that were given, by the name of their input. */
+type Given = Map<string, ReadonlyArray<unknown>>
 
-/** Collects the values of an input. The last one counts unless the input may be repeated. */
-const reader = ({ isRepeated, kind }: Input<unknown>) => (text: string, before: ReadonlyArray<unknown> = []) => {
+/** Reads a value and keeps it. The last value counts unless the input may be repeated. */
+const reader = (name: string, { isRepeated, kind }: Input<unknown>, given: Given) => (text: string) => {
   const value = kind === undefined ? true : kind.read(text)
   if (value === undefined) throw new Commander.InvalidArgumentError(`It ${kind?.must}.`)
-  return isRepeated ? [...before, value] : [value]
+  given.set(name, isRepeated ? [...given.get(name) ?? [], value] : [value])
 }
 
-/** Refuses the first word, which is no command behind `command`. If `error`, refuses an option and the lack of a word, too. */
-const refuse = ({ command, error }: Commander.AddHelpTextContext): string => {
+/** Refuses the first word behind the command, which is no command, or the lack of a word. */
+const refuse = (command: Commander.Command): never => {
   const [word] = command.args
-  if (command.commands.length === 0 || (!error && word?.startsWith("-") !== false)) return ""
   const what = word === undefined ? "missing command" : `unknown command '${word}'`
   return command.error(`${what}: ${command.name()} has ${command.commands.map((inner) => inner.name()).join(", ")}`)
 }
 
+/** `commander` prints help also before a word that is no command. */
+const refuseUnknown = ({ command, error }: Commander.AddHelpTextContext): string =>
+  command.commands.length > 0 && (error || command.args[0]?.startsWith("-") === false) ? refuse(command) : ""
+
 /** Describes the command, and the commands behind it, to `commander`. */
-const describe = (made: Commander.Command, command: Command, onRun: (parsed: Parsed) => void): void => {
-  const { args, commands, description, examples, run } = command
-  const options: Inputs = { ...command.options, ...everywhere }
-  made.description(description).addHelpText("after", Help.examples(examples)).allowExcessArguments(commands.length > 0)
-  for (const [name, input] of Object.entries(options)) {
+const describe = (made: Commander.Command, command: Command, given: Given, onRun: (parsed: Parsed) => void): void => {
+  const { args, commands, run } = command
+  const inputs: Inputs = { ...command.options, ...everywhere, ...args }
+  made.description(command.description).allowExcessArguments(commands.length > 0)
+    .addHelpText("after", ["\nExamples:", ...command.examples.map((line) => `  $ feishu-ticket ${line}`)].join("\n"))
+  for (const [name, input] of Object.entries<Input<unknown>>({ ...command.options, ...everywhere })) {
     const flags = `--${flagOf(name)}${input.kind === undefined ? "" : ` <${input.kind.placeholder}>`}`
-    made[input.isRequired ? "requiredOption" : "option"](flags, input.description, reader(input))
+    made[input.isRequired ? "requiredOption" : "option"](flags, input.description, reader(name, input, given))
   }
-  for (const input of Object.values(args)) {
+  for (const [name, input] of Object.entries(args)) {
     const word = `${input.kind?.placeholder}${input.isRepeated ? "..." : ""}`
-    made.argument(input.isRequired ? `<${word}>` : `[${word}]`, input.description, reader(input))
+    made.argument(input.isRequired ? `<${word}>` : `[${word}]`, input.description, reader(name, input, given))
   }
-  for (const inner of commands) describe(made.command(inner.name), inner, onRun)
+  for (const inner of commands) describe(made.command(inner.name), inner, given, onRun)
   if (commands.length > 0) {
     made.command("help [command...]").description("Show the help of a command.").helpOption(false).allowUnknownOption()
       .action((words: ReadonlyArray<string>) => void made.parse([...words, "--help"], { from: "user" }))
@@ -50,13 +56,12 @@ const describe = (made: Commander.Command, command: Command, onRun: (parsed: Par
   // Without an action, `commander` says which command an unknown word may mean.
   if (made.parent === null) return
   made.action(() => {
-    if (run === undefined || (commands.length > 0 && made.args.length > 0)) {
-      return void refuse({ command: made, error: true })
-    }
-    const words = Object.fromEntries(Object.keys(args).map((name, index) => [name, made.processedArgs[index]]))
-    const given: Record<string, ReadonlyArray<unknown>> = { ...made.optsWithGlobals(), ...made.opts(), ...words }
-    const valueOf = ([name, input]: readonly [string, Input<unknown>]) => [name, input.of(given[name] ?? [])]
-    const { logLevel, ...values } = Object.fromEntries(Object.entries({ ...options, ...args }).map(valueOf))
+    if (run === undefined || (commands.length > 0 && made.args.length > 0)) return refuse(made)
+    // `emulator --port 4001 push`: the option of a command stands before a further word.
+    const foreign = [...given.keys()].find((name) => inputs[name] === undefined)
+    if (foreign !== undefined) return made.error(`${made.name()} has no option '--${flagOf(foreign)}'`)
+    const valueOf = ([name, input]: readonly [string, Input<unknown>]) => [name, input.of(given.get(name) ?? [])]
+    const { logLevel, ...values } = Object.fromEntries(Object.entries(inputs).map(valueOf))
     onRun({ _tag: "run", command, load: () => run(values as never), logLevel })
   })
 }
@@ -71,17 +76,17 @@ const sentenceOf = ({ code, message }: Commander.CommanderError): string => {
 export const parse = (words: ReadonlyArray<string>, root: Command, version: string): Parsed => {
   let out = ""
   let parsed: Parsed | undefined
-  const program = new Commander.Command(root.name)
+  const program: Commander.Command = new Commander.Command(root.name)
     .version(version, "-v, --version", "Show the version.")
     // `--json` behind `emulator push` is not an option of `emulator`.
     .enablePositionalOptions()
     .helpOption("-h, --help", "Show this help.")
     .exitOverride()
     .configureOutput({ writeOut: (text) => void (out += text), writeErr: () => {} })
-    // `commander` prints help also before a word that is no command.
-    .addHelpText("beforeAll", refuse)
-    .addHelpText("after", ({ command }) => Help.tables(command))
-  describe(program, root, (run) => void (parsed = run))
+    .addHelpText("beforeAll", refuseUnknown)
+    .addHelpText("after", () => Help.table(program, "Variables, also from a file that --dotenv names:", variables))
+    .addHelpText("after", () => Help.table(program, "Exit codes:", meanings))
+  describe(program, root, new Map(), (run) => void (parsed = run))
   try {
     program.parse(words.length === 0 ? ["--help"] : words, { from: "user" })
   } catch (error) {

@@ -1,7 +1,6 @@
 /** Completes words for a shell. The scripts for the shells are made by `@pnpm/tabtab` at build time. */
 import type { Command } from "./Command.js"
-import { flagOf } from "./CommandLine.js"
-import type { Input, Inputs } from "./Input.js"
+import { flagOf, type Input, type Inputs } from "./Input.js"
 import { everywhere } from "./Options.js"
 
 /** The word that lets a shell complete names of files. */

@@ -24,6 +24,9 @@ export interface Input<out A> {
 
 export type Inputs = Readonly<Record<string, Input<unknown>>>
 
+/** Returns `retry-for` for `retryFor`. */
+export const flagOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+
 /** The values with which a command runs. */
 export type Values<I extends Inputs> = { readonly [Name in keyof I]: I[Name] extends Input<infer A> ? A : never }
 

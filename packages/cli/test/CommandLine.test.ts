@@ -175,6 +175,8 @@ describe("A command line", () => {
     ["emulator push", /missing required argument 'event'/],
     ["emulator push x y", /too many arguments for 'push'/],
     ["emulator push x --port 3", /unknown option '--port'/],
+    ["emulator --port 3 push x", /push has no option '--port'/],
+    ["emulator --port 3 app tenants x", /tenants has no option '--port'/],
     ["emulator app", /missing command: app has tenants/],
     ["emulator app tenant", /unknown command 'tenant': app has tenants/],
     ["emulator app tenants", /missing required argument 'key'/]

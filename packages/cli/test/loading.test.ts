@@ -1,6 +1,7 @@
 /** What is loaded for what: the time to start is the time to load. */
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
+import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 
 interface Output {
@@ -16,7 +17,7 @@ const { outputs } = JSON.parse(
 }
 
 /** All that is loaded with a module of the sources, before anything runs: files by their path, packages by their name. */
-const loadedWith = (source: string): ReadonlyArray<string> => {
+const loadedWith = (source: string, folder = "dist"): ReadonlyArray<string> => {
   const seen = new Set<string>()
   const loaded = new Set<string>()
   const visit = (file: string) => {
@@ -32,8 +33,9 @@ const loadedWith = (source: string): ReadonlyArray<string> => {
       else visit(path)
     }
   }
-  const [file] = Object.entries(outputs).find(([_, { entryPoint }]) => entryPoint === `src/${source}`)
-    ?? assert.fail(`nothing is built from ${source}`)
+  const [file] =
+    Object.entries(outputs).find(([file, { entryPoint }]) => dirname(file) === folder && entryPoint === `src/${source}`)
+      ?? assert.fail(`nothing is built from ${source}`)
   visit(file)
   return [...loaded]
 }
@@ -61,6 +63,17 @@ describe("what is loaded", () => {
       new RegExp(`^src/commands/(?!${name}\\.ts|${name.toLowerCase()}/)|opentelemetry|^redis/|ioredis`)
     )
   })
+
+  it.each(["Resend", "Ticket", "Token"])(
+    "for %s, which scripts call, is less than where all commands are bundled",
+    (name) => {
+      const loaded = loadedWith(`commands/${name}.ts`, "dist/one-shot")
+      const loadedWithAll = loadedWith(`commands/${name}.ts`)
+      assert.include(loaded, `src/commands/${name}.ts`)
+      assert.includeMembers([...loadedWithAll], [...loaded])
+      assert.isBelow(loaded.length, loadedWithAll.length)
+    }
+  )
 
   it.each(["Push", "Callback", "Fault", "Answer", "Clock", "Journal", "State", "Reset", "App"])(
     "for emulator %s is neither the emulator itself nor another command",

@@ -39,7 +39,7 @@ export interface Outcome {
   readonly reached: boolean | undefined
 }
 
-/** `slack` widens the limits of short rounds, whose figures vary more: 1.2 allows a fifth more. */
+/** `slack` widens the limits of short rounds, whose figures vary more: 1.5 allows half as much again. */
 export const outcomeOf = (
   { aim, digits = 2, isExact = false, must, name, unit = "", values }: Claim,
   slack = 1
