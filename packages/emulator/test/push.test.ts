@@ -248,7 +248,7 @@ describe("A delivery", () => {
       withReceiver(({ app, emulator }) =>
         Effect.gen(function*() {
           yield* emulator.push(app.appId, { type: "test", payload: {} })
-          yield* TestClock.adjust("2 days")
+          yield* TestClock.adjust("12 hours")
           const answered = outcome === "timed out" ? 3 : 0
           const test = (yield* pushes).filter(({ eventType }) => eventType === "test")
           assert.strictEqual(test.length, 5)

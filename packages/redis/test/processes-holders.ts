@@ -1,9 +1,9 @@
 /** `holder.ts` as processes of their own, each until its scope ends. */
 import { Effect, type Scope } from "effect"
 import { spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
+import { bundled } from "./bundled.js"
 
-const program = fileURLToPath(new URL("holder.ts", import.meta.url))
+const program = bundled("holder")
 
 export interface Holder {
   /** The lines that it has printed so far. */
@@ -17,11 +17,11 @@ export const start = (
   ...args: readonly [port: number, name: string, lease: number]
 ): Effect.Effect<Holder, never, Scope.Scope> =>
   Effect.gen(function*() {
+    const file = yield* program
     let output = ""
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => {
-        const child = spawn(process.execPath, ["--import", "tsx", program, ...args.map(String)], {
-          cwd: fileURLToPath(new URL("../../..", import.meta.url)),
+        const child = spawn(process.execPath, [file, ...args.map(String)], {
           stdio: ["ignore", "pipe", "pipe"]
         })
         for (const stream of [child.stdout, child.stderr]) {

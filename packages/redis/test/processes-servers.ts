@@ -1,24 +1,9 @@
 /** `server.ts` as processes of its own, each until its scope ends. */
 import { type Duration, Effect, Fiber, Option, Schedule, type Scope } from "effect"
-import { build } from "esbuild"
 import { type ChildProcess, spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
+import { bundled } from "./bundled.js"
 
-const bundle = fileURLToPath(new URL("../build/bundled/server.mjs", import.meta.url))
-
-/** One file with all that it imports: a process starts in a fraction of the time that it takes to load each module. */
-const bundled = build({
-  entryPoints: [fileURLToPath(new URL("server.ts", import.meta.url))],
-  outfile: bundle,
-  bundle: true,
-  platform: "node",
-  format: "esm",
-  target: "node20",
-  tsconfig: fileURLToPath(new URL("../../../tsconfig.json", import.meta.url)),
-  // What is CommonJS in it requires Node's own modules.
-  banner: { js: "import { createRequire } from \"node:module\"; const require = createRequire(import.meta.url);" },
-  logLevel: "silent"
-})
+const program = bundled("server")
 
 export interface Server {
   readonly pid: number
@@ -41,11 +26,11 @@ const ended = (child: ChildProcess): Effect.Effect<void> =>
 
 export const start = (variables: Record<string, string>): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function*() {
-    yield* Effect.promise(() => bundled)
+    const file = yield* program
     let output = ""
     const child = yield* Effect.acquireRelease(
       Effect.sync(() => {
-        const child = spawn(process.execPath, [bundle], {
+        const child = spawn(process.execPath, [file], {
           env: { PATH: process.env["PATH"], NO_COLOR: "1", ...variables },
           stdio: ["ignore", "pipe", "pipe"]
         })
