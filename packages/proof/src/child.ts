@@ -39,6 +39,12 @@ const programs: Readonly<Record<string, Program>> = {
     const [part = "0", of = "1"] = words.slice(3)
     return sending(run(optionsOf(words), Number(part), Number(of)))
   },
+  "chaos-processes": async ([first = "0", runs = "1"]) =>
+    sending((await import("./chaos/processes.js")).run(Number(first), Number(runs))),
+  "chaos-server": async () => {
+    await import("../../redis/test/server.js")
+    return Effect.never
+  },
   "fuzz-answers": fuzz(() => import("./fuzz/answers.js")),
   "fuzz-timing": measurement(() => import("./fuzz/timing.js")),
   "fuzz-webhook": fuzz(() => import("./fuzz/webhook.js")),

@@ -122,9 +122,11 @@ const failAll = (system: System, least = 0) =>
     })
   )
 
-const workAll = (system: System) => Effect.forEach(operations(system), (operation) => operation, { discard: true })
-
 const works = (system: System) => untilWorks(system.claims.release(nobodys))
+
+/** Waits for the connection, which takes long on a busy machine. */
+const workAll = (system: System) =>
+  Effect.zipRight(works(system), Effect.forEach(operations(system), (operation) => operation, { discard: true }))
 
 describe("Redis", () => {
   test("a layer is built at once while Redis is down, operations fail, and all work when Redis is up", (lines) =>

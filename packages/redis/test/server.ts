@@ -26,7 +26,7 @@ import { createServer } from "node:http"
 const hashOf = ({ value }: { readonly value: Redacted.Redacted }) =>
   createHash("sha256").update(Redacted.value(value)).digest("hex").slice(0, 16)
 
-/** Does its work on each event, and leaves a line before and after. */
+/** Does its work on each event, and leaves a line before and after. Answers a click at once. */
 const Events = Layer.unwrapEffect(Effect.map(Config.string("RUNS"), (runs) => {
   const note = (word: "start" | "done", { id }: FeishuEvent.FeishuEvent) =>
     Effect.sync(() => appendFileSync(runs, `${word} ${id} ${process.pid}\n`))
@@ -37,7 +37,8 @@ const Events = Layer.unwrapEffect(Effect.map(Config.string("RUNS"), (runs) => {
           Effect.zipRight(Effect.flatMap(Random.nextIntBetween(50, 201), (millis) => Effect.sleep(millis))),
           Effect.zipRight(note("done", event))
         )
-      )
+      ),
+      EventHandler.callback("card.action.trigger", () => Effect.succeed({ toast: { type: "info", content: "done" } }))
     ]
   })
 }))

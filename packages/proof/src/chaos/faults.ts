@@ -52,6 +52,9 @@ export const names = Object.keys(all) as ReadonlyArray<Name>
 
 export const isName = (name: string): name is Name => name in all
 
+/** Those of the platform and of the network to it. */
+export const ofPlatform: ReadonlyArray<Name> = names.filter((name) => typeof all[name] !== "string")
+
 /** Each alone, and each pair. */
 export const combinations: ReadonlyArray<ReadonlyArray<Name>> = [
   [],

@@ -15,6 +15,8 @@ export interface Told {
   readonly ends: Readonly<Tally>
   readonly pushed: ReadonlySet<string>
   readonly storeFailures: number
+  /** How many processes share the store. Each asks for itself while the store is away. Default: 1. */
+  readonly processes?: number
 }
 
 /** A minute in which the platform is asked for tickets has one resend with its retries at most. */
@@ -36,10 +38,10 @@ const rules = {
     ]
   },
 
-  resends: ({ journal }: Told): ReadonlyArray<string> => {
+  resends: ({ journal, processes = 1, storeFailures }: Told): ReadonlyArray<string> => {
     const times = journal.flatMap((entry) => entry._tag === "Call" && entry.path === resendPath ? [entry.at] : [])
     const most = Math.max(0, ...times.map((from) => times.filter((at) => at >= from && at < from + 60_000).length))
-    return most > mostResendsInAMinute ? [`${most} resends within a minute`] : []
+    return most > mostResendsInAMinute * (storeFailures > 0 ? processes : 1) ? [`${most} resends within a minute`] : []
   },
 
   events: ({ ends, faults, journal, pushed, starts, storeFailures }: Told): ReadonlyArray<string> => {
