@@ -23,7 +23,7 @@ try {
     )
     const paths = files.map((file) => file.path)
     const own = name === "cli"
-      ? ["bin/feishu-ticket.js", "dist/main.js", "dist/THIRD-PARTY-LICENSES.txt"]
+      ? ["bin/feishu-ticket.js", "dist/main.js", "dist/one-shot/main.js", "dist/THIRD-PARTY-LICENSES.txt"]
       : ["src/index.ts", "dist/index.js", "dist/index.d.ts"]
     const pages = ["README.md", ...({ core: ["WORKERS.md"], cli: ["TOKEN-SERVICE.md"] }[name] ?? [])]
     for (const wanted of [...pages, "LICENSE", ...own]) {

@@ -3,7 +3,8 @@ import type * as FileSystem from "@effect/platform/FileSystem"
 import type * as Path from "@effect/platform/Path"
 import type * as Effect from "effect/Effect"
 import type { Failed } from "./Failed.js"
-import type { Inputs, Values } from "./Input.js"
+import { flagOf, type Input, type Inputs, type Values } from "./Input.js"
+import { everywhere } from "./Options.js"
 import type { Output } from "./Output.js"
 
 /** The services that a command may use. */
@@ -71,3 +72,27 @@ export const group = (
   run: undefined,
   commands
 })
+
+/** An option, or a word behind the command, as it is typed. */
+export interface Given extends Input<unknown> {
+  readonly name: string
+  /** What no other input of the command has: the flag of an option, the name of a word. */
+  readonly key: string
+  /** For example `--retry-for <duration>`, `<event>`, or `[key...]`. */
+  readonly syntax: string
+}
+
+/** Returns the options of the command, with those that each command has. */
+export const optionsOf = ({ options }: Command): ReadonlyArray<Given> =>
+  Object.entries<Input<unknown>>({ ...options, ...everywhere }).map(([name, input]) => {
+    const key = `--${flagOf(name)}`
+    const syntax = input.kind === undefined ? key : `${key} <${input.kind.placeholder}>`
+    return Object.assign({}, input, { name, key, syntax })
+  })
+
+/** Returns the words behind the command, in their order. */
+export const wordsOf = ({ args }: Command): ReadonlyArray<Given> =>
+  Object.entries(args).map(([name, input]) => {
+    const shown = `${input.kind?.placeholder}${input.isRepeated ? "..." : ""}`
+    return Object.assign({}, input, { name, key: name, syntax: input.isRequired ? `<${shown}>` : `[${shown}]` })
+  })

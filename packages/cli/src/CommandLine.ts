@@ -1,10 +1,9 @@
 /** Reads the words of a command line by `commander`, and writes the help. */
 import * as Commander from "commander"
-import type { Command, Run } from "./Command.js"
+import { type Command, type Given, optionsOf, type Run, wordsOf } from "./Command.js"
 import { meanings } from "./ExitCode.js"
 import * as Help from "./Help.js"
-import { flagOf, type Input, type Inputs } from "./Input.js"
-import { everywhere, type LogLevel } from "./Options.js"
+import type { LogLevel } from "./Options.js"
 import { variables } from "./VariableNames.js"
 
 /** `run`: the command to run. `print`: the help or the version. `wrong`: what is wrong with the words. */
@@ -13,14 +12,14 @@ export type Parsed =
   | { readonly _tag: "print"; readonly text: string }
   | { readonly _tag: "wrong"; readonly message: string }
 
-/** The values that were given, by the name of their input. */
-type Given = Map<string, ReadonlyArray<unknown>>
+/** The values of the options and words that were given, by their keys. */
+type Values = Map<string, ReadonlyArray<unknown>>
 
 /** Reads a value and keeps it. The last value counts unless the input may be repeated. */
-const reader = (name: string, { isRepeated, kind }: Input<unknown>, given: Given) => (text: string) => {
+const reader = ({ isRepeated, key, kind }: Given, values: Values) => (text: string) => {
   const value = kind === undefined ? true : kind.read(text)
   if (value === undefined) throw new Commander.InvalidArgumentError(`It ${kind?.must}.`)
-  given.set(name, isRepeated ? [...given.get(name) ?? [], value] : [value])
+  values.set(key, isRepeated ? [...values.get(key) ?? [], value] : [value])
 }
 
 /** Refuses the first word behind the command, which is no command, or the lack of a word. */
@@ -35,20 +34,16 @@ const refuseUnknown = ({ command, error }: Commander.AddHelpTextContext): string
   command.commands.length > 0 && (error || command.args[0]?.startsWith("-") === false) ? refuse(command) : ""
 
 /** Describes the command, and the commands behind it, to `commander`. */
-const describe = (made: Commander.Command, command: Command, given: Given, onRun: (parsed: Parsed) => void): void => {
-  const { args, commands, run } = command
-  const inputs: Inputs = { ...command.options, ...everywhere, ...args }
+const describe = (made: Commander.Command, command: Command, values: Values, onRun: (parsed: Parsed) => void): void => {
+  const { commands, run } = command
+  const [options, words] = [optionsOf(command), wordsOf(command)]
   made.description(command.description).allowExcessArguments(commands.length > 0)
     .addHelpText("after", ["\nExamples:", ...command.examples.map((line) => `  $ feishu-ticket ${line}`)].join("\n"))
-  for (const [name, input] of Object.entries<Input<unknown>>({ ...command.options, ...everywhere })) {
-    const flags = `--${flagOf(name)}${input.kind === undefined ? "" : ` <${input.kind.placeholder}>`}`
-    made[input.isRequired ? "requiredOption" : "option"](flags, input.description, reader(name, input, given))
+  for (const option of options) {
+    made[option.isRequired ? "requiredOption" : "option"](option.syntax, option.description, reader(option, values))
   }
-  for (const [name, input] of Object.entries(args)) {
-    const word = `${input.kind?.placeholder}${input.isRepeated ? "..." : ""}`
-    made.argument(input.isRequired ? `<${word}>` : `[${word}]`, input.description, reader(name, input, given))
-  }
-  for (const inner of commands) describe(made.command(inner.name), inner, given, onRun)
+  for (const word of words) made.argument(word.syntax, word.description, reader(word, values))
+  for (const inner of commands) describe(made.command(inner.name), inner, values, onRun)
   if (commands.length > 0) {
     made.command("help [command...]").description("Show the help of a command.").helpOption(false).allowUnknownOption()
       .action((words: ReadonlyArray<string>) => void made.parse([...words, "--help"], { from: "user" }))
@@ -57,19 +52,19 @@ const describe = (made: Commander.Command, command: Command, given: Given, onRun
   if (made.parent === null) return
   made.action(() => {
     if (run === undefined || (commands.length > 0 && made.args.length > 0)) return refuse(made)
-    // `emulator --port 4001 push`: the option of a command stands before a further word.
-    const foreign = [...given.keys()].find((name) => inputs[name] === undefined)
-    if (foreign !== undefined) return made.error(`${made.name()} has no option '--${flagOf(foreign)}'`)
-    const valueOf = ([name, input]: readonly [string, Input<unknown>]) => [name, input.of(given.get(name) ?? [])]
-    const { logLevel, ...values } = Object.fromEntries(Object.entries(inputs).map(valueOf))
-    onRun({ _tag: "run", command, load: () => run(values as never), logLevel })
+    // `emulator --port 4001 push`: an option of a command stands before a further word.
+    const foreign = [...values.keys()].find((key) => key[0] === "-" && !options.some((option) => option.key === key))
+    if (foreign !== undefined) return made.error(`unknown option '${foreign}' of ${made.name()}`)
+    const read = [...options, ...words].map(({ key, name, of }) => [name, of(values.get(key) ?? [])])
+    const { logLevel, ...others } = Object.fromEntries(read)
+    onRun({ _tag: "run", command, load: () => run(others as never), logLevel })
   })
 }
 
 /** Says what is wrong. Leaves out the value behind `=` of an option that takes none, because the value may be a secret. */
 const sentenceOf = ({ code, message }: Commander.CommanderError): string => {
   const sentence = message.replace(/^error: /, "").replaceAll(/\n\(?/g, " (").trim()
-    .replace(/^(unknown option '[^=]*)=.*/s, "$1' (or the option takes no value)")
+    .replace(/^unknown option ('[^=]*)=.*/s, "$1' is no option of this command, or takes no value")
   return code === "commander.unknownCommand" ? `${sentence}; see feishu-ticket --help` : sentence
 }
 

@@ -96,13 +96,13 @@ const make = <A>(
 export const flag = (description: string): Input<boolean> => make(undefined, description, (values) => values.length > 0)
 
 export const required = <A>(kind: Kind<A>, description: string): Input<A> =>
-  make(kind, description, ([value]) => value as A, { isRequired: true })
+  make(kind, description, (values) => values.at(-1) as A, { isRequired: true })
 
 export const optional = <A>(kind: Kind<A>, description: string): Input<Option.Option<A>> =>
-  make(kind, description, ([value]) => Option.fromNullable(value as A | undefined))
+  make(kind, description, (values) => Option.fromNullable(values.at(-1) as A | undefined))
 
 export const withDefault = <A>(kind: Kind<A>, value: A, description: string): Input<A> =>
-  make(kind, description, ([given]) => given === undefined ? value : given as A)
+  make(kind, description, (values) => values.length === 0 ? value : values.at(-1) as A)
 
 export const repeated = <A>(kind: Kind<A>, description: string): Input<ReadonlyArray<A>> =>
   make(kind, description, (values) => values as ReadonlyArray<A>, { isRepeated: true })

@@ -154,7 +154,7 @@ describe("A command line", () => {
     ["resend --count many", /must be a whole number/],
     ["resend --part x", /must be a number/],
     ["resend --app-id=", /must not be empty/],
-    ["resend --json=true", /unknown option '--json' \(or the option takes no value\)/],
+    ["resend --json=true", /'--json' is no option of this command, or takes no value/],
     ["resend --log-level loud", /must be one of all, trace/],
     ["resend x", /too many arguments for 'resend'/],
     ["resnd", /unknown command 'resnd' \(Did you mean resend\?\)/],
@@ -175,13 +175,19 @@ describe("A command line", () => {
     ["emulator push", /missing required argument 'event'/],
     ["emulator push x y", /too many arguments for 'push'/],
     ["emulator push x --port 3", /unknown option '--port'/],
-    ["emulator --port 3 push x", /push has no option '--port'/],
-    ["emulator --port 3 app tenants x", /tenants has no option '--port'/],
+    ["emulator --port 3 push x", /unknown option '--port' of push/],
+    ["emulator --port 3 app tenants x", /unknown option '--port' of tenants/],
     ["emulator app", /missing command: app has tenants/],
     ["emulator app tenant", /unknown command 'tenant': app has tenants/],
     ["emulator app tenants", /missing required argument 'key'/]
   ])("%s is refused", (line, sentence) => {
     assert.match(wrong(line), sentence)
+  })
+
+  it("takes the last value of an option that another command lets repeat", () => {
+    for (const input of [Input.optional(Input.text("key"), ""), Input.withDefault(Input.text("key"), "", "")]) {
+      assert.include(JSON.stringify(input.of(["a", "b"])), "\"b\"")
+    }
   })
 
   it("is refused without the value of an option, which may be a secret", () => {

@@ -92,9 +92,14 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
       }))
 
     it.effect.each([
-      [["resend", "--once=true", "--json"], "unknown option '--once' (or the option takes no value)"],
+      [["resend", "--once=true", "--json"], "'--once' is no option of this command, or takes no value"],
       [["--json", "resend"], "unknown option '--json'"],
-      [["resend", "--json=true"], "unknown option '--json' (or the option takes no value)"]
+      [["emulator", "--port", "1", "push", "x", "--json"], "unknown option '--port' of push"],
+      [
+        ["emulator", "--request-url", "http://a/", "app", "request-url", "http://b/", "--json"],
+        "unknown option '--request-url' of request-url"
+      ],
+      [["resend", "--json=true"], "'--json' is no option of this command, or takes no value"]
     ])("with --json in a document: %j", ([args, message]) =>
       Effect.gen(function*() {
         const { code, stderr, stdout } = yield* run(args as ReadonlyArray<string>)
@@ -131,6 +136,12 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         complete_line feishu-ticket emulator app request-url --js
         complete_line feishu-ticket emulator app user-token --li
         complete_line feishu-ticket emulator app invalidate to
+        complete_line feishu-ticket replay --t
+        complete_line feishu-ticket replay x.json --sig
+        complete_line feishu-ticket emulator answer --me
+        complete_line feishu-ticket --log-level token tok
+        complete_line feishu-ticket emulator --app-id push --wr
+        complete_line feishu-ticket serve --he
       `)
       assert.strictEqual(stderr, "")
       const [registered, ...replies] = stdout.trimEnd().split("\n")
@@ -142,7 +153,7 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         "--retry-for",
         "lark",
         "feishu lark",
-        "bash zsh fish pwsh --log-level",
+        "bash zsh fish pwsh --log-level --help",
         "debug",
         "",
         "",
@@ -154,7 +165,13 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         "request-url",
         "--json",
         "--life",
-        "tokens"
+        "tokens",
+        "--to",
+        "--sign-anew",
+        "--method",
+        "token",
+        "--write-env",
+        "--help"
       ])
     }))
 

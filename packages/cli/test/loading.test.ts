@@ -1,8 +1,11 @@
 /** What is loaded for what: the time to start is the time to load. */
 import { assert, describe, it } from "@effect/vitest"
-import { readFileSync } from "node:fs"
-import { dirname } from "node:path"
+import { spawnSync } from "node:child_process"
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { commands } from "../src/Commands.js"
 
 interface Output {
   readonly entryPoint?: string
@@ -40,7 +43,7 @@ const loadedWith = (source: string, folder = "dist"): ReadonlyArray<string> => {
   return [...loaded]
 }
 
-const commands = ["Resend", "Serve", "Ticket", "Token", "Doctor", "Verify", "Emulator"]
+const modules = ["Resend", "Serve", "Ticket", "Token", "Doctor", "Verify", "Emulator"]
 
 const assertNone = (loaded: ReadonlyArray<string>, unwanted: RegExp) =>
   assert.deepStrictEqual(loaded.filter((path) => unwanted.test(path)), [])
@@ -55,13 +58,33 @@ describe("what is loaded", () => {
     )
   })
 
-  it.each(commands)("for %s is nothing of another command", (name) => {
+  it.each(modules)("for %s is nothing of another command", (name) => {
     const loaded = loadedWith(`commands/${name}.ts`)
     assert.include(loaded, `src/commands/${name}.ts`)
     assertNone(
       loaded,
       new RegExp(`^src/commands/(?!${name}\\.ts|${name.toLowerCase()}/)|opentelemetry|^redis/|ioredis`)
     )
+  })
+
+  it("for a command that scripts call is the bundle of such commands alone", () => {
+    const packageFolder = fileURLToPath(new URL("..", import.meta.url))
+    const copy = mkdtempSync(join(tmpdir(), "feishu-ticket-"))
+    try {
+      for (const name of ["bin", "dist/one-shot", "package.json"]) {
+        cpSync(join(packageFolder, name), join(copy, name), { recursive: true })
+      }
+      for (const { name } of commands) {
+        const { stderr } = spawnSync(process.execPath, [join(copy, "bin/feishu-ticket.js"), name], {
+          encoding: "utf8",
+          env: {}
+        })
+        const isOneShot = ["resend", "ticket", "token"].includes(name)
+        assert.include(stderr, isOneShot ? "FEISHU_APP_ID is not set" : "is not built yet", name)
+      }
+    } finally {
+      rmSync(copy, { recursive: true })
+    }
   })
 
   it.each(["Resend", "Ticket", "Token"])(
@@ -90,7 +113,7 @@ describe("what is loaded", () => {
   )
 
   it("only for the commands that are servers is the emulator, or an HTTP server", () => {
-    for (const name of commands) {
+    for (const name of modules) {
       const loaded = loadedWith(`commands/${name}.ts`)
       if (name !== "Emulator") assertNone(loaded, /^emulator\/src\/(Emulator\.ts|internal\/)/)
       if (name !== "Serve" && name !== "Emulator") assertNone(loaded, /HttpServer\.js$|httpServer\.js$/)

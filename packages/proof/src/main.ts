@@ -48,7 +48,7 @@ const main = async (sections: (values: Values) => Promise<Report.Options["sectio
     sections: await sections(values),
     only: values.only?.split(","),
     json: values.json,
-    slack: values.quick ? 1.5 : 1,
+    isQuick: values.quick,
     write: values.write ? "packages/proof" : undefined
   }))
 }

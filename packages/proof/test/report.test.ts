@@ -26,9 +26,11 @@ describe("a claim", () => {
 
   it("is widened for short rounds unless it is exact", () => {
     const most = { ...claim, must: { most: 1.8 } }
-    assert.isTrue(outcomeOf(most, 1.2).holds)
-    assert.isFalse(outcomeOf({ ...most, isExact: true }, 1.2).holds)
-    assert.isTrue(outcomeOf({ ...claim, must: { least: 2.4 } }, 1.2).holds)
+    assert.isTrue(outcomeOf(most, true).holds)
+    assert.isFalse(outcomeOf({ ...most, isExact: true }, true).holds)
+    assert.isTrue(outcomeOf({ ...claim, must: { least: 2.4 } }, true).holds)
+    assert.isFalse(outcomeOf({ ...claim, must: { least: 3 } }, true).holds)
+    assert.isTrue(outcomeOf({ ...claim, must: { least: 3 }, slack: 1.5 }, true).holds)
   })
 
   it("can hold and not have reached its aim", () => {

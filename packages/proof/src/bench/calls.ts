@@ -244,7 +244,8 @@ export const section = (isQuick: boolean): Effect.Effect<Section> =>
           return limit === undefined ? [] : [{
             name: `${name}, ${concurrency} at a time: CPU to the SDK's GET`,
             values: ratio(name, concurrency),
-            must: { most: limit }
+            must: { most: limit },
+            slack: 1.5
           }]
         })
       )

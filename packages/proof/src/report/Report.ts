@@ -16,8 +16,8 @@ export interface Options {
   readonly command: string
   /** What is run, under the names that `only` takes. */
   readonly sections: Readonly<Record<string, Effect.Effect<Section, unknown>>>
-  /** See `outcomeOf`. */
-  readonly slack?: number | undefined
+  /** `true`: the rounds are short, and limits of what varies are wider. */
+  readonly isQuick?: boolean
   /** Default: all. */
   readonly only?: ReadonlyArray<string> | undefined
   /** A file to write everything to, as JSON. */
@@ -52,12 +52,12 @@ const tableOf = (title: string, outcomes: ReadonlyArray<Outcome>): Table.Table =
 const runSection = (
   name: string,
   section: Effect.Effect<Section, unknown>,
-  slack?: number
+  isQuick?: boolean
 ): Effect.Effect<Done, unknown> =>
   Effect.gen(function*() {
     const begin = yield* Clock.currentTimeMillis
     const done = yield* section
-    const outcomes = done.claims.map((claim) => outcomeOf(claim, slack))
+    const outcomes = done.claims.map((claim) => outcomeOf(claim, isQuick))
     for (const table of done.tables) yield* Console.log(`\n${Table.text(table)}`)
     return { ...done, name, outcomes, seconds: Math.round(((yield* Clock.currentTimeMillis) - begin) / 1000) }
   })
@@ -79,7 +79,7 @@ const results = (command: string, done: ReadonlyArray<Done>, machine: string, on
   ].join("\n")
 
 /** Returns `false` if a claim does not hold. Dies for a name in `only` that is no section. */
-export const run = ({ command, json, only, sections, slack, write }: Options): Effect.Effect<boolean, unknown> =>
+export const run = ({ command, isQuick, json, only, sections, write }: Options): Effect.Effect<boolean, unknown> =>
   Effect.gen(function*() {
     const names = Object.keys(sections)
     const unknown = only?.find((name) => !names.includes(name))
@@ -88,7 +88,7 @@ export const run = ({ command, json, only, sections, slack, write }: Options): E
     }
     const done: Array<Done> = []
     for (const [name, section] of Object.entries(sections)) {
-      if (only?.includes(name) ?? true) done.push(yield* runSection(name, section, slack))
+      if (only?.includes(name) ?? true) done.push(yield* runSection(name, section, isQuick))
     }
     const outcomes = done.flatMap(({ outcomes }) => outcomes)
     yield* Console.log(`\n${Table.text(tableOf("What is claimed", outcomes))}`)
