@@ -222,8 +222,8 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         assert.notInclude(stdout.replaceAll("\r\x1b[2K", ""), "\x1b")
       }
       // A line that moves needs more than a dumb terminal.
-      assert.include(plain.stdout, "asking the platform for an app ticket")
-      assert.notInclude(dumb.stdout, "asking the platform")
+      assert.include(plain.stdout, "waiting until the platform accepts the resend")
+      assert.notInclude(dumb.stdout, "waiting until")
       assert.notInclude(dumb.stdout, "\x1b")
     }))
 

@@ -637,6 +637,15 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
         }
       }).pipe(Effect.scoped))
 
+    it.effect("waits for no ticket, which could not arrive", () =>
+      Effect.gen(function*() {
+        const { env } = yield* World
+        const port = yield* Effect.scoped(listen(Http.createServer()))
+        const { broken, of } = yield* doctorHere(["--request-url", `http://127.0.0.1:${port}/`], env)
+        assert.deepStrictEqual(broken, ["request URL"])
+        assert.deepInclude(of("ticket"), { status: "skipped", detail: "it needs the request URL" })
+      }).pipe(Effect.scoped))
+
     it.effect("tells of an answer that is right and too late", () =>
       Effect.gen(function*() {
         const { env, service } = yield* World

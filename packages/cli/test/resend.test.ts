@@ -271,7 +271,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("resend", (it)
       Effect.gen(function*() {
         const server = yield* listen(() => {})
         const { ended, printed, type } = yield* startInTerminal(["resend"], { env: env(server.baseUrl) })
-        yield* printed(/asking the platform for an app ticket, 1 s so far/)
+        yield* printed(/waiting until the platform accepts the resend, 1 s so far/)
         const before = yield* seconds
         yield* type("\x03")
         const { code, stdout } = yield* ended

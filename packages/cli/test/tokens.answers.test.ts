@@ -63,6 +63,18 @@ describe("The token service", () => {
       }
     })))
 
+  it.scopedLive("returns the newest ticket, though an older one is still valid", () =>
+    withEmulator(Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      const { ask } = yield* Service.listen(Service.appsOf(yield* Service.served(appId)))
+      const first = yield* ask("/v1/ticket")
+      yield* emulator.pushTicketAndWait(appId)
+      const second = yield* ask("/v1/ticket")
+      assert.notStrictEqual(second.json.ticket, first.json.ticket)
+      const newest = (yield* emulator.tickets(appId)).at(-1)
+      assert.strictEqual(second.json.ticket, newest && Redacted.value(newest.value))
+    })))
+
   it.scopedLive("answers from memory as the endpoint does, in all cases", () =>
     withEmulator(Effect.gen(function*() {
       const apps = Service.appsOf(yield* Service.served(appId), yield* Service.servedSelfBuilt("cli_own"))

@@ -213,7 +213,8 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "40 seconds" })("
 
     it.effect("is a callback, whose token is a secret", () =>
       Effect.gen(function*() {
-        const { stdout } = yield* verifyHere(callback, { env: withToken })
+        const { stderr, stdout } = yield* verifyHere(callback, { env: withToken })
+        assert.strictEqual(stderr, "")
         assert.include(stdout, "\nholds     a callback, card.action.trigger\n")
         assert.include(stdout, "\"token\": \"c-29…\"")
         assert.include(stdout, "\"token\": \"mine\"")

@@ -254,7 +254,7 @@ const examineTokens = (
     const needed = [...platform, "app type"] as const
     const waiting = "waiting for the app ticket, which may take 2 minutes"
     const ticket = ticketLink(options, setup, before)
-    yield* inspect("ticket", app.kind === "store" ? given(needed, ticket) : ticket, waiting)
+    yield* inspect("ticket", app.kind === "store" ? given([...needed, "request URL"], ticket) : ticket, waiting)
     const tokens = yield* Effect.either(tokensOf(app, location))
     yield* inspect("app token", given(needed, Effect.flatMap(tokens, ({ app }) => tokenLink(app))))
     // A self-built app has one tenant.

@@ -40,7 +40,7 @@ export const run = (options: Options.Resend) =>
     const resend = Effect.gen(function*() {
       const policy = yield* policyOf(options)
       yield* AppTicket.resend.pipe(
-        waiting("asking the platform for an app ticket"),
+        waiting("waiting until the platform accepts the resend"),
         Effect.provideService(RetryPolicy.RetryPolicy, policy),
         Effect.provideServiceEffect(HttpClient.HttpClient, counted)
       )

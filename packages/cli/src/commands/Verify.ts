@@ -12,6 +12,8 @@ import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Configuration from "../Configuration.js"
@@ -196,6 +198,8 @@ export const run = (options: Options.Verify) =>
       // The platform shows the answer to a callback only.
       return event && ofEvent(event, receipt.outcome === "answered", options.reveal)
     }).pipe(
+      // The log is about a service that handles deliveries.
+      Logger.withMinimumLogLevel(LogLevel.None),
       Effect.provide(
         EventSubscription.layer({
           // A delivery stays genuine, however old it is.

@@ -1,5 +1,6 @@
 /** The endpoints of `TokenApi`. */
 import type * as AccessToken from "@effect-feishu/core/AccessToken"
+import type { Ticket } from "@effect-feishu/core/TicketStore"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
@@ -51,13 +52,16 @@ export const tokens = ({ apps, audit, closing = () => Effect.never }: Parts) =>
 
     const revealTicket = (served: ServedApp) =>
       Effect.gen(function*() {
-        const { app, tickets } = served
+        const { app, store, tickets } = served
         if (tickets === undefined) {
           return yield* new NoTicket({
             message: `${app.appId} is self-built: such an app needs no ticket and gets none`
           })
         }
-        const ticket = yield* Effect.raceFirst(Effect.mapError(tickets.get, fromTicketError), closing(served))
+        const valid = yield* Effect.raceFirst(Effect.mapError(tickets.get, fromTicketError), closing(served))
+        // `get` may return an older ticket from memory.
+        const newest = yield* Effect.orElseSucceed(store.get(app.appId), () => Option.none<Ticket>())
+        const ticket = Option.getOrElse(newest, () => valid)
         audit.add({ kind: "app ticket", appId: app.appId, tenantKey: undefined, caller: yield* Caller })
         return Revealing.ticketAnswer(served, ticket, yield* Clock.currentTimeMillis)
       })
