@@ -51,6 +51,10 @@ const url = "https://open.feishu.cn/open-apis/x"
 const refusal = (code: number, status: number) => new FeishuApiError({ code, status, msg: "", method: "POST", url })
 
 describe("ErrorCode", () => {
+  it("has an advice for each kind, and a kind for each advice", () => {
+    assert.sameMembers([...ErrorCode.Kind.literals], Object.keys(ErrorCode.advice))
+  })
+
   it("has exactly the documented codes", () => {
     assert.sameMembers([...ErrorCode.table.keys()], rows.map(([code]) => code))
   })
