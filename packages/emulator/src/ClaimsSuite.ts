@@ -138,6 +138,7 @@ const formerHolders = ({ test }: Tests): void => {
     Effect.gen(function*() {
       const first = claimOf(yield* claim("name", hour))
       yield* release(first)
+      yield* release(first)
       assert.isFalse(yield* renew(first, hour), "renew does not claim a released name")
       const second = claimOf(yield* claim("name", hour))
       assert.notStrictEqual(second.id, first.id)
