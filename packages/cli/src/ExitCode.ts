@@ -10,7 +10,7 @@ export const meanings = {
   5: "still rate limited or unavailable when the time was up",
   6: "no ticket in time",
   7: "doctor: nothing is broken, and the ticket was not proven",
-  70: "an error of the command's own, or its output cannot be written",
+  70: "an error of the command's own, or its output or log cannot be written",
   130: "interrupted (143: terminated)",
   141: "the reader of the output, or of the log, has closed the pipe, as head does"
 } as const
@@ -18,7 +18,7 @@ export const meanings = {
 /** The reader of standard output, or of standard error, has closed the pipe. */
 export const readerGone = 141
 
-/** The output cannot be written. */
+/** The output or the log cannot be written. */
 export const cannotWrite = 70
 
 export type ExitCode = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 70
@@ -50,14 +50,19 @@ export const ofFailure = (failure: Failure): ExitCode => {
 export const ofChecks = (firstBroken: ExitCode | undefined, isUnproven: boolean): ExitCode | undefined =>
   firstBroken ?? (isUnproven ? 7 : undefined)
 
-/** `code`: of a command that failed. `isService`: a signal is the way in which the command should end. */
-export const ofProcess = ({ code, isService, isSuccess, signal }: {
+/**
+ * `code`: of a command that failed. `isService`: a signal is the way in which the command should end.
+ * `isWritten`: the output and the log have left the process.
+ */
+export const ofProcess = ({ code, isService, isSuccess, isWritten, signal }: {
   readonly code: ExitCode | undefined
   readonly isService: boolean
   readonly isSuccess: boolean
+  readonly isWritten: boolean
   readonly signal: NodeJS.Signals | undefined
 }): number => {
   if (code !== undefined) return code
-  if (signal !== undefined) return isService ? 0 : signal === "SIGINT" ? 130 : 143
-  return isSuccess ? 0 : 70
+  if (signal !== undefined && !isService) return signal === "SIGINT" ? 130 : 143
+  if (!isWritten) return cannotWrite
+  return isSuccess || signal !== undefined ? 0 : 70
 }

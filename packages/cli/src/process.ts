@@ -33,6 +33,16 @@ const codeOf = (exit: Exit.Exit<unknown, unknown>): ExitCode.ExitCode | undefine
   return error instanceof Failed ? error.code : undefined
 }
 
+/** The longest wait for the readers of the output and of the log. A stuck reader must not keep a service alive. */
+const longestFlush = "2 seconds"
+
+/** Waits until all that was written has left the process. */
+const flush = Effect.forEach(
+  [process.stdout, process.stderr],
+  (stream) => Effect.async<void>((resume) => void stream.write("", () => resume(Effect.void))),
+  { concurrency: "unbounded", discard: true }
+)
+
 /** Starts the command. Returns what ends the process with a code: a service finishes what is under way, as after a signal. */
 export const start = ({ isService, parsed, words }: {
   readonly parsed: CommandLine.Parsed
@@ -43,13 +53,19 @@ export const start = ({ isService, parsed, words }: {
   let givenCode: number | undefined
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => void (signal ??= name))
 
-  const end = (exit: Exit.Exit<unknown, unknown>): void => {
+  const end = (exit: Exit.Exit<unknown, unknown>, isWritten: boolean): void => {
     // An exit of Node waits for an answer from DNS for seconds. A signal ends the process at once.
     if (!isService && signal !== undefined && process.getActiveResourcesInfo().includes("GetAddrInfoReqWrap")) {
       process.removeAllListeners(signal)
       process.kill(process.pid, signal)
     }
-    const ofProcess = ExitCode.ofProcess({ code: codeOf(exit), isSuccess: Exit.isSuccess(exit), isService, signal })
+    const ofProcess = ExitCode.ofProcess({
+      code: codeOf(exit),
+      isSuccess: Exit.isSuccess(exit),
+      isService,
+      isWritten,
+      signal
+    })
     process.exit(givenCode ?? ofProcess)
   }
 
@@ -59,8 +75,15 @@ export const start = ({ isService, parsed, words }: {
     NodeRuntime.runMain({
       disableErrorReporting: true,
       disablePrettyLogger: true,
-      // Ends also while a connection is open. What was printed is written before.
-      teardown: (exit) => void process.stdout.write("", () => setImmediate(end, exit))
+      // Ends also while a connection is open. The output and the log are written before.
+      teardown: (exit) => {
+        // A pager may read the output of another command for as long as a person reads.
+        const isLimited = isService || signal !== undefined
+        const written = isLimited ? Effect.timeoutOption(flush, longestFlush) : Effect.asSome(flush)
+        Effect.runCallback(written, {
+          onExit: (written) => void setImmediate(end, exit, Exit.isSuccess(written) && Option.isSome(written.value))
+        })
+      }
     })
   )
 
