@@ -21,6 +21,7 @@ import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Http from "node:http"
 import * as Net from "node:net"
+import { dirname } from "node:path"
 import * as Listen from "../src/serve/Listen.js"
 import type { ServedApp } from "../src/serve/ServedApp.js"
 import * as Keys from "../src/serve/tokens/Keys.js"
@@ -64,6 +65,9 @@ const leaveSocket = (path: string) =>
     child.kill("SIGKILL")
     await once(child, "exit")
   })
+
+/** The most bytes of the path of a socket on this system. */
+const longestPath = process.platform === "linux" ? 107 : 103
 
 describe("A Unix socket", () => {
   it.scopedLive("is for the owner only, needs no key, and is removed at the end", () =>
@@ -124,6 +128,32 @@ describe("A Unix socket", () => {
         Service.listen(apps, { address: { _tag: "Unix", path: `${socket}-folder/none` } })
       )
       assert.match(none.message, /^--tokens-socket .* cannot be listened on: its folder does not exist/)
+    }).pipe(Effect.provide(layer)))
+
+  it.scopedLive.each([longestPath - 1, longestPath])("may have a path of %i bytes", (length) =>
+    Effect.gen(function*() {
+      const { apps } = yield* slowApp()
+      const { fs, path } = yield* socketPath
+      const socket = path.padEnd(length, "x")
+      yield* Service.listen(apps, { address: { _tag: "Unix", path: socket } })
+      assert.isTrue(yield* fs.exists(socket))
+    }).pipe(Effect.provide(layer)))
+
+  it.scopedLive("must not have a longer path, which Node would cut", () =>
+    Effect.gen(function*() {
+      const { apps } = yield* slowApp()
+      const { fs, path } = yield* socketPath
+      // Each of these letters has 2 bytes.
+      const socket = path.padEnd(path.length + Math.ceil((longestPath + 1 - path.length) / 2), "é")
+      const error = yield* Effect.flip(Service.listen(apps, { address: { _tag: "Unix", path: socket } }))
+      assert.strictEqual(
+        error.message,
+        `--tokens-socket ${socket} has ${
+          Buffer.byteLength(socket)
+        } bytes, and the path of a socket has ${longestPath} bytes at most: `
+          + "name a shorter path"
+      )
+      assert.deepStrictEqual(yield* fs.readDirectory(dirname(path)), [])
     }).pipe(Effect.provide(layer)))
 })
 

@@ -97,12 +97,25 @@ const removeStale = (path: string, socket: string): Effect.Effect<void, UsageErr
     })
   })
 
+/** The most bytes of the path of a socket. Node 20 cuts a longer path and says nothing. */
+const longestPath = process.platform === "linux" ? 107 : 103
+
+const checkLength = ({ address, named }: Options): Effect.Effect<void, UsageError> => {
+  if (address._tag !== "Unix") return Effect.void
+  const length = Buffer.byteLength(address.path)
+  return length <= longestPath ? Effect.void : new UsageError({
+    message:
+      `${named.socket} ${address.path} has ${length} bytes, and the path of a socket has ${longestPath} bytes at `
+      + "most: name a shorter path"
+  })
+}
+
 const cannotListen = ({ address, named }: Options, { code = "", message }: NodeJS.ErrnoException): UsageError =>
   new UsageError({
     message: address._tag === "Unix"
       ? `${named.socket} ${address.path} cannot be listened on: ${
         Fs.existsSync(dirname(address.path))
-          ? "its folder must be writable, and the path must be short"
+          ? "its folder must be writable"
           : "its folder does not exist"
       } (${message})`
       : address.host !== undefined && /^(ENOTFOUND|EAI_|EADDRNOTAVAIL|EINVAL)/.test(code)
@@ -151,6 +164,7 @@ export const serve = (
       listener(request, response)
     })
     const run = Runtime.runFork(yield* Effect.runtime<never>())
+    yield* checkLength(options)
     yield* Effect.acquireRelease(open(server, options), () =>
       Effect.suspend(() => {
         isDraining = true
