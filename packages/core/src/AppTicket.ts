@@ -271,19 +271,32 @@ const logProgress = Effect.flatMap(monotonicMillis, (since) =>
     (now) => Effect.logInfo(`still waiting for an app ticket, for ${inSeconds(now - since)} so far`)
   ).pipe(Effect.forever))
 
+/** Says why the platform is not asked now. Another process may have asked, and only that process knows the answer. */
+const heldBack = (failure: FeishuError | undefined): string => {
+  switch (failure?._tag) {
+    case undefined:
+      return "was asked lately"
+    case "FeishuApiError":
+      return "refused lately"
+    case "FeishuNetworkError":
+      return "could not be reached lately"
+  }
+}
+
 /** Asks for a resend, and asks again as soon as the next resend may be sent. */
-const askAgainAndAgain = <E, R>(
-  ask: Effect.Effect<Duration.Duration, E, R>,
-  { heldBackFor }: Pick<Resending.Resending<E, R>, "heldBackFor">
+const askAgainAndAgain = <R>(
+  ask: Effect.Effect<Duration.Duration, FeishuError, R>,
+  { failureAt, heldBackFor }: Pick<Resending.Resending<FeishuError, R>, "failureAt" | "heldBackFor">
 ) =>
   Effect.gen(function*() {
     const left = yield* ask
     if (Duration.lessThanOrEqualTo(left, Duration.zero)) return
-    if (heldBackFor(yield* monotonicMillis) !== undefined) {
+    const now = yield* monotonicMillis
+    if (heldBackFor(now) !== undefined) {
       yield* Effect.logInfo(
-        `the platform was asked lately: its push is awaited, and the next resend follows in ${
+        `the platform ${heldBack(failureAt(now))}, and is asked again in ${
           inSeconds(Duration.toMillis(left))
-        }`
+        } unless a ticket comes`
       )
     }
     yield* Effect.sleep(left)

@@ -353,6 +353,42 @@ describe("a resend that fails", () => {
     }).pipe(Effect.provide(layer()))
   })
 
+  const later: ReadonlyArray<[what: string, step: Scripted.Step, line: string]> = [
+    [
+      "refused",
+      Scripted.refused(10014),
+      "the platform refused lately, and is asked again in 50s unless a ticket comes"
+    ],
+    [
+      "could not be reached",
+      Scripted.dropped,
+      "the platform could not be reached lately, and is asked again in 50s unless a ticket comes"
+    ]
+  ]
+
+  it.effect.each(later)("lets the log say that the platform %s, and promise no push", ([_, step, line]) => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ message }) => void lines.push(String(message)))
+    const { script } = scripted(step)
+    return Effect.gen(function*() {
+      yield* Effect.flip(AppTicket.get)
+      yield* TestClock.adjust("10 seconds")
+      const fiber = yield* Effect.fork(AppTicket.get)
+      yield* TestClock.adjust("1 second")
+      assert.include(lines, line)
+      assert.notInclude(lines.join("\n"), "push")
+      yield* Fiber.interrupt(fiber)
+    }).pipe(
+      Effect.provide(
+        AppTicket.layer().pipe(
+          Layer.provideMerge(Layer.mergeAll(Scripted.app, script.layer, TicketStore.layerMemory)),
+          Layer.provideMerge(Logger.replace(Logger.defaultLogger, logger)),
+          Layer.provide(Layer.succeed(RetryPolicy.RetryPolicy, RetryPolicy.none))
+        )
+      )
+    )
+  })
+
   it.effect("is tried again under the layer's retry policy, whatever the caller's", () => {
     const { layer, script } = scripted(Scripted.dropped)
     return Effect.gen(function*() {

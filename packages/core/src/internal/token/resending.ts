@@ -35,6 +35,8 @@ export interface Resending<E, R> {
    * next one. `now`: on the monotonic clock in milliseconds.
    */
   readonly heldBackFor: (now: number) => Duration.Duration | undefined
+  /** Returns why this process's last resend failed, while the failed resend holds back the next one. `now`: likewise. */
+  readonly failureAt: (now: number) => E | undefined
 }
 
 export const make = <E, R>(options: {
@@ -56,6 +58,8 @@ export const make = <E, R>(options: {
   let own: Resend | undefined
   /** On the monotonic clock, in milliseconds. */
   let heldBackUntil = 0
+  /** `until`: on the monotonic clock, in milliseconds. */
+  let failure: { readonly error: E | undefined; readonly until: number } | undefined
 
   const renew = ({ claim, claims }: Resend, duration: Duration.Duration) => Effect.ignore(claims.renew(claim, duration))
   const release = ({ claim, claims }: Resend) => Effect.ignore(claims.release(claim))
@@ -68,11 +72,15 @@ export const make = <E, R>(options: {
       const resend: Resend = { claims, claim, acceptedAt: undefined, hasPushCome: false }
       own = resend
       heldBackUntil = 0
+      failure = undefined
       const exit = yield* Effect.exit(Effect.raceFirst(send, keep(resend)))
       if (Exit.isFailure(exit)) {
         own = undefined
-        const asked = Option.flatMapNullable(Cause.failureOption(exit.cause), askedWait)
-        yield* renew(resend, Duration.max(coolDown, Option.getOrElse(asked, () => Duration.zero)))
+        const error = Cause.failureOption(exit.cause)
+        const asked = Option.flatMapNullable(error, askedWait)
+        const wait = Duration.max(coolDown, Option.getOrElse(asked, () => Duration.zero))
+        failure = { error: Option.getOrUndefined(error), until: (yield* monotonicMillis) + Duration.toMillis(wait) }
+        yield* renew(resend, wait)
         return yield* exit
       }
       if (!exit.value) {
@@ -123,6 +131,7 @@ export const make = <E, R>(options: {
     heldBackFor: (now) => {
       const left = Math.round((heldBackUntil - now) / 1000)
       return left > 0 ? Duration.seconds(left) : undefined
-    }
+    },
+    failureAt: (now) => failure !== undefined && now < failure.until ? failure.error : undefined
   }
 }
