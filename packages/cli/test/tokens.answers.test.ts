@@ -324,6 +324,33 @@ describe("The token service", () => {
       })
   )
 
+  it.scopedLive("logs no reveal for HEAD, which is answered without the token", () => {
+    const { layer, lines } = Service.collectLog()
+    return Effect.gen(function*() {
+      const expiresAt = DateTime.add(yield* DateTime.now, { hours: 1 })
+      const token = { value: Redacted.make("t-1"), expiresAt, tenantKey: Option.none() }
+      const ticket = { value: Redacted.make("a ticket"), sentAt: yield* DateTime.now }
+      yield* Effect.scoped(Effect.gen(function*() {
+        const { ask } = yield* Service.listen(Service.appsOf(Service.stub(appId, {
+          tickets: { get: Effect.succeed(ticket) } as Partial<AppTicket.Service> as AppTicket.Service,
+          tokens: {
+            app: Effect.succeed(token),
+            tenant: () => Effect.succeed(token),
+            invalidate: () => Effect.void
+          }
+        })))
+        for (const path of ["/v1/app/token", "/v1/tenants/tenant_1/token", "/v1/ticket"]) {
+          const { status, text } = yield* ask(path, { method: "HEAD" })
+          assert.deepStrictEqual([status, text], [200, ""])
+        }
+        yield* ask("/v1/app/token")
+      }))
+      // The end of the scope has written all lines.
+      const revealed = lines.filter((line) => line.includes("revealed"))
+      assert.match(revealed.join("\n"), /^INFO revealed the app access token [^\n]*$/)
+    }).pipe(Effect.provide(layer))
+  })
+
   it.scopedLive("answers 500 without the reason to an error of its own, and logs the reason", () => {
     const { layer, lines } = Service.collectLog()
     return Effect.gen(function*() {

@@ -2,6 +2,7 @@
 import type * as AccessToken from "@effect-feishu/core/AccessToken"
 import type { Ticket } from "@effect-feishu/core/TicketStore"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -39,6 +40,13 @@ const invalidate = ({ app, invalidate }: ServedApp, tenantKey: string | undefine
 
 export const tokens = ({ apps, audit, closing = () => Effect.never }: Parts) =>
   HttpApiBuilder.group(TokenApi, "tokens", (handlers) => {
+    /** Logs the reveal. The answer to HEAD is sent without its body, and so reveals nothing. */
+    const log = (reveal: Omit<Audit.Reveal, "caller">) =>
+      Effect.gen(function*() {
+        const { method } = yield* HttpServerRequest.HttpServerRequest
+        if (method !== "HEAD") audit.add({ ...reveal, caller: yield* Caller })
+      })
+
     const revealToken = (served: ServedApp, tenantKey: string | undefined) =>
       Effect.gen(function*() {
         const token: AccessToken.Token = yield* Effect.raceFirst(
@@ -46,7 +54,7 @@ export const tokens = ({ apps, audit, closing = () => Effect.never }: Parts) =>
           closing(served)
         )
         const kind = tenantKey === undefined ? "app access token" : "tenant access token"
-        audit.add({ kind, appId: served.app.appId, tenantKey, caller: yield* Caller })
+        yield* log({ kind, appId: served.app.appId, tenantKey })
         return Revealing.tokenAnswer(served, token, yield* Clock.currentTimeMillis)
       })
 
@@ -62,7 +70,7 @@ export const tokens = ({ apps, audit, closing = () => Effect.never }: Parts) =>
         // `get` may return an older ticket from memory.
         const newest = yield* Effect.orElseSucceed(store.get(app.appId), () => Option.none<Ticket>())
         const ticket = Option.getOrElse(newest, () => valid)
-        audit.add({ kind: "app ticket", appId: app.appId, tenantKey: undefined, caller: yield* Caller })
+        yield* log({ kind: "app ticket", appId: app.appId, tenantKey: undefined })
         return Revealing.ticketAnswer(served, ticket, yield* Clock.currentTimeMillis)
       })
 
