@@ -369,10 +369,18 @@ describe("The token service", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  const body = "The body must be JSON of the form {\"token\":\"t-…\"}, and have no other field"
+  const body = "The body must be JSON of the form {\"token\":\"t-…\"}, have no other field, and come with the header "
+    + "Content-Type: application/json"
   const wrong: ReadonlyArray<[name: string, path: string, asked: Service.Asked, status: number, message: string]> = [
     ["no body", "/v1/app/token/invalidate", { method: "POST" }, 400, body],
     ["no JSON", "/v1/app/token/invalidate", { method: "POST", body: "{" }, 400, body],
+    [
+      "another content type",
+      "/v1/app/token/invalidate",
+      { method: "POST", body: { token: "t-1" }, headers: { "content-type": "application/x-www-form-urlencoded" } },
+      400,
+      body
+    ],
     ["no token", "/v1/app/token/invalidate", { method: "POST", body: {} }, 400, body],
     ["an empty token", "/v1/app/token/invalidate", { method: "POST", body: { token: "" } }, 400, body],
     ["a wrong type", "/v1/app/token/invalidate", { method: "POST", body: { token: ["t-secret"] } }, 400, body],
@@ -435,16 +443,26 @@ describe("The token service", () => {
       })
   )
 
-  it.scopedLive("drops a long body without a length", () =>
-    Effect.gen(function*() {
-      const { ask } = yield* Service.listen(Service.appsOf(Service.stub(appId, {})))
-      const answer = yield* Effect.either(ask("/v1/app/token/invalidate", {
-        method: "POST",
-        isChunked: true,
-        body: `{"token":"t-1"}${" ".repeat(1_000_000)}`
-      }))
-      assert.isTrue(answer._tag === "Left" || answer.right.status === 400, JSON.stringify(answer))
-    }))
+  const lengths: ReadonlyArray<[length: number, status: number]> = [[16_384, 204], [16_385, 400], [1_000_000, 400]]
+
+  it.scopedLive.each(lengths)(
+    "counts the %i bytes of a body that does not say its length",
+    ([length, status]) =>
+      Effect.gen(function*() {
+        const { ask } = yield* Service.listen(Service.appsOf(Service.stub(appId, {})))
+        const answer = yield* ask("/v1/app/token/invalidate", {
+          method: "POST",
+          isChunked: true,
+          body: `{"token":"t-1"}`.padEnd(length)
+        })
+        assert.strictEqual(answer.status, status)
+        if (status === 204) return
+        assert.deepStrictEqual(answer.json, {
+          error: { _tag: "BadRequest", message: "The body is longer than 16384 bytes" }
+        })
+        assert.strictEqual(answer.headers.connection, "close")
+      })
+  )
 
   it.scopedLive("is healthy only while each store app has a valid ticket", () =>
     withEmulator(Effect.gen(function*() {

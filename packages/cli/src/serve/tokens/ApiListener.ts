@@ -1,18 +1,15 @@
 /** `TokenApi` as a listener for `node:http`. Takes only requests that were admitted. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
-import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { HttpApiDecodeError } from "@effect/platform/HttpApiError"
 import * as HttpApp from "@effect/platform/HttpApp"
-import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as HttpServerError from "@effect/platform/HttpServerError"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type * as Http from "node:http"
 import type * as Caller from "./Caller.js"
@@ -27,9 +24,6 @@ export type ApiListener = (
   caller: Caller.Service | undefined
 ) => void
 
-/** In bytes. */
-export const longestBody = 16 * 1024
-
 const openApiPath = "/v1/openapi.json"
 
 /** Translates the errors of the router and of the decoders. The log has the reason of any other error. */
@@ -38,9 +32,6 @@ const errorOf = (cause: Cause.Cause<unknown>, request: HttpServerRequest.HttpSer
   if (isTokenError(error)) return Effect.succeed(error)
   if (error instanceof HttpApiDecodeError) {
     return Effect.succeed(new BadRequest({ message: sentenceOf(error.issues[0]?.path[0]) }))
-  }
-  if (error instanceof HttpServerError.RequestError) {
-    return Effect.succeed(new BadRequest({ message: sentenceOf(undefined) }))
   }
   return error instanceof HttpServerError.RouteNotFound
     ? Effect.succeed(
@@ -99,10 +90,7 @@ export const make = (parts: Handlers.Parts): Effect.Effect<ApiListener, never, S
       )
     )
     const app = yield* Effect.provide(HttpApiBuilder.httpApp, context)
-    const listener = yield* NodeHttpServer.makeHandler(app).pipe(
-      Effect.provide(context),
-      Effect.provideService(HttpIncomingMessage.MaxBodySize, Option.some(FileSystem.Size(longestBody)))
-    )
+    const listener = yield* Effect.provide(NodeHttpServer.makeHandler(app), context)
     return (request, response, caller) => {
       if (caller !== undefined) callers.set(request, caller)
       response.setHeader("cache-control", "no-store")

@@ -7,10 +7,11 @@ import type * as Scope from "effect/Scope"
 import type * as Http from "node:http"
 import * as Admission from "./Admission.js"
 import * as ApiListener from "./ApiListener.js"
+import * as Body from "./Body.js"
 import type { Parts } from "./Handlers.js"
 import type { Keys } from "./Keys.js"
 import * as MemoryTokens from "./MemoryTokens.js"
-import { BadRequest, internalError } from "./TokenErrors.js"
+import { internalError } from "./TokenErrors.js"
 
 export interface Options extends Parts {
   readonly keys: Keys
@@ -39,7 +40,7 @@ const tooLong: Refusal = {
   status: 400,
   // The rest of the body must not be taken for the next request.
   headers: { connection: "close" },
-  error: new BadRequest({ message: `The body is longer than ${ApiListener.longestBody} bytes` })
+  error: Body.tooLong
 }
 
 const failed: Refusal = {
@@ -66,7 +67,7 @@ export const make = (options: Options): Effect.Effect<Http.RequestListener, neve
       }
       const admitted = admission.admit(request)
       if (Either.isLeft(admitted)) refuse(response, admitted.left)
-      else if (Number(request.headers["content-length"] ?? 0) > ApiListener.longestBody) refuse(response, tooLong)
+      else if (Number(request.headers["content-length"] ?? 0) > Body.longest) refuse(response, tooLong)
       else if (!answerFromMemory(request, response, admitted.right)) answerByApi(request, response, admitted.right)
     }
 

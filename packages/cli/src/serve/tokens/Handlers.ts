@@ -11,6 +11,7 @@ import type * as Redacted from "effect/Redacted"
 import type { Health } from "../Health.js"
 import type { ServedApp, ServedApps } from "../ServedApp.js"
 import type * as Audit from "./Audit.js"
+import * as Body from "./Body.js"
 import { Caller } from "./Caller.js"
 import * as Revealing from "./Revealing.js"
 import { TokenApi } from "./TokenApi.js"
@@ -74,6 +75,12 @@ export const tokens = ({ apps, audit, closing = () => Effect.never }: Parts) =>
         return Revealing.ticketAnswer(served, ticket, yield* Clock.currentTimeMillis)
       })
 
+    const invalidateReported = (appId: string | undefined, tenantKey: string | undefined) =>
+      Effect.gen(function*() {
+        const token = yield* Body.refusedToken
+        return yield* invalidate(yield* Revealing.findApp(apps, appId), tenantKey, token)
+      })
+
     return handlers
       .handle(
         "tenantToken",
@@ -86,16 +93,11 @@ export const tokens = ({ apps, audit, closing = () => Effect.never }: Parts) =>
           Effect.flatMap(Revealing.findApp(apps, app_id), (served) => revealToken(served, undefined))
       )
       .handle("ticket", ({ urlParams: { app_id } }) => Effect.flatMap(Revealing.findApp(apps, app_id), revealTicket))
-      .handle(
+      .handleRaw(
         "invalidateTenantToken",
-        ({ path: { tenant_key }, payload: { token }, urlParams: { app_id } }) =>
-          Effect.flatMap(Revealing.findApp(apps, app_id), (served) => invalidate(served, tenant_key, token))
+        ({ path: { tenant_key }, urlParams: { app_id } }) => invalidateReported(app_id, tenant_key)
       )
-      .handle(
-        "invalidateAppToken",
-        ({ payload: { token }, urlParams: { app_id } }) =>
-          Effect.flatMap(Revealing.findApp(apps, app_id), (served) => invalidate(served, undefined, token))
-      )
+      .handleRaw("invalidateAppToken", ({ urlParams: { app_id } }) => invalidateReported(app_id, undefined))
   })
 
 export const health = ({ health }: Parts) =>

@@ -73,7 +73,8 @@ const ofApp = Schema.Struct({
 export const sentenceOf = (name: PropertyKey | undefined): string =>
   name === "tenant_key" || name === "app_id"
     ? `${name} must be given once, and have 1 to 128 letters, digits and the characters _ . -`
-    : "The body must be JSON of the form {\"token\":\"t-…\"}, and have no other field"
+    : "The body must be JSON of the form {\"token\":\"t-…\"}, have no other field, and come with the header "
+      + "Content-Type: application/json"
 
 const get = <const Name extends string>(name: Name, path: `/${string}`) =>
   HttpApiEndpoint.get(name, path).setUrlParams(ofApp)
