@@ -88,6 +88,32 @@ const withVariable = (name: string, value: string) =>
       })
   )
 
+/** A target that answers the requests, and does `instead` to the connection of those in `at`. `over` has the connection of each request. */
+const breaking = (
+  { at, instead, isSecure = false }: {
+    readonly at: ReadonlyArray<number>
+    /** `stream` is what the connection carries: the connection itself, or TLS. */
+    readonly instead: (connection: Net.Socket, stream: Net.Socket) => unknown
+    readonly isSecure?: boolean
+  }
+) =>
+  Effect.gen(function*() {
+    const connections: Array<Net.Socket> = []
+    const over: Array<number> = []
+    const answer: Http.RequestListener = (request, response) =>
+      request.resume().on("end", () => {
+        const connection = connections.at(-1)
+        if (at.includes(over.push(connections.length)) && connection !== undefined) instead(connection, request.socket)
+        else response.end("taken")
+      })
+    const server = isSecure
+      ? Https.createServer({ cert: Certificates.trusted, key: Certificates.key }, answer)
+      : Http.createServer(answer)
+    server.on("connection", (connection: Net.Socket) => connections.push(connection))
+    const port = yield* listen(server)
+    return { over, url: new URL(`${isSecure ? "https" : "http"}://127.0.0.1:${port}/`) }
+  })
+
 const failureOf = (handedOn: Forward.HandedOn | undefined) =>
   handedOn?.result._tag === "Left" ? handedOn.result.left : undefined
 
@@ -172,6 +198,65 @@ describe("a delivery that is handed on", () => {
       })
       assert.deepStrictEqual([yield* deliver, connections.length], [200, 2])
     }))
+
+  const closings: ReadonlyArray<[string, (connection: Net.Socket) => unknown]> = [
+    ["closes", (connection) => connection.end()],
+    ["resets", (connection) => connection.resetAndDestroy()]
+  ]
+
+  for (const [closes, instead] of closings) {
+    for (const isSecure of [false, true]) {
+      it.scopedLive(
+        `is sent again if the target ${closes} a connection that is used again (${isSecure ? "https" : "http"})`,
+        () =>
+          Effect.gen(function*() {
+            if (isSecure) yield* withVariable("NODE_TLS_REJECT_UNAUTHORIZED", "0")
+            const { over, url } = yield* breaking({ at: [2, 5], instead, isSecure })
+            const serve = yield* receive({ apps: [mine], policy: forwardTo(url) })
+            for (const type of ["a.type_v1", "a.type_v1", "a.type_v1", "card.action.trigger"]) {
+              const { status, text } = yield* push(serve.url, mine, eventOf(mine, type))
+              assert.deepStrictEqual([status, text], [200, "taken"])
+            }
+            assert.deepStrictEqual(over, [1, 1, 2, 3, 3, 4])
+            assert.deepStrictEqual(serve.logged, [])
+          })
+      )
+    }
+
+    it.scopedLive(`is not sent again if the target ${closes} a connection that is new`, () =>
+      Effect.gen(function*() {
+        const { over, url } = yield* breaking({ at: [1], instead })
+        const serve = yield* receive({ apps: [mine], policy: forwardTo(url) })
+        assert.strictEqual((yield* push(serve.url, mine, eventOf(mine, "a.type_v1"))).status, 503)
+        assert.strictEqual(failureOf((yield* serve.next).forwarded)?.message, "broke the connection off")
+        assert.deepStrictEqual(over, [1])
+      }))
+
+    it.scopedLive(`is sent twice at most if the target ${closes} every connection`, () =>
+      Effect.gen(function*() {
+        const { over, url } = yield* breaking({ at: [2, 3, 4], instead })
+        const serve = yield* receive({ apps: [mine], policy: forwardTo(url) })
+        const deliver = Effect.map(push(serve.url, mine, eventOf(mine, "a.type_v1")), ({ status }) => status)
+        assert.deepStrictEqual([yield* deliver, yield* deliver], [200, 503])
+        assert.deepStrictEqual(over, [1, 1, 2])
+      }))
+  }
+
+  for (const isSecure of [false, true]) {
+    it.scopedLive(`is not sent again if the answer has begun (${isSecure ? "https" : "http"})`, () =>
+      Effect.gen(function*() {
+        if (isSecure) yield* withVariable("NODE_TLS_REJECT_UNAUTHORIZED", "0")
+        const { over, url } = yield* breaking({
+          at: [2],
+          isSecure,
+          instead: (_, stream) => stream.write("HTTP/1.1 200 OK\r\n", () => stream.destroy())
+        })
+        const serve = yield* receive({ apps: [mine], policy: forwardTo(url) })
+        const deliver = Effect.map(push(serve.url, mine, eventOf(mine, "a.type_v1")), ({ status }) => status)
+        assert.deepStrictEqual([yield* deliver, yield* deliver], [200, 503])
+        assert.deepStrictEqual(over, [1, 1])
+      }))
+  }
 
   it.scopedLive("goes over the connection of the delivery before also if the target answers with a redirect", () =>
     Effect.gen(function*() {

@@ -1,4 +1,4 @@
-/** Hands a delivery on to another service: byte for byte, once, and within the time that the platform waits. */
+/** Hands a delivery on to another service: byte for byte, and within the time that the platform waits. */
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientError from "@effect/platform/HttpClientError"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -149,7 +149,7 @@ const redirected = (url: URL, { headers, status }: HttpClientResponse.HttpClient
   )
 }
 
-/** Sends a delivery once. Follows no redirect. */
+/** Sends a delivery. Follows no redirect. */
 const post = (client: HttpClient.HttpClient, url: URL, headers: Headers, body: Uint8Array) =>
   HttpClient.withTracerPropagation(client, false).execute(
     HttpClientRequest.post(url).pipe(
@@ -171,7 +171,7 @@ const post = (client: HttpClient.HttpClient, url: URL, headers: Headers, body: U
   )
 
 /**
- * Sends a delivery to the target once, and reads the answer. Is not interrupted half way, because the target may have begun to
+ * Sends a delivery to the target, and reads the answer. Is not interrupted half way, because the target may have begun to
  * handle the event; ends after `within`.
  */
 export const send = ({ body, client, headers, url, within }: {
