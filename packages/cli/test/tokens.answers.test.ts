@@ -556,17 +556,6 @@ describe("The token service", () => {
     )
   })
 
-  it.scopedLive("asks the platform again at once after a refusal that is not about the tenant", () =>
-    withEmulator(Effect.gen(function*() {
-      const emulator = yield* Emulator.Emulator
-      const { ask } = yield* Service.listen(Service.appsOf(yield* Service.served(appId)))
-      const refuse = Fault.Refuse({ code: 99991401, status: 400, msg: "the IP address is not allowed" })
-      yield* emulator.setFaults([Fault.next(1, refuse, { only: tenantTokenCall })])
-      const refused = yield* ask("/v1/tenants/tenant_1/token")
-      assert.deepInclude(refused.json.error, { _tag: "FeishuApiError", kind: "IpRefused" })
-      assert.strictEqual((yield* ask("/v1/tenants/tenant_1/token")).status, 200)
-    })))
-
   it.scopedLive("is not healthy with an expired ticket, or with a store that is away", () =>
     Effect.gen(function*() {
       const sentAt = DateTime.subtract(yield* DateTime.now, { hours: 3, minutes: 2 })
