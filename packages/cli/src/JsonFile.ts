@@ -26,7 +26,10 @@ const parse = (named: string, text: string, whyNot: (message: string) => string)
       new UsageError({
         message: `${named} holds no JSON: ${whyNot(error instanceof Error ? error.message : String(error))}`
       })
-  })
+  }).pipe(Either.filterOrLeft(
+    (json) => !JsonFlaw.isTooDeep(json),
+    () => new UsageError({ message: `${named}: ${JsonFlaw.sentenceOf(text)}` })
+  ))
 
 /** Names each field that is wrong, at most five. */
 export const flawsOf = (error: ParseResult.ParseError): string =>
@@ -53,7 +56,7 @@ export const readSecrets = (
   named: string,
   path: string
 ): Effect.Effect<unknown, UsageError, FileSystem.FileSystem> =>
-  Effect.flatMap(readText(named, path), (text) => parse(named, text, () => `${JsonFlaw.placeIn(text)} is wrong`))
+  Effect.flatMap(readText(named, path), (text) => parse(named, text, () => JsonFlaw.sentenceOf(text)))
 
 /** Names each field that is wrong, at most five, and what the field must be. Leaves out the values. */
 export const flawsOfSecrets = (error: ParseResult.ParseError): string => {

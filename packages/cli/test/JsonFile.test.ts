@@ -38,6 +38,32 @@ describe("The place where a text is no JSON", () => {
   )
 })
 
+describe("JSON with deep nesting", () => {
+  const lists = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`
+  const objects = (depth: number) => `${"{\"a\":".repeat(depth)}1${"}".repeat(depth)}`
+
+  it.each([
+    ["1,000 lists", lists(1000)],
+    ["1,000 objects", objects(1000)],
+    ["1,000 lists beside 1,000 objects", `[${lists(999)},${objects(999)}]`],
+    ["2,000 lists beside each other", `[${Array(2000).fill("[]").join()}]`],
+    ["brackets in a text", JSON.stringify("[".repeat(2000))],
+    ["a long text", JSON.stringify(`${"x".repeat(20_000_000)}\\\n`)]
+  ])("is not too deep with %s", (_, text) => {
+    assert.isFalse(JsonFlaw.isTooDeep(JSON.parse(text)))
+    assert.strictEqual(JsonFlaw.indexIn(text), text.length)
+  })
+
+  it.each([
+    ["1,001 lists", lists(1001), 1000],
+    ["1,001 objects", objects(1001), 5000],
+    ["200,000 lists", lists(200_000), 1000]
+  ])("is too deep with %s", (_, text, place) => {
+    assert.isTrue(JsonFlaw.isTooDeep(JSON.parse(text)))
+    assert.strictEqual(JsonFlaw.indexIn(text), place)
+  })
+})
+
 layer(NodeContext.layer)("A file of secrets", (it) => {
   const written = (text: string) =>
     Effect.gen(function*() {
@@ -66,6 +92,21 @@ layer(NodeContext.layer)("A file of secrets", (it) => {
       const path = yield* written(text)
       const error = yield* Effect.flip(AppsFile.read(path, new Map()))
       assert.strictEqual(error.message.replace(path, "FILE"), sentence)
+    }))
+
+  const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`
+  const column = (column: number) => `line 1, column ${column} is inside 1000 lists and objects, and more are not read`
+
+  it.scoped.each<[string, string, string]>([
+    ["that are not closed", "[".repeat(200_000), ` holds no JSON: ${column(1001)}`],
+    ["that are closed", deep, `: ${column(1001)}`],
+    ["in the place of a secret", `[{"appId":"cli_x","appSecret":${deep}}]`, `: ${column(1029)}`],
+    ["in a field that no app has", `[{"appId":"cli_x","appSecret":"s","more":${deep}}]`, `: ${column(1040)}`]
+  ])("of --apps with 200,000 lists %s is refused in one sentence", ([, text, sentence]) =>
+    Effect.gen(function*() {
+      const path = yield* written(text)
+      const error = yield* Effect.flip(AppsFile.read(path, new Map()))
+      assert.strictEqual(error.message.replace(path, "FILE"), `--apps FILE${sentence}`)
     }))
 
   it.scoped("is refused without a value that it holds", () =>
