@@ -76,7 +76,7 @@ export const group = (
 /** An option, or a word behind the command, as it is typed. */
 export interface Given extends Input<unknown> {
   readonly name: string
-  /** What no other input of the command has: the flag of an option, the name of a word. */
+  /** The flag of an option, or the name of a word. No other input of the command has the same key. */
   readonly key: string
   /** For example `--retry-for <duration>`, `<event>`, or `[key...]`. */
   readonly syntax: string

@@ -2,12 +2,13 @@
  * Servers as processes of their own, which share one Redis and are killed at bad moments. What they ask of the platform,
  * and what it pushes to them, is in the emulator's journal.
  */
-import { Emulator, Fault, Journal } from "@effect-feishu/emulator"
+import { type Emulator, Fault, Journal } from "@effect-feishu/emulator"
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Context, Duration, Effect, Fiber, Layer, Random, Redacted, Schedule, Schema } from "effect"
+import { Clock, Duration, Effect, Fiber, Random, Schedule, Schema } from "effect"
 import * as RedisConnection from "../src/RedisConnection.js"
 import * as Balancer from "./processes-balancer.js"
 import * as Holders from "./processes-holders.js"
+import * as Platform from "./processes-platform.js"
 import * as Runs from "./processes-runs.js"
 import * as Servers from "./processes-servers.js"
 import * as RedisServer from "./redisServer.js"
@@ -57,20 +58,7 @@ const make = (options: {
       ...(options.twiceEvery === undefined ? {} : { twiceEvery: options.twiceEvery }),
       origins: () => places.map(({ origin }) => origin)
     })
-    const emulator = yield* Effect.map(
-      Layer.build(Emulator.layerServer({
-        ...options.emulator,
-        apps: [{
-          appId,
-          appSecret: Redacted.make(secrets.FEISHU_APP_SECRET),
-          encryptKey: Redacted.make(secrets.FEISHU_ENCRYPT_KEY),
-          verificationToken: Redacted.make(secrets.FEISHU_VERIFICATION_TOKEN),
-          tenants,
-          requestUrl: url
-        }]
-      })),
-      Context.get(Emulator.Emulator)
-    )
+    const emulator = yield* Platform.make({ appId, secrets, tenants, requestUrl: url, options: options.emulator })
     const started = Servers.start({
       FEISHU_APP_ID: appId,
       ...secrets,

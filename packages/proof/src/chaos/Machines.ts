@@ -2,19 +2,18 @@
  * A store app on several machines: processes that share a Redis, behind a balancer, beside the platform. Everything goes over real
  * sockets. A process can be killed, paused and started again, and each has a clock of its own.
  */
-import * as Emulator from "@effect-feishu/emulator/Emulator"
-import * as Context from "effect/Context"
+import type * as Emulator from "@effect-feishu/emulator/Emulator"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
 import { once } from "node:events"
 import * as Balancer from "../../../redis/test/processes-balancer.js"
+import * as Platform from "../../../redis/test/processes-platform.js"
 import * as Runs from "../../../redis/test/processes-runs.js"
 import * as RedisServer from "../../../redis/test/redisServer.js"
+import type * as Dice from "../fuzz/Dice.js"
 
 export const appId = "cli_chaos"
 
@@ -136,30 +135,28 @@ const makeMachine = (
     }
   })
 
+export interface World {
+  readonly emulator: Emulator.Service
+  readonly redis: RedisServer.RedisServer
+  /** Reads which process has begun and ended its work on which event. */
+  readonly runs: Effect.Effect<Runs.Seen>
+  readonly machines: ReadonlyArray<Machine>
+  /** Picks a machine. */
+  readonly anyone: (dice: Dice.Dice) => Machine
+}
+
 export const make = (
   { clockError, machines, onDeath, tenants }: Pick<Options, "clockError" | "onDeath"> & {
     readonly machines: number
     readonly tenants: ReadonlyArray<string>
   }
-) =>
+): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function*() {
     const runs = yield* Runs.make
     const redis = yield* RedisServer.make()
     const origins: Array<() => string> = []
     const { url } = yield* Balancer.make({ origins: () => origins.map((origin) => origin()) })
-    const emulator = yield* Effect.map(
-      Layer.build(Emulator.layerServer({
-        apps: [{
-          appId,
-          appSecret: Redacted.make(secrets.FEISHU_APP_SECRET),
-          encryptKey: Redacted.make(secrets.FEISHU_ENCRYPT_KEY),
-          verificationToken: Redacted.make(secrets.FEISHU_VERIFICATION_TOKEN),
-          tenants,
-          requestUrl: url
-        }]
-      })),
-      Context.get(Emulator.Emulator)
-    )
+    const emulator = yield* Platform.make({ appId, secrets, tenants, requestUrl: url })
     const made = yield* Effect.forEach(Array.from({ length: machines }, (_, n) => `machine ${n + 1}`), (name) =>
       makeMachine(name, {
         clockError,
@@ -174,9 +171,13 @@ export const make = (
           RUNS: runs.file
         }
       }))
+    const [first, ...others] = made
+    if (first === undefined) {
+      return yield* Effect.dieMessage("there is no machine")
+    }
     origins.push(...made.map(({ origin }) =>
       origin
     ))
     yield* Effect.forEach(made, (machine) => machine.start, { concurrency: "unbounded" })
-    return { emulator, redis, runs: runs.seen, machines: made as ReadonlyArray<Machine> }
+    return { emulator, redis, runs: runs.seen, machines: made, anyone: (dice) => dice.pick([first, ...others]) }
   })

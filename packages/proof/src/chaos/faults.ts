@@ -52,7 +52,7 @@ export const names = Object.keys(all) as ReadonlyArray<Name>
 
 export const isName = (name: string): name is Name => name in all
 
-/** Those of the platform and of the network to it. */
+/** The faults of the platform and of the network to the platform. */
 export const ofPlatform: ReadonlyArray<Name> = names.filter((name) => typeof all[name] !== "string")
 
 /** Each alone, and each pair. */

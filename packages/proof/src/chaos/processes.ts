@@ -9,14 +9,16 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
+import type * as Runs from "../../../redis/test/processes-runs.js"
 import * as Dice from "../fuzz/Dice.js"
 import * as Child from "../measure/Child.js"
 import { never } from "../report/Claim.js"
 import type { Section } from "../report/Section.js"
 import * as Tally from "../tally.js"
 import * as Faults from "./faults.js"
+import * as Journals from "./journal.js"
 import * as Machines from "./Machines.js"
+import * as Misfortunes from "./misfortunes.js"
 import * as Rules from "./rules.js"
 
 const { appId } = Machines
@@ -38,13 +40,9 @@ const longestStop = 15_000
 /** By how many milliseconds a clock may be wrong. Less than 5 min, which a signature may be in the future. */
 const clockErrors = [0, -120_000, -20_000, 20_000, 120_000] as const
 
-const worldFaults = ["killed", "paused", "clocks", "Redis frozen", "Redis emptied"] as const
-
-type WorldFault = typeof worldFaults[number]
-
-/** What befalls the run with this seed: some of the faults of the world, and two of the platform at most. */
+/** Chooses the faults of the run: some of the world's, and at most two of the platform's. */
 const faultsOf = (dice: Dice.Dice) => {
-  const world = new Set<WorldFault>(worldFaults.filter(() => dice.chance(0.5)))
+  const world = new Set(Misfortunes.names.filter(() => dice.chance(0.5)))
   const platform = Faults.ofPlatform.filter(() => dice.chance(0.1)).slice(0, 2)
   return { world, platform }
 }
@@ -62,6 +60,40 @@ export interface Run {
 const reasonOf = (text: string): string =>
   text === "the machine is away" ? text : /^\W*(\w+)/.exec(text)?.[1] ?? "nothing"
 
+/** Wakes and starts all. Returns the names of the machines on which a call fails after the time of the recovery. */
+const recover = ({ machines, redis }: Machines.World) =>
+  Effect.gen(function*() {
+    yield* redis.thaw
+    if (Option.isNone(yield* Effect.timeoutOption(Effect.promise(() => redis.client.ping()), "1 second"))) {
+      yield* redis.start
+    }
+    yield* Effect.forEach(machines, ({ start, wake }) => Effect.zipRight(wake, start), { concurrency: "unbounded" })
+    const works = yield* Effect.forEach(
+      machines.flatMap((machine) => tenants.map((tenant) => ({ machine, tenant }))),
+      ({ machine, tenant }) =>
+        machine.page(`/call?tenant=${tenant}`).pipe(
+          Effect.retry(Schedule.spaced("500 millis")),
+          Effect.timeoutOption(recovery),
+          Effect.map((works) => Option.isSome(works) ? [] : [machine.name])
+        ),
+      { concurrency: "unbounded" }
+    )
+    return works.flat()
+  })
+
+/** Counts how often the work on each event has begun and ended. */
+const workOf = ({ runs }: Runs.Seen): Pick<Rules.Told, "starts" | "ends"> => {
+  const starts: Tally.Tally = {}
+  const ends: Tally.Tally = {}
+  for (const [id, ofEvent] of runs) {
+    Tally.add(starts, id, ofEvent.length)
+    const done = ofEvent.filter(({ isDone }) => isDone)
+    // A process that dies after its work, and before the answer, leaves the event to the next.
+    if (done.length > 0) Tally.add(ends, id, Math.max(1, done.filter(({ isKilled }) => !isKilled).length))
+  }
+  return { starts, ends }
+}
+
 const observed = (seed: number) =>
   Effect.gen(function*() {
     const dice = Dice.make(seed)
@@ -70,19 +102,14 @@ const observed = (seed: number) =>
     const outcomes: Tally.Tally = {}
     let storeFailures = 0
 
-    const { emulator, machines: all, redis, runs } = yield* Machines.make({
+    const running = yield* Machines.make({
       machines,
       tenants,
       clockError: () => world.has("clocks") ? dice.pick(clockErrors) : 0,
       onDeath: (how) => broken.add(how)
     })
-    const journal: Array<Journal.Entry> = []
-    yield* Effect.forkScoped(
-      Stream.runForEach(emulator.changes, (entry) => Effect.sync(() => void journal.push(entry)))
-    )
-    const [first, ...others] = all
-    if (first === undefined) return yield* Effect.dieMessage("there is no machine")
-    const anyone = () => dice.pick([first, ...others])
+    const { anyone, emulator, machines: all, redis, runs } = running
+    const journal = yield* Journals.collect(emulator)
 
     // The users, and the platform
 
@@ -126,44 +153,20 @@ const observed = (seed: number) =>
 
     // The faults
 
-    const misfortunes: Readonly<Record<Exclude<WorldFault, "clocks">, Effect.Effect<void>>> = {
-      "killed": Effect.suspend(() => {
-        const machine = anyone()
-        return Effect.zipRight(machine.kill, Effect.delay(machine.start, dice.below(4000)))
-      }),
-      "paused": Effect.suspend(() => {
-        const machine = anyone()
-        return Effect.zipRight(machine.pause, Effect.delay(machine.wake, 500 + dice.below(10_000)))
-      }),
-      "Redis frozen": Effect.suspend(() => {
-        storeFailures++
-        return Effect.zipRight(redis.freeze, Effect.delay(redis.thaw, 500 + dice.below(6000)))
-      }),
-      "Redis emptied": Effect.suspend(() => {
-        storeFailures++
-        return redis.kill.pipe(
-          Effect.zipRight(Effect.delay(redis.start, dice.below(3000))),
-          Effect.zipRight(Effect.sync(() => void (newest = 0)))
-        )
-      })
-    }
-    const misfortune = Effect.suspend(() => {
-      const [name, ...names] = worldFaults.filter((name) => name !== "clocks" && world.has(name)) as Array<
-        keyof typeof misfortunes
-      >
-      return name === undefined ? Effect.sleep("1 second") : misfortunes[dice.pick([name, ...names])]
+    const misfortune = Misfortunes.make({
+      ...running,
+      names: world,
+      dice,
+      onStoreFailure: () => void storeFailures++,
+      onEmptied: () => void (newest = 0)
     })
-
     const { faults, pushFaults } = Faults.rulesOf(platform, seed)
     yield* emulator.setFaults(faults)
     yield* emulator.setPushFaults(pushFaults)
     const begin = yield* Clock.currentTimeMillis
-    // One misfortune at a time, so that a process is never paused twice.
-    const worse = yield* Effect.fork(
-      Effect.forever(Effect.zipRight(Effect.suspend(() => Effect.sleep(500 + dice.below(3000))), misfortune))
-    )
+    const worse = yield* Effect.fork(Effect.forever(misfortune))
     while ((yield* Clock.currentTimeMillis) - begin < faulty) {
-      yield* spawn(call(anyone()))
+      yield* spawn(call(anyone(dice)))
       if (dice.chance(0.4)) yield* spawn(push)
       if (dice.chance(0.2)) yield* spawn(click)
       if (dice.chance(0.05)) yield* spawn(Effect.exit(emulator.pushTicket(appId)))
@@ -176,25 +179,9 @@ const observed = (seed: number) =>
     yield* Fiber.interrupt(worse)
     yield* emulator.setFaults([])
     yield* emulator.setPushFaults([])
-    yield* redis.thaw
-    if (Option.isNone(yield* Effect.timeoutOption(Effect.promise(() => redis.client.ping()), "1 second"))) {
-      yield* redis.start
-    }
-    yield* Effect.forEach(all, ({ start, wake }) => Effect.zipRight(wake, start), { concurrency: "unbounded" })
-    yield* Effect.forEach(
-      all.flatMap((machine) => tenants.map((tenant) => ({ machine, tenant }))),
-      ({ machine, tenant }) =>
-        machine.page(`/call?tenant=${tenant}`).pipe(
-          Effect.retry(Schedule.spaced("500 millis")),
-          Effect.timeoutOption(recovery),
-          Effect.map((works) => {
-            if (Option.isNone(works)) broken.add(`after the faults, ${machine.name} does not work`)
-          })
-        ),
-      { concurrency: "unbounded" }
-    )
+    for (const name of yield* recover(running)) broken.add(`after the faults, ${name} does not work`)
     yield* Effect.forEach(started, Fiber.await, { concurrency: "unbounded" })
-    // What was refused is pushed again after 15 s.
+    // The platform pushes an event that was refused again after 15 s.
     yield* Effect.sleep("20 seconds")
     yield* noteTicket
 
@@ -219,29 +206,18 @@ const observed = (seed: number) =>
     for (const problem of Rules.secretsIn(values, outputs)) broken.add(problem)
 
     const seen = yield* runs
-    const starts: Tally.Tally = {}
-    const ends: Tally.Tally = {}
-    for (const [id, ofEvent] of seen.runs) {
-      Tally.add(starts, id, ofEvent.length)
-      const done = ofEvent.filter(({ isDone }) => isDone)
-      // A process that dies after its work, and before the answer, leaves the event to the next.
-      if (done.length > 0) Tally.add(ends, id, Math.max(1, done.filter(({ isKilled }) => !isKilled).length))
-    }
     const told: Rules.Told = {
       journal,
       // Processes that end interrupt their handlers.
       faults: [...platform, "restart"],
-      starts,
-      ends,
+      ...workOf(seen),
       pushed,
       storeFailures,
       processes: machines
     }
     for (const problem of Rules.brokenIn(told)) broken.add(problem)
     if (storeFailures === 0) { for (const line of seen.wrong) broken.add(`an event was begun twice: ${line}`) }
-    for (const entry of journal) {
-      if (entry._tag === "Push" && entry.kind === "event") Tally.add(outcomes, `${entry.origin} push: ${entry.outcome}`)
-    }
+    Journals.tallyPushes(outcomes, journal)
     return { faults: [...world, ...platform], broken: [...broken], outcomes }
   })
 

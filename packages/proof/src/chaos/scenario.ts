@@ -8,7 +8,6 @@ import * as EventHandler from "@effect-feishu/core/EventHandler"
 import * as EventSubscription from "@effect-feishu/core/EventSubscription"
 import * as FeishuApp from "@effect-feishu/core/FeishuApp"
 import * as Emulator from "@effect-feishu/emulator/Emulator"
-import type * as Journal from "@effect-feishu/emulator/Journal"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,13 +18,13 @@ import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { pass, withQuickClock } from "../../../core/test/quickClock.js"
 import * as Dice from "../fuzz/Dice.js"
 import * as Outcome from "../outcome.js"
 import * as StoreApp from "../storeApp.js"
 import * as Tally from "../tally.js"
 import * as Faults from "./faults.js"
+import * as Journals from "./journal.js"
 import * as Rules from "./rules.js"
 import * as Stores from "./stores.js"
 import * as Witness from "./witness.js"
@@ -130,10 +129,7 @@ const observed = (
 
     const emulator = yield* Emulator.Emulator
     const { faults: callFaults, pushFaults } = Faults.rulesOf(faults, seed)
-    const journal: Array<Journal.Entry> = []
-    yield* Effect.forkScoped(
-      Stream.runForEach(emulator.changes, (entry) => Effect.sync(() => void journal.push(entry)))
-    )
+    const journal = yield* Journals.collect(emulator)
 
     // The app
 
@@ -248,9 +244,7 @@ const observed = (
     for (const problem of Rules.secretsIn(values, witness.texts)) broken.add(problem)
     const told = { journal, faults, starts, ends, pushed, storeFailures: stores.failures() }
     for (const problem of Rules.brokenIn(told)) broken.add(problem)
-    for (const entry of journal) {
-      if (entry._tag === "Push" && entry.kind === "event") Tally.add(outcomes, `${entry.origin} push: ${entry.outcome}`)
-    }
+    Journals.tallyPushes(outcomes, journal)
     return { broken: [...broken], outcomes }
   })
 
