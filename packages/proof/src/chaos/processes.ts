@@ -9,7 +9,6 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
-import type * as Runs from "../../../redis/test/processes-runs.js"
 import * as Dice from "../fuzz/Dice.js"
 import * as Child from "../measure/Child.js"
 import { never } from "../report/Claim.js"
@@ -47,9 +46,6 @@ const faultsOf = (dice: Dice.Dice) => {
   return { world, platform }
 }
 
-/** The line with which Node, or Effect, tells of an error that nobody has handled. */
-const unhandled = /^.*(Unhandled|Uncaught|triggerUncaughtException|MaxListenersExceeded|level=FATAL).*$/m
-
 export interface Run {
   readonly faults: ReadonlyArray<string>
   readonly broken: ReadonlyArray<string>
@@ -80,19 +76,6 @@ const recover = ({ machines, redis }: Machines.World) =>
     )
     return works.flat()
   })
-
-/** Counts how often the work on each event has begun and ended. */
-const workOf = ({ runs }: Runs.Seen): Pick<Rules.Told, "starts" | "ends"> => {
-  const starts: Tally.Tally = {}
-  const ends: Tally.Tally = {}
-  for (const [id, ofEvent] of runs) {
-    Tally.add(starts, id, ofEvent.length)
-    const done = ofEvent.filter(({ isDone }) => isDone)
-    // A process that dies after its work, and before the answer, leaves the event to the next.
-    if (done.length > 0) Tally.add(ends, id, Math.max(1, done.filter(({ isKilled }) => !isKilled).length))
-  }
-  return { starts, ends }
-}
 
 const observed = (seed: number) =>
   Effect.gen(function*() {
@@ -199,18 +182,14 @@ const observed = (seed: number) =>
     if (journal.slice(before).some(Journal.$is("Call"))) broken.add("a call is sent after the end")
 
     const outputs = all.map(({ output }) => output())
-    for (const output of outputs) {
-      const line = unhandled.exec(output)?.[0]
-      if (line !== undefined) broken.add(`a process tells of an error that nobody handled: ${line}`)
-    }
-    for (const problem of Rules.secretsIn(values, outputs)) broken.add(problem)
+    for (const problem of [...Rules.unhandledIn(outputs), ...Rules.secretsIn(values, outputs)]) broken.add(problem)
 
     const seen = yield* runs
     const told: Rules.Told = {
       journal,
       // Processes that end interrupt their handlers.
       faults: [...platform, "restart"],
-      ...workOf(seen),
+      ...Rules.workOf(seen),
       pushed,
       storeFailures,
       processes: machines

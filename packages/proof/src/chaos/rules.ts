@@ -1,7 +1,8 @@
 /** The rules that hold in every run, whichever fault there is. */
 import type * as Journal from "@effect-feishu/emulator/Journal"
+import type * as Runs from "../../../redis/test/processes-runs.js"
 import { queryPath } from "../storeApp.js"
-import type { Tally } from "../tally.js"
+import * as Tally from "../tally.js"
 import type * as Faults from "./faults.js"
 
 const resendPath = "/open-apis/auth/v3/app_ticket/resend"
@@ -11,8 +12,8 @@ export interface Told {
   readonly journal: ReadonlyArray<Journal.Entry>
   readonly faults: ReadonlyArray<Faults.Name>
   /** How often a handler has begun, by event. */
-  readonly starts: Readonly<Tally>
-  readonly ends: Readonly<Tally>
+  readonly starts: Readonly<Tally.Tally>
+  readonly ends: Readonly<Tally.Tally>
   readonly pushed: ReadonlySet<string>
   readonly storeFailures: number
   /** How many processes share the store. Each asks for itself while the store is away. Default: 1. */
@@ -77,3 +78,25 @@ export const secretsIn = (secrets: Iterable<string>, texts: ReadonlyArray<string
     const text = texts.find((text) => text.includes(secret))
     return text === undefined ? [] : [`a secret is in: ${text.replaceAll(secret, "SECRET").slice(0, 200)}`]
   })
+
+/** The line that Node, or Effect, prints about an error that nobody has handled. */
+const unhandled = /^.*(Unhandled|Uncaught|triggerUncaughtException|MaxListenersExceeded|level=FATAL).*$/m
+
+/** Returns the errors that a process has printed because nobody handled them. */
+export const unhandledIn = (outputs: ReadonlyArray<string>): ReadonlyArray<string> =>
+  outputs.flatMap((output) => unhandled.exec(output)?.[0] ?? []).map((line) =>
+    `a process prints an error that nobody handled: ${line}`
+  )
+
+/** Counts how often the work of several processes on each event has begun and ended. */
+export const workOf = ({ runs }: Runs.Seen): Pick<Told, "starts" | "ends"> => {
+  const starts: Tally.Tally = {}
+  const ends: Tally.Tally = {}
+  for (const [id, ofEvent] of runs) {
+    Tally.add(starts, id, ofEvent.length)
+    const done = ofEvent.filter(({ isDone }) => isDone)
+    // A process that dies after its work, and before the answer, leaves the event to the next.
+    if (done.length > 0) Tally.add(ends, id, Math.max(1, done.filter(({ isKilled }) => !isKilled).length))
+  }
+  return { starts, ends }
+}
