@@ -234,12 +234,13 @@ export interface FeishuUsageError extends Error {
 }
 
 /**
- * A class for `instanceof`. Only this library makes the errors.
+ * A class for `instanceof`, and for the `toThrow` of a test. Only this library makes the errors.
  *
  * @since 0.1.0
  * @category errors
  */
-export type ErrorClass<E extends Error> = abstract new(...args: never) => E
+// oxlint-disable-next-line typescript/no-explicit-any -- what test frameworks take for a class
+export type ErrorClass<E extends Error> = new(...args: Array<any>) => E
 
 /**
  * @since 0.1.0

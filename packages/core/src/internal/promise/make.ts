@@ -126,13 +126,17 @@ const readyWithin = ({ appId, baseUrl }: FeishuApp.Service, timeout: number | un
 /** Builds the services for the first use, and again for the next if they could not be built. */
 const makeServices = (layer: () => Layer.Layer<Services, unknown>) => {
   let handler: EventWebHandler.WebHandler<CallServices> | undefined
+  /** Serves handlers and background work while the app closes. */
+  let built: Runtime.Runtime<Services> | undefined
   let closing: Promise<void> | undefined
   let isClosed = false
 
   const runtime = async (): Promise<Runtime.Runtime<Services>> => {
-    if (isClosed || (closing !== undefined && handler === undefined)) throw Errors.closed()
+    if (isClosed || (closing !== undefined && built === undefined)) throw Errors.closed()
     try {
-      return await (handler ??= EventWebHandler.make(layer())).runtime()
+      handler ??= EventWebHandler.make(layer())
+      built ??= await handler.runtime()
+      return built
     } catch (error) {
       throw closing === undefined ? Errors.withoutFiber(error) : Errors.closed()
     }
