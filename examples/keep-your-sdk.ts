@@ -1,0 +1,52 @@
+/** What official-sdk.ts does, where this library has the ticket, the tokens and the webhook, and the SDK makes the calls. */
+import { createFeishuFromEnv } from "@effect-feishu/core/promise"
+import * as Lark from "@larksuiteoapi/node-sdk"
+import { createServer } from "node:http"
+import process, { env } from "node:process"
+
+const feishu = createFeishuFromEnv()
+
+const silent = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, trace: () => {} }
+
+const client = new Lark.Client({
+  appId: feishu.appId,
+  // The SDK needs a text here, and gets no secret.
+  appSecret: "not needed",
+  domain: feishu.baseUrl,
+  // Without these two, the SDK asks for tokens of its own. With `appType: Lark.AppType.ISV`, it asks for a ticket, too.
+  appType: Lark.AppType.SelfBuild,
+  disableTokenCache: true,
+  logger: silent
+})
+
+type WithToken = ReturnType<typeof Lark.withTenantToken>
+
+/** Calls with the token of a tenant, and once more with another token if the platform has taken the token back. */
+const forTenant = async <A>(tenantKey: string, call: (withToken: WithToken) => Promise<A>): Promise<A> => {
+  const token = await feishu.tenantToken(tenantKey)
+  return call(Lark.withTenantToken(token)).catch(async (error) => {
+    if (error.response?.data?.code !== 99_991_663) throw error
+    await feishu.invalidateToken(tenantKey, token)
+    return call(Lark.withTenantToken(await feishu.tenantToken(tenantKey)))
+  })
+}
+
+const whoIs = async (tenantKey: string) => {
+  const { data } = await forTenant(tenantKey, (withToken) => client.tenant.v2.tenant.query({}, withToken))
+  return `${data?.tenant?.name} (${data?.tenant?.display_id})`
+}
+
+const server = createServer(async (request, response) => {
+  const [, key] = /^\/tenants\/(\w+)$/.exec(request.url ?? "") ?? []
+  if (key === undefined) return feishu.webhook.node(request, response)
+  try {
+    response.end(await whoIs(key))
+  } catch (error) {
+    response.writeHead(502).end(String(error))
+  }
+})
+
+server.listen(Number(env["PORT"] ?? 3000), () => {
+  const address = server.address()
+  process.stdout.write(`Listening on http://localhost:${typeof address === "object" ? address?.port : address}\n`)
+})

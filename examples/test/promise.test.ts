@@ -1,0 +1,112 @@
+/** The examples without Effect, each as a process of its own, with the emulator pushing to it. */
+import { Emulator, Journal } from "@effect-feishu/emulator"
+import { NodeContext } from "@effect/platform-node"
+import { assert, describe, layer } from "@effect/vitest"
+import { Clock, Effect, Layer } from "effect"
+import * as Deliveries from "../../packages/core/test/deliveries.js"
+import { app, get, secrets, startServer } from "./programs.js"
+
+const Live = Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: [] }))
+
+const callsOf = (appId: string) =>
+  Effect.map(
+    Effect.flatMap(Emulator.Emulator, ({ journal }) => journal),
+    (entries) => entries.filter(Journal.$is("Call")).filter((call) => call.appId === appId)
+  )
+
+const textOf = (response: Response) => Effect.promise(() => response.text())
+
+// Each has an app of its own.
+describe.concurrent("without Effect", () => {
+  layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (it) => {
+    it.effect(
+      "promise-express.ts replies to a message, answers a click, and ends with its work",
+      () =>
+        Effect.gen(function*() {
+          const appId = "cli_promise_express"
+          const { answer, callback, pushAndWait, setApp } = yield* Emulator.Emulator
+          yield* setApp(app(appId))
+          yield* answer("/open-apis/im/v1/messages/:message_id/reply", { message_id: "om_2" })
+          const { origin, output, started } = yield* startServer(["promise-express.ts"], appId)
+
+          // The first request waits for the ticket.
+          const page = yield* get(`${origin}/tenants/tenant_1`)
+          assert.deepStrictEqual([page.status, yield* textOf(page)], [200, "tenant_1 (FTENANT_1)"])
+          const none = yield* get(`${origin}/tenants/tenant_2`)
+          assert.strictEqual(none.status, 404)
+          assert.include(yield* textOf(none), "the tenant has installed it")
+
+          const message = {
+            message_id: "om_1",
+            create_time: "1700000000000",
+            chat_id: "oc_1",
+            chat_type: "p2p",
+            message_type: "text",
+            content: "{\"text\":\"你好\"}"
+          }
+          const delivered = yield* pushAndWait(appId, {
+            type: "im.message.receive_v1",
+            payload: { sender: { sender_type: "user" }, message }
+          })
+          assert.strictEqual(delivered.outcome, "acknowledged")
+          const reply = (yield* callsOf(appId)).find(({ path }) => path === "/open-apis/im/v1/messages/om_1/reply")
+          assert.include(reply?.received?.text ?? "", "You wrote: 你好")
+          assert.deepStrictEqual(
+            yield* Effect.retry(callback(appId, { type: "card.action.trigger", payload: {} }), { times: 5 }),
+            {
+              toast: { type: "success", content: "You pressed a button." }
+            }
+          )
+
+          const at = yield* Clock.currentTimeMillis
+          const event = Deliveries.event2({ appId, token: secrets.FEISHU_VERIFICATION_TOKEN })
+          const forged = Deliveries.signed(Deliveries.encrypted(event, "another key"), { at, key: "another key" })
+          const refused = yield* get(`${origin}/webhook/event`, {
+            method: "POST",
+            headers: forged.headers as Record<string, string>,
+            body: new Uint8Array(forged.body)
+          })
+          assert.strictEqual(refused.status, 401)
+
+          yield* started.kill("SIGTERM")
+          assert.strictEqual(Number(yield* Effect.timeout(started.exitCode, "20 seconds")), 0)
+          const printed = yield* output
+          for (const secret of Object.values(secrets)) assert.notInclude(printed, secret)
+        }).pipe(Effect.scoped),
+      { timeout: 120_000 }
+    )
+
+    it.effect(
+      "keep-your-sdk.ts calls by the SDK, which asks for no ticket and no token, and prints nothing",
+      () =>
+        Effect.gen(function*() {
+          const appId = "cli_keep_your_sdk"
+          const { invalidateTokens, setApp } = yield* Emulator.Emulator
+          yield* setApp(app(appId))
+          const { origin, output } = yield* startServer(["keep-your-sdk.ts"], appId)
+          const paths = Effect.map(callsOf(appId), (calls) => calls.map(({ path }) => path.replace("/open-apis/", "")))
+          assert.deepStrictEqual(yield* paths, [], "the SDK has asked for a ticket")
+
+          const ask = Effect.flatMap(get(`${origin}/tenants/tenant_1`), textOf)
+          const tenants = yield* Effect.all(Array.from({ length: 20 }, () => ask), { concurrency: "unbounded" })
+          assert.deepStrictEqual([...new Set(tenants)], ["tenant_1 (FTENANT_1)"])
+          const known = yield* paths
+          const query = "tenant/v2/tenant/query"
+          assert.deepStrictEqual(known.filter((path) => path !== query), [
+            "auth/v3/app_ticket/resend",
+            "auth/v3/app_access_token",
+            "auth/v3/tenant_access_token"
+          ])
+          assert.strictEqual(known.filter((path) => path === query).length, 20)
+          const agents = (yield* callsOf(appId)).filter(({ path }) => path.endsWith(query))
+            .map(({ received }) => received?.headers["user-agent"] ?? "")
+          assert.match(agents[0] ?? "", /oapi-node-sdk/, "the SDK has made the call")
+
+          yield* invalidateTokens(appId)
+          assert.strictEqual(yield* ask, "tenant_1 (FTENANT_1)")
+          assert.match(yield* output, /^Listening on http:\/\/localhost:\d+\n$/, "nothing else is printed")
+        }).pipe(Effect.scoped),
+      { timeout: 120_000 }
+    )
+  })
+})
