@@ -8,9 +8,14 @@ export const reply = (
 ) =>
   Effect.gen(function*() {
     const client = yield* FeishuClient.forTenant(yield* tenantKey)
-    const response = yield* client.post(`/open-apis/im/v1/messages/${message.message_id}/reply`, {
-      body: HttpBody.unsafeJson({ msg_type: "text", content: JSON.stringify({ text: "We will look into it." }) })
+    const sent = client.post(`/open-apis/im/v1/messages/${message.message_id}/reply`, {
+      body: HttpBody.unsafeJson({
+        msg_type: "text",
+        content: JSON.stringify({ text: "We will look into it." }),
+        // The platform sends one reply for each `uuid` within an hour (page "回复消息"), so the call may be sent twice.
+        uuid: message.message_id
+      })
     })
-    yield* FeishuClient.filterCodeOk(response)
+    yield* Effect.flatMap(FeishuClient.idempotent(sent), FeishuClient.filterCodeOk)
     yield* Effect.logInfo(`replied to ${message.message_id}`)
   })

@@ -1,5 +1,5 @@
 /**
- * One resend, told attempt by attempt: `npm start`.
+ * One resend, told attempt by attempt.
  *
  * With `FEISHU_APP_ID` and `FEISHU_APP_SECRET` in the environment it calls the real platform. With none of them it calls
  * an emulator of the platform in this process, which drops the first connection and answers the second call with a
@@ -8,7 +8,8 @@
 import { AppTicket, FeishuApp, FeishuClient } from "@effect-feishu/core"
 import { Emulator, Fault } from "@effect-feishu/emulator"
 import { NodeRuntime } from "@effect/platform-node"
-import { Clock, Console, Duration, Effect, Layer, Logger, LogLevel, Option, Redacted } from "effect"
+import { Clock, Console, Duration, Effect, Layer, Redacted } from "effect"
+import { isConfigured, reportFailure, tell } from "./story.js"
 
 const appSecret = Redacted.make("an example's secret")
 
@@ -22,20 +23,6 @@ const EmulatedApp = Layer.unwrapEffect(Effect.gen(function*() {
   faults: [Fault.Drop(), Fault.rateLimit({ resetSeconds: 1 })]
 })))
 
-/** The library's log lines, folded, with the seconds since the start. */
-const Story = Layer.unwrapEffect(Effect.map(Clock.currentTimeMillis, (start) =>
-  Layer.mergeAll(
-    Logger.replace(
-      Logger.defaultLogger,
-      Logger.withConsoleLog(Logger.make(({ date, message }) => {
-        const seconds = `${((date.getTime() - start) / 1000).toFixed(2)} s`.padStart(8)
-        return `${seconds}  ${String(message).replace(/(.{60,90}) /g, "$1\n          ")}`
-      }))
-    ),
-    Logger.minimumLogLevel(LogLevel.Debug),
-    Layer.setUnhandledErrorLogLevel(Option.none())
-  )))
-
 const program = Effect.gen(function*() {
   const { appId, baseUrl } = yield* FeishuApp.FeishuApp
   yield* Console.log(`One resend for the app ${appId} to ${baseUrl}:\n`)
@@ -44,18 +31,12 @@ const program = Effect.gen(function*() {
   yield* Console.log("The ticket itself comes later: the platform pushes it to the app's request URL.")
 })
 
-// Variables that are only half set are an error, never a reason to call something else.
-const isConfigured = ["FEISHU_APP_ID", "FEISHU_APP_SECRET", "FEISHU_BASE_URL"].some((name) => name in process.env)
-
 program.pipe(
-  Effect.provide([isConfigured ? FeishuApp.layerConfig() : EmulatedApp, FeishuClient.layerFetch, Story]),
-  Effect.catchAll((error) =>
-    Effect.zipRight(
-      Console.error(`\nFailed: ${error}`),
-      Effect.sync(() => {
-        process.exitCode = 1
-      })
-    )
-  ),
+  Effect.provide([
+    isConfigured ? FeishuApp.layerConfig() : EmulatedApp,
+    FeishuClient.layerFetch,
+    Layer.unwrapEffect(Effect.map(Clock.currentTimeMillis, tell))
+  ]),
+  Effect.catchAll(reportFailure),
   NodeRuntime.runMain({ disablePrettyLogger: true })
 )

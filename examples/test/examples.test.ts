@@ -49,20 +49,95 @@ const runAgainst = (program: string, faults: ReadonlyArray<Fault.Fault>, variabl
     return { ...result, calls: (yield* calls) - before }
   })
 
+/** Asserts that a text has these parts in this order, wherever its lines are folded. */
+const assertStory = (text: string, parts: ReadonlyArray<string>) => {
+  const story = text.replace(/\s+/g, " ")
+  let from = 0
+  for (const part of parts) {
+    const at = story.indexOf(part, from)
+    assert.isAtLeast(at, from, `"${part}" is missing, or out of order, in:\n${text}`)
+    from = at + part.length
+  }
+}
+
 const Live = Layer.merge(
   NodeContext.layer,
   Emulator.layerServer({ apps: [{ appId: "cli_example", appSecret: Redacted.make(secret) }] })
 )
 
 layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (it) => {
+  describe("loop.ts", () => {
+    it.effect("without credentials, goes from the resend to the reply of a bot", () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* runNode(["--import", "tsx", "examples/loop.ts"], {})
+        assert.strictEqual(stderr, "")
+        assert.strictEqual(code, 0)
+        assertStory(stdout, [
+          "No FEISHU_APP_ID is set: the platform is an emulator at http://127.0.0.1:",
+          "1. The request URL of the app is saved",
+          "s handshake with the request URL of cli_example: passed",
+          "s the platform has saved http://127.0.0.1:",
+          "2. The app has no ticket, and asks for one.",
+          "s attempt 1: POST http://127.0.0.1:",
+          "s attempt 1 failed, the next one follows in ",
+          "(Connection)",
+          "s attempt 2: POST",
+          "s attempt 2 failed, the next one follows in 1s: ",
+          "refused with code 99991400",
+          "s attempt 3: POST",
+          "s attempt 3 succeeded",
+          "s refused a delivery to the request URL (Signature)",
+          "s the app has the ticket that was sent at ",
+          "3. The app calls the platform for a tenant.",
+          "/open-apis/auth/v3/app_access_token",
+          "/open-apis/auth/v3/tenant_access_token",
+          "s the app knows the name of the tenant: tenant_1",
+          "4. A user of the tenant writes to the bot, which replies.",
+          "s replied to om_1",
+          "That took "
+        ])
+        assertStory(stdout, [
+          "platform: POST /open-apis/auth/v3/app_ticket/resend by cli_example: no answer (fault: Drop)",
+          "platform: POST /open-apis/auth/v3/app_ticket/resend by cli_example: HTTP 429, code 99991400",
+          "platform: POST /open-apis/auth/v3/app_ticket/resend by cli_example: HTTP 200, code 0",
+          "platform: forged push of app_ticket",
+          "attempt 1: refused with HTTP 401",
+          "platform: push of app_ticket",
+          "attempt 1: acknowledged with HTTP 200",
+          "platform: POST /open-apis/im/v1/messages/om_1/reply by cli_example for tenant_1: HTTP 200, code 0",
+          "platform: push of im.message.receive_v1",
+          "attempt 1: acknowledged with HTTP 200"
+        ])
+        for (const secret of ["example's secret", "encrypt key", "verification token"]) {
+          assert.notInclude(stdout, secret)
+        }
+      }))
+
+    it.effect("with credentials, is resend.ts", () =>
+      Effect.gen(function*() {
+        const { calls, code, stderr, stdout } = yield* runAgainst("loop.ts", [])
+        assert.strictEqual(code, 0, stderr)
+        assert.strictEqual(calls, 1)
+        assertStory(stdout, ["One resend for the app cli_example to http://127.0.0.1:", "Accepted after"])
+        assert.notInclude(stdout, "emulator")
+      }))
+
+    it.effect("with half of the credentials, asks for the other half", () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* run("loop.ts", { FEISHU_APP_ID: "cli_example" })
+        assert.strictEqual(code, 1)
+        assert.include(stderr, "FEISHU_APP_SECRET")
+        assert.strictEqual(stdout, "")
+      }))
+  })
+
   describe("resend.ts", () => {
     it.effect("without credentials, tells the story of an emulated resend", () =>
       Effect.gen(function*() {
         const { code, stderr, stdout } = yield* runNode(["--import", "tsx", "examples/resend.ts"], {})
         assert.strictEqual(stderr, "")
         assert.strictEqual(code, 0)
-        const story = stdout.replace(/\s+/g, " ")
-        const chapters = [
+        assertStory(stdout, [
           "No FEISHU_APP_ID is set: this calls an emulator",
           "One resend for the app cli_example to http://127.0.0.1:",
           "s attempt 1: POST http://127.0.0.1:",
@@ -75,13 +150,7 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (i
           "s attempt 3: POST",
           "s attempt 3 succeeded Accepted after 1.",
           "the platform pushes it to the app's request URL."
-        ]
-        let from = 0
-        for (const chapter of chapters) {
-          const at = story.indexOf(chapter, from)
-          assert.isAtLeast(at, from, `"${chapter}" is missing, or out of order, in:\n${stdout}`)
-          from = at + chapter.length
-        }
+        ])
       }))
 
     it.effect("with credentials, calls the platform that they name", () =>
