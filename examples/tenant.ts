@@ -1,4 +1,8 @@
-/** A web server that calls the platform for its tenants: GET /tenants/KEY shows who the tenant is. */
+/**
+ * A web server that calls the platform for its tenants: GET /tenants/KEY shows who the tenant is.
+ *
+ * With `TICKET_DIRECTORY` the ticket is in a file, so that a restart needs no resend: `after-deploy.ts` measures that.
+ */
 import {
   AccessToken,
   AppTicket,
@@ -10,8 +14,8 @@ import {
   TokenStore
 } from "@effect-feishu/core"
 import { HttpLayerRouter, HttpServerResponse } from "@effect/platform"
-import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Config, Effect, Layer, Schema } from "effect"
+import { NodeHttpServer, NodeKeyValueStore, NodeRuntime } from "@effect/platform-node"
+import { Config, Effect, Layer, Option, Schema } from "effect"
 import { createServer } from "node:http"
 
 const Tenant = Schema.Struct({ tenant: Schema.Struct({ name: Schema.String, display_id: Schema.String }) })
@@ -45,9 +49,17 @@ const Page = HttpLayerRouter.add(
 
 const Tokens = AccessToken.layer().pipe(Layer.provide([AppTicket.layer(), TokenStore.layerMemory]))
 
+// The ticket is a secret: let nobody else read this directory.
+const Tickets = Layer.unwrapEffect(
+  Effect.map(Config.option(Config.nonEmptyString("TICKET_DIRECTORY")), (directory) =>
+    Option.isNone(directory)
+      ? TicketStore.layerMemory
+      : TicketStore.layerKeyValueStore().pipe(Layer.provide(NodeKeyValueStore.layerFileSystem(directory.value))))
+)
+
 HttpLayerRouter.serve(Layer.merge(EventHttpApp.layer("/webhook/event"), Page)).pipe(
   Layer.provide([Tokens, EventSubscription.layer()]),
-  Layer.provide([FeishuApp.layerConfig(), FeishuClient.layerFetch, TicketStore.layerMemory]),
+  Layer.provide([FeishuApp.layerConfig(), FeishuClient.layerFetch, Tickets]),
   Layer.provide(NodeHttpServer.layerConfig(createServer, { port: Config.withDefault(Config.integer("PORT"), 3000) })),
   Layer.launch,
   NodeRuntime.runMain
