@@ -7,7 +7,20 @@
 import { Emulator, Fault, Journal } from "@effect-feishu/emulator"
 import { Command, FileSystem } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { Clock, Config, Console, Context, Deferred, Duration, Effect, Layer, Redacted, Schedule, Stream } from "effect"
+import {
+  Clock,
+  Config,
+  Console,
+  Context,
+  Data,
+  Deferred,
+  Duration,
+  Effect,
+  Layer,
+  Redacted,
+  Schedule,
+  Stream
+} from "effect"
 import { createRequire } from "node:module"
 import { extname } from "node:path"
 import process from "node:process"
@@ -34,6 +47,9 @@ const app = {
 for (const name of Object.keys(process.env)) {
   if (name.startsWith("FEISHU_")) delete process.env[name]
 }
+
+/** An app does not do what is measured, so there is nothing to print. */
+class Unusable extends Data.TaggedError("Unusable")<{ readonly message: string }> {}
 
 interface Contender {
   readonly name: string
@@ -80,7 +96,10 @@ const startApp = (program: string, variables: Record<string, string>) =>
       Effect.forkScoped
     )
     const port = yield* Deferred.await(listening).pipe(
-      Effect.timeoutFail({ duration: "1 minute", onTimeout: () => new Error(`${program} does not listen`) })
+      Effect.timeoutFail({
+        duration: "1 minute",
+        onTimeout: () => new Unusable({ message: `${program} does not listen` })
+      })
     )
     return { port, stop: started.kill("SIGTERM") }
   })
@@ -111,7 +130,10 @@ const callUntilSuccess = (url: string, every: Duration.Duration) =>
       Effect.repeat({ until: ({ status }) => status === 200, schedule: Schedule.spaced(every) })
     )
     return { answers, millis: (yield* Clock.currentTimeMillis) - start }
-  }).pipe(Effect.timeoutFail({ duration: "3 minutes", onTimeout: () => new Error(`no call of ${url} succeeds`) }))
+  }).pipe(Effect.timeoutFail({
+    duration: "3 minutes",
+    onTimeout: () => new Unusable({ message: `no call of ${url} succeeds` })
+  }))
 
 interface Timing {
   readonly pushDelay: Duration.Duration

@@ -139,7 +139,7 @@ const program = (start: number) =>
 
 const main = Effect.gen(function*() {
   const start = yield* Clock.currentTimeMillis
-  yield* program(start).pipe(Effect.provide(App), Effect.provide(tell(start)))
+  yield* Effect.provide(program(start), Layer.provideMerge(App, tell(start)))
   const elapsed = ((yield* Clock.currentTimeMillis) - start) / 1000
   yield* Console.log(`\nThat took ${elapsed.toFixed(1)} s. examples/README.md lists what to read next.`)
 }).pipe(Effect.provide(Platform), Effect.catchAll(reportFailure))

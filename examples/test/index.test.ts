@@ -26,7 +26,7 @@ describe("examples/README.md", () => {
     const entries = readdirSync(examples, { withFileTypes: true }).filter((entry) =>
       entry.isDirectory() ? !["build", "node_modules", "test"].includes(entry.name) : entry.name.endsWith(".ts")
     )
-    assert.deepStrictEqual(rows.map(({ example }) => example).sort(), entries.map(({ name }) => name).sort())
+    assert.deepStrictEqual(rows.map(({ example }) => example).toSorted(), entries.map(({ name }) => name).toSorted())
   })
 
   it("has links that lead somewhere", () => {
@@ -53,6 +53,6 @@ describe("examples/README.md", () => {
     const importing = readdirSync(examples).filter((name) =>
       name.endsWith(".ts") && read(name).includes(`from "./${example.replace(/\.ts$/, ".js")}"`)
     )
-    assert.deepStrictEqual(linksOf(cells[2]), importing.sort())
+    assert.deepStrictEqual(linksOf(cells[2]), importing.toSorted())
   })
 })
