@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import { defineWorkspace } from "vitest/config"
+import { defineConfig, defineWorkspace } from "vitest/config"
 
 const packages = fileURLToPath(new URL("packages", import.meta.url))
 
@@ -43,7 +43,7 @@ if (chromium === undefined) {
  * the next file, so that each worker loads Effect once. `npm test` has as many workers at least as at most, because vitest
  * can end an idle worker that has just received a file.
  */
-export default defineWorkspace([{
+const projects = defineWorkspace([{
   resolve,
   test: {
     name: "effect-feishu",
@@ -60,3 +60,10 @@ export default defineWorkspace([{
     testTimeout: 30_000
   }
 }])
+
+/**
+ * `npm test` names this file as the configuration (`--config`), which vitest reads without a notice. A bare `vitest` finds
+ * the file by name, wants the list alone, and prints that vitest 4 will not look for such files. Only the second way defines
+ * `import.meta.env`.
+ */
+export default "env" in import.meta ? projects : defineConfig({ test: { projects } })
