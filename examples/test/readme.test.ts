@@ -8,6 +8,7 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const read = (path: string) => readFileSync(root + path, "utf8")
 const readmes = [
   "README.md",
+  "README.zh-CN.md",
   "packages/core/WORKERS.md",
   ...readdirSync(`${root}packages`).map((name) => `packages/${name}/README.md`)
 ]
@@ -22,6 +23,24 @@ describe.each(readmes)("%s", (readme) => {
       const [, path, code] = /^\/\/ (examples\/\S+)\n\n?(.*)$/s.exec(block) ?? assert.fail(`no path in:\n${block}`)
       assert.include(read(path ?? ""), code ?? "", `${path} differs`)
     }
+  })
+})
+
+/** The headings as levels, the blocks of code, and the targets of the links outside of the text's own language. */
+const shapeOf = (text: string) => ({
+  headings: [...text.replace(/^```.*?^```$/gms, "").matchAll(/^#+/gm)].map(([level]) => level),
+  blocks: [...text.matchAll(/^```.*?^```$/gms)].map(([block]) => block),
+  links: [...text.matchAll(/\]\(([^)#]+)\)/g)].map(([, target = ""]) => target.replace("packages/docs/zh/", "packages/docs/"))
+    .filter((target) => !target.startsWith("README"))
+})
+
+describe("README.zh-CN.md", () => {
+  it("has the headings, the code and the links of README.md, in the same order", () =>
+    assert.deepStrictEqual(shapeOf(read("README.zh-CN.md")), shapeOf(read("README.md"))))
+
+  it("is linked from README.md, and links README.md", () => {
+    assert.include(read("README.md"), "](README.zh-CN.md)")
+    assert.include(read("README.zh-CN.md"), "](README.md)")
   })
 })
 
