@@ -1,4 +1,4 @@
-/** A bot in 20 lines: replies to each text message with the text. */
+/** A bot in some 20 lines: replies to each text message with the text. */
 import {
   AccessToken,
   AppTicket,
