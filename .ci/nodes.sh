@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The packed command, installed as a user installs it, on each version of Node that it supports: an emulator, `serve --tokens`,
-# and a token by curl.
+# The packed command and the packed library, installed as a user installs them, on each version of Node that they support: an
+# emulator, `serve --tokens`, and a token by curl; and a token of a program without Effect, by `import` and by `require`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,8 @@ end() {
 }
 trap end EXIT
 
-npm pack --silent --workspace @effect-feishu/cli --pack-destination "$work" > /dev/null
+npm run --silent build:packages
+npm pack --silent --workspace @effect-feishu/cli --workspace @effect-feishu/core --pack-destination "$work" > /dev/null
 
 # Waits until a file has a line with these words, for a minute at most.
 await() {
@@ -24,6 +25,18 @@ await() {
   done
   echo "no '$1' in $2:" && cat "$2" && exit 1
 }
+
+# A program that has a token of a tenant, by its own webhook.
+program='
+const feishu = createFeishuFromEnv()
+const server = createServer(feishu.webhook.node)
+server.listen(Number(process.env.PORT), async () => {
+  const token = await feishu.tenantToken("tenant_1")
+  console.log(token.slice(0, 2))
+  server.close()
+  server.closeAllConnections()
+  await feishu.close()
+})'
 
 # The package of the platform has the runtime itself. The package "node" would install it in a script, by a second npm.
 runtime="node-$(node --print 'process.platform + "-" + process.arch')"
@@ -49,5 +62,21 @@ for version in 20.19.0 22 24; do
   kill -TERM $serve
   wait $serve
   echo "feishu-ticket $(feishu-ticket --version) on Node $(node --version): a token"
+
+  {
+    echo 'import { createFeishuFromEnv } from "@effect-feishu/core/promise"'
+    echo 'import { createServer } from "node:http"'
+    echo "$program"
+  } > by-import.mjs
+  {
+    echo 'const { createFeishuFromEnv } = require("@effect-feishu/core/promise")'
+    echo 'const { createServer } = require("node:http")'
+    echo "$program"
+  } > by-require.cjs
+  for file in by-import.mjs by-require.cjs; do
+    printed=$(PORT=$port timeout 60 node --env-file=emulated.env $file 2>&1)
+    [ "$printed" = t- ] || { echo "$file printed: $printed"; exit 1; }
+    echo "$file on Node $(node --version): a token without Effect"
+  done
   cd - > /dev/null
 done

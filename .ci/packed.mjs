@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { runAlone } from "./packed/command.mjs"
 import { choices, tryOut } from "./packed/project.mjs"
 import { pack, packages } from "./packed/tarballs.mjs"
+import { runWithoutEffect } from "./packed/withoutEffect.mjs"
 
 const work = mkdtempSync(join(tmpdir(), "packed-"))
 const say = (line) => process.stdout.write(`packed: ${line}\n`)
@@ -24,6 +25,9 @@ try {
   }
   runAlone(packed.find(({ name }) => name === "cli").tarball, join(work, "alone"))
   say("each command of @effect-feishu/cli runs with nothing beside it")
+  const libraries = packed.filter(({ name }) => name === "core" || name === "redis")
+  runWithoutEffect(libraries, join(work, "without-effect"))
+  say("a program without Effect compiles, and runs by import and by require")
   await Promise.all(
     Object.keys(choices).map(async (choice) => {
       const versions = await tryOut(

@@ -14,6 +14,8 @@ const examples = [
   "errors",
   "retry-policy",
   "emulator",
+  // The example `resend` imports it.
+  "story",
   "resend",
   "server",
   "events",

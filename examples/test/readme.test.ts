@@ -30,7 +30,9 @@ describe.each(readmes)("%s", (readme) => {
 const shapeOf = (text: string) => ({
   headings: [...text.replace(/^```.*?^```$/gms, "").matchAll(/^#+/gm)].map(([level]) => level),
   blocks: [...text.matchAll(/^```.*?^```$/gms)].map(([block]) => block),
-  links: [...text.matchAll(/\]\(([^)#]+)\)/g)].map(([, target = ""]) => target.replace("packages/docs/zh/", "packages/docs/"))
+  links: [...text.matchAll(/\]\(([^)#]+)\)/g)].map(([, target = ""]) =>
+    target.replace("packages/docs/zh/", "packages/docs/")
+  )
     .filter((target) => !target.startsWith("README"))
 })
 
