@@ -358,6 +358,32 @@ describe("errors", () => {
   )
 
   live(
+    "an abort does not wait until the app has started, and does not keep the app from starting",
+    Effect.gen(function*() {
+      let start = () => {}
+      const started = new Promise<void>((resolve) => {
+        start = resolve
+      })
+      const stores = Layer.unwrapEffect(
+        Effect.flatMap(
+          Effect.promise(() => started),
+          () => Effect.promise(() => import("../src/internal/promise/stores.js"))
+        )
+          .pipe(Effect.map(({ layer }) => layer({})))
+      )
+      const feishu = yield* make({ store: { "~@effect-feishu/core/promise/Stores": stores } })
+      const reason = new Error("the caller has gone")
+      const controller = new AbortController()
+      const aborted = rejection(() => feishu.appToken({ signal: controller.signal }))
+      const abort = Effect.sync(() => controller.abort(reason))
+      assert.strictEqual((yield* Effect.all([aborted, abort], { concurrency: "unbounded" }))[0], reason)
+      start()
+      yield* byWeb(feishu.webhook)
+      yield* call(() => feishu.ready())
+    })
+  )
+
+  live(
     "use after close rejects with a FeishuUsageError, as does a call that close cuts off",
     Effect.gen(function*() {
       const feishu = yield* make()
@@ -502,6 +528,9 @@ describe.each([["node", byNode], ["web", byWeb]] as const)("webhook.%s", (_, ser
       })
       feishu.callback("of.mine", () => ({ any: "object" }))
       feishu.callback("of.nobody", async () => {})
+      feishu.callback("url.preview.get", async () => {
+        throw new Error("no preview")
+      })
       yield* serve(feishu.webhook)
       assert.deepInclude(yield* pushAndWait(appId, received("hi")), { outcome: "acknowledged", status: 200 })
       // The platform may push one message as two events.
@@ -517,6 +546,7 @@ describe.each([["node", byNode], ["web", byWeb]] as const)("webhook.%s", (_, ser
       })
       assert.deepStrictEqual(yield* callback(appId, { type: "of.mine", payload: {} }), { any: "object" })
       assert.deepStrictEqual(yield* callback(appId, { type: "of.nobody", payload: {} }), {})
+      assert.deepStrictEqual(yield* callback(appId, { type: "url.preview.get", payload: {} }), {})
     })
   )
 

@@ -27,7 +27,6 @@ const entryOf = ({ annotations, cause, date, logLevel, message }: Logger.Logger.
 const toConsole = ({ error, fields, level, message }: LogEntry): void => {
   const text = Object.entries(fields).map(([name, value]) => `${name}=${toStringUnknown(value, 0)}`)
   const line = [`feishu: ${message}`, ...text].join(" ")
-  // @effect-diagnostics-next-line globalConsole:off
   // oxlint-disable-next-line no-console -- the program has no logger of its own
   console[level](...(error === undefined ? [line] : [line, error]))
 }
