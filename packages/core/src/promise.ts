@@ -222,7 +222,7 @@ export interface BackgroundTasksError extends Error {
  * - `Closed`: the app was closed.
  * - `Handler`: a handler comes too late, or is the second of its type, or its type is not one of events, or not of callbacks.
  * - `Environment`: a variable is missing or has a wrong form.
- * - `NoTenant`: the event names no tenant to call for.
+ * - `NoTenant`: the event names no tenant to call for, or the key of a tenant is empty.
  * - `Options`: an option other than those of the app is wrong.
  *
  * @since 0.1.0

@@ -331,6 +331,10 @@ describe("errors", () => {
       circular["itself"] = circular
       const defect = yield* rejection(() => feishu.request("tenant_1", { path: "/open-apis/a", json: circular }))
       assert.instanceOf(defect, TypeError)
+      for (const key of ["", undefined as unknown as string]) {
+        const noTenant = yield* rejection(() => feishu.tenantToken(key))
+        assert.deepInclude(noTenant, { _tag: "FeishuUsageError", reason: "NoTenant" })
+      }
       const method = yield* rejection(() => feishu.fetch("tenant_1", "/open-apis/a", { method: "TRACE" }))
       assert.instanceOf(method, TypeError)
     })
@@ -458,6 +462,7 @@ describe("errors", () => {
   })
 
   it("shows no secret of an app", () => {
+    assert.include(JSON.stringify(createFeishu({ appId, appSecret })), appId)
     const feishu = createFeishu(options)
     const shown = everything(feishu) + inspect(feishu.webhook, { showHidden: true, depth: 9 })
     for (const secret of secrets) assert.notInclude(shown, secret)

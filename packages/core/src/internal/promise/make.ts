@@ -173,16 +173,16 @@ const keepAlive = (context: WebContext | undefined, promise: Promise<unknown>): 
 }
 
 const makeWebhook = ({ isClosing, runtime }: AppServices, logger: MoreOptions["logger"]): Webhook => {
+  const logRefusal = (message: string, error: unknown): Promise<void> =>
+    Effect.runPromise(Effect.provide(Effect.logError(message, Cause.fail(error)), Log.layer(logger)))
+
   /** Returns the runtime, or `undefined` if there is none: the platform then pushes again. */
   const runtimeOrLog = async (): Promise<Runtime.Runtime<Services> | undefined> => {
     if (isClosing()) return undefined
     try {
       return await runtime()
     } catch (error) {
-      await Effect.runPromise(Effect.provide(
-        Effect.logError("a delivery was refused, because the app could not be started", Cause.fail(error)),
-        Log.layer(logger)
-      ))
+      await logRefusal("a delivery was refused, because the app could not be started", error)
       return undefined
     }
   }
@@ -206,11 +206,25 @@ const makeWebhook = ({ isClosing, runtime }: AppServices, logger: MoreOptions["l
       const building = runtimeOrLog()
       keepAlive(context, building)
       const runtime = await building
-      return runtime === undefined
-        ? new Response(null, { status: 503 })
-        : Runtime.runPromise(Uninterruptible.runtime(runtime))(EventWebHandler.handle(request, context))
+      if (runtime === undefined) return new Response(null, { status: 503 })
+      const answer = EventWebHandler.handle(request, context)
+      try {
+        return await Runtime.runPromise(Uninterruptible.runtime(runtime))(answer)
+      } catch (error) {
+        await logRefusal("a delivery was refused, because of an error of this library", Errors.withoutFiber(error))
+        return new Response(null, { status: 503 })
+      }
     }
   }
+}
+
+/** A program without types may give anything. */
+const checkKey = (tenantKey: unknown): void => {
+  if (typeof tenantKey === "string" && tenantKey !== "") return
+  throw new Errors.FeishuUsageError({
+    reason: "NoTenant",
+    message: "the key of the tenant is missing, empty or no string"
+  })
 }
 
 const tokenText = ({ value }: AccessToken.Token): string => Redacted.value(value)
@@ -220,16 +234,21 @@ const makeApp = (app: FeishuApp.Service, options: MoreOptions): Feishu => {
   const services = makeServices(() => layerOf(app, options, handlers.close()))
   const { run } = services
 
+  const runFor = async <A>(tenantKey: string, effect: Effect.Effect<A, unknown, Services>, abortable?: Abortable) => {
+    checkKey(tenantKey)
+    return run(effect, abortable)
+  }
   const calls: Pick<Feishu, "fetch" | "request" | "tenantToken"> = {
     tenantToken: (tenantKey, abortable) =>
-      run(
+      runFor(
+        tenantKey,
         Effect.flatMap(AccessToken.AccessToken, ({ tenant }) => Effect.map(tenant(tenantKey), tokenText)),
         abortable
       ),
     // The caller says what the type of `data` is.
     request: <Data>(tenantKey: string, call: Parameters<Feishu["request"]>[1]) =>
-      run(Calls.request(tenantKey, call), call) as Promise<Data>,
-    fetch: (tenantKey, path, init = {}) => run(Calls.fetch(tenantKey, path, init), init)
+      runFor(tenantKey, Calls.request(tenantKey, call), call) as Promise<Data>,
+    fetch: (tenantKey, path, init = {}) => runFor(tenantKey, Calls.fetch(tenantKey, path, init), init)
   }
   const handlers = Handlers.make(calls, options.handlerTimeout ?? 2500)
   const webhook = makeWebhook(services, options.logger)
@@ -237,7 +256,7 @@ const makeApp = (app: FeishuApp.Service, options: MoreOptions): Feishu => {
     if (!isProvable(app)) throw CheckOptions.unprovable()
   }
 
-  return Object.freeze<Feishu>({
+  const feishu: Feishu = {
     appId: app.appId,
     baseUrl: app.baseUrl,
     on: (type, handle) => {
@@ -266,7 +285,9 @@ const makeApp = (app: FeishuApp.Service, options: MoreOptions): Feishu => {
         })
       })),
     close: services.close
-  })
+  }
+  // The getter may throw, and `JSON.stringify` must not.
+  return Object.freeze(Object.defineProperty(feishu, "webhook", { enumerable: false }))
 }
 
 /** Documented in `promise`. */
