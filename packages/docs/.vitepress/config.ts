@@ -87,6 +87,8 @@ export default defineConfig({
       }
     }
   },
+  // The index of the search, which is loaded when a reader searches.
+  vite: { build: { chunkSizeWarningLimit: 2000 } },
   // VitePress fails on links to missing pages. This also fails on links to missing headings.
   buildEnd: ({ outDir }) => {
     const broken = brokenLinks(outDir, base)
