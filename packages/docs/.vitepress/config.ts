@@ -1,7 +1,7 @@
 import { type DefaultTheme, defineConfig } from "vitepress"
 import { brokenLinks } from "../src/anchors.js"
-import { apiSidebar, folderOf, type Language, sidebar } from "../src/navigation.js"
-import { tokenize } from "../src/search.js"
+import { apiSidebar, folderOf, isPage, type Language, sidebar } from "../src/navigation.js"
+import { fuzzy, tokenize } from "../src/search.js"
 
 /** `DOCS_BASE=/some-path/` builds the site for a path of a host. */
 const base = process.env["DOCS_BASE"] ?? "/"
@@ -44,6 +44,8 @@ const chinese: DefaultTheme.Config = {
   notFound: { title: "没有这个页面", quote: "请检查地址，或用搜索查找。", linkText: "返回首页", linkLabel: "返回首页" }
 }
 
+const existing = (entries: ReadonlyArray<{ readonly link: string }>) => entries.filter(({ link }) => isPage(link))
+
 export default defineConfig({
   base,
   title: "effect-feishu",
@@ -83,10 +85,20 @@ export default defineConfig({
             }
           }
         },
-        miniSearch: { options: { tokenize } }
+        miniSearch: { options: { tokenize }, searchOptions: { fuzzy } }
       }
     }
   },
+  // The home page offers a page once its file exists.
+  transformPageData: ({ frontmatter }) => ({
+    frontmatter: {
+      ...frontmatter,
+      ...(frontmatter["hero"] && {
+        hero: { ...frontmatter["hero"], actions: existing(frontmatter["hero"].actions ?? []) },
+        features: existing(frontmatter["features"] ?? [])
+      })
+    }
+  }),
   // The index of the search, which is loaded when a reader searches.
   vite: { build: { chunkSizeWarningLimit: 2000 } },
   // VitePress fails on links to missing pages. This also fails on links to missing headings.

@@ -61,6 +61,9 @@ export const titleOf = (file: string): string => {
 /** Returns the address of a page. */
 const linkTo = (path: string): string => `/${path.replace(/(^|\/)index$/, "$1")}`
 
+/** Returns `true` if there is a page with this address. */
+export const isPage = (link: string): boolean => existsSync(`${root}${link.slice(1).replace(/(^|\/)$/, "$1index")}.md`)
+
 export interface Entry {
   readonly text: string
   readonly link?: string

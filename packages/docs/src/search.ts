@@ -18,3 +18,6 @@ export const tokenize = (text: string): Array<string> => {
   }
   return words
 }
+
+/** Allows typing errors in words, and not in numbers, because the next number is another error code, nor in Chinese. */
+export const fuzzy = (term: string): number | false => /\d|\p{Script=Han}/u.test(term) ? false : 0.2
