@@ -2,6 +2,7 @@ import { type DefaultTheme, defineConfig } from "vitepress"
 import { brokenLinks } from "../src/anchors.js"
 import { apiSidebar, folderOf, isPage, type Language, sidebar } from "../src/navigation.js"
 import { fuzzy, tokenize } from "../src/search.js"
+import { joinChinese } from "../src/softBreaks.js"
 
 /** `DOCS_BASE=/some-path/` builds the site for a path of a host. */
 const base = process.env["DOCS_BASE"] ?? "/"
@@ -32,7 +33,7 @@ const sidebars = (language: Language): DefaultTheme.SidebarMulti => ({
 const chinese: DefaultTheme.Config = {
   nav: nav("zh"),
   sidebar: sidebars("zh"),
-  outline: { label: "本页内容" },
+  outline: { label: "本页内容", level: [2, 3] },
   docFooter: { prev: "上一页", next: "下一页" },
   darkModeSwitchLabel: "外观",
   lightModeSwitchTitle: "切换到浅色模式",
@@ -54,7 +55,12 @@ export default defineConfig({
   // The fonts of the reader's system: no font is loaded.
   head: [["meta", { name: "theme-color", content: "#3b6ef6" }], ["link", { rel: "icon", href: "data:," }]],
   markdown: {
-    theme: { light: "github-light", dark: "github-dark" }
+    theme: { light: "github-light", dark: "github-dark" },
+    config: (md) => {
+      md.core.ruler.after("inline", "join-chinese", ({ tokens }) => {
+        for (const token of tokens) token.children &&= joinChinese(token.children)
+      })
+    }
   },
   locales: {
     root: { label: "English", lang: "en", themeConfig: { nav: nav("en"), sidebar: sidebars("en") } },

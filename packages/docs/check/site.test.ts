@@ -128,6 +128,25 @@ describe("on a phone", () => {
   )
 })
 
+describe.each(["reference/architecture.html", "zh/reference/architecture.html"])("the diagrams on %s", (path) => {
+  it("have texts that fit their boxes", async () => {
+    const problems = await withPage(phone, async (page) => {
+      await open(page, path)
+      const overflowing = await page.evaluate(`[...document.querySelectorAll(".diagram g")].flatMap((group) => {
+        const box = group.querySelector("rect")?.getBBox()
+        const inner = box ?? { x: 0, y: 0, width: 360, height: Infinity }
+        return [...group.querySelectorAll("text")].filter((text) => {
+          const { x, y, width, height } = text.getBBox()
+          return x < inner.x || y < inner.y || x + width > inner.x + inner.width || y + height > inner.y + inner.height
+        }).map((text) => text.textContent)
+      })`)
+      assert.deepStrictEqual(overflowing, [])
+      assert.isAbove(Number(await page.evaluate("document.querySelectorAll('.diagram text').length")), 30)
+    })
+    assert.deepStrictEqual(problems, [])
+  })
+})
+
 /** Searches, and returns the addresses of the results, best first. */
 const search = async (page: Page, query: string): Promise<ReadonlyArray<string>> => {
   await page.keyboard.press("Control+k")

@@ -137,7 +137,8 @@ const signatureOf = (
 const withoutRepetitions = (code: string, { text }: Comment): string =>
   code.replaceAll(/\s*\/\*\*[^]*?\*\//g, (comment) => parseComment(comment.trim()).text === text ? "" : comment)
 
-const maxWidth = 88
+/** Fits the column of a page on a large screen. */
+const maxWidth = 72
 
 /** Breaks a paragraph or an item of a list into lines. */
 const wrap = (paragraph: string, width: number): ReadonlyArray<string> => {

@@ -26,7 +26,7 @@ export const rooms: ReadonlyArray<Room> = [
     x: 0,
     y: 0,
     width: 176,
-    height: 94
+    height: 80
   },
   {
     id: "client",
@@ -52,19 +52,19 @@ export const rooms: ReadonlyArray<Room> = [
     ],
     internal: ["webhook"],
     x: 0,
-    y: 124,
+    y: 110,
     width: 176,
-    height: 158
+    height: 160
   },
   {
     id: "tokens",
     title: { en: "Ticket and tokens", zh: "app_ticket 与凭证" },
     modules: ["AccessToken", "AppTicket"],
     internal: ["token"],
-    x: 200,
-    y: 232,
-    width: 128,
-    height: 78
+    x: 196,
+    y: 216,
+    width: 132,
+    height: 80
   },
   {
     id: "stores",
@@ -72,18 +72,18 @@ export const rooms: ReadonlyArray<Room> = [
     modules: ["TicketStore", "TokenStore", "Claims"],
     internal: ["store", "ticketAge"],
     x: 36,
-    y: 340,
+    y: 330,
     width: 176,
-    height: 94
+    height: 64
   },
   {
     id: "exchange",
     title: { en: "One exchange", zh: "单次请求" },
     modules: [],
     internal: ["call"],
-    x: 234,
-    y: 464,
-    width: 100,
+    x: 226,
+    y: 426,
+    width: 112,
     height: 46
   },
   {
@@ -92,9 +92,9 @@ export const rooms: ReadonlyArray<Room> = [
     modules: ["FeishuApp", "FeishuError", "ErrorCode", "RetryPolicy", "FeishuMetrics"],
     internal: ["call/classify", "outcomeOf"],
     x: 0,
-    y: 540,
+    y: 504,
     width: 360,
-    height: 78
+    height: 64
   }
 ]
 
@@ -113,19 +113,19 @@ const arrow = (from: string, to: string, ...points: ReadonlyArray<readonly [numb
 
 /** An arrow points from the files that import to the imported files. */
 export const arrows: ReadonlyArray<Arrow> = [
-  arrow("doors", "deliveries", [88, 94], [88, 124]),
-  arrow("client", "tokens", [264, 46], [264, 232]),
-  arrow("client", "exchange", [331, 46], [331, 464]),
-  arrow("client", "basics", [348, 46], [348, 540]),
-  arrow("deliveries", "tokens", [176, 260], [200, 260]),
-  arrow("deliveries", "stores", [88, 282], [88, 340]),
-  arrow("deliveries", "basics", [18, 282], [18, 540]),
-  arrow("tokens", "stores", [206, 310], [206, 340]),
-  arrow("tokens", "exchange", [284, 310], [284, 464]),
-  arrow("tokens", "basics", [223, 310], [223, 540]),
-  arrow("stores", "exchange", [212, 420], [254, 420], [254, 464]),
-  arrow("stores", "basics", [124, 434], [124, 540]),
-  arrow("exchange", "basics", [284, 510], [284, 540])
+  arrow("doors", "deliveries", [88, 80], [88, 110]),
+  arrow("client", "tokens", [264, 46], [264, 216]),
+  arrow("client", "exchange", [333, 46], [333, 426]),
+  arrow("client", "basics", [349, 46], [349, 504]),
+  arrow("deliveries", "tokens", [176, 250], [196, 250]),
+  arrow("deliveries", "stores", [88, 270], [88, 330]),
+  arrow("deliveries", "basics", [18, 270], [18, 504]),
+  arrow("tokens", "stores", [204, 296], [204, 330]),
+  arrow("tokens", "exchange", [290, 296], [290, 426]),
+  arrow("tokens", "basics", [219, 296], [219, 504]),
+  arrow("stores", "exchange", [212, 380], [250, 380], [250, 426]),
+  arrow("stores", "basics", [124, 394], [124, 504]),
+  arrow("exchange", "basics", [290, 472], [290, 504])
 ]
 
 /** The helpers in `internal/*.ts` belong to no room: every room may import them, and they import no room. */
