@@ -18,6 +18,7 @@ import { NodeHttpServer, NodeKeyValueStore, NodeRuntime } from "@effect/platform
 import { Config, Effect, Layer, Option, Schema } from "effect"
 import { createServer } from "node:http"
 
+// #region calls
 const Tenant = Schema.Struct({ tenant: Schema.Struct({ name: Schema.String, display_id: Schema.String }) })
 
 /** The tenant's own data, with the tenant's own token. */
@@ -48,6 +49,7 @@ const Page = HttpLayerRouter.add(
 )
 
 const Tokens = AccessToken.layer().pipe(Layer.provide([AppTicket.layer(), TokenStore.layerMemory]))
+// #endregion calls
 
 // The ticket is a secret: let nobody else read this directory.
 const Tickets = Layer.unwrapEffect(
