@@ -68,6 +68,7 @@ const onLink = EventHandler.callback(
 const Callbacks = EventSubscription.layer({ handlers: [onClick, onLink] })
 // #endregion clicks
 
+// #region program
 // Only for calls of the platform, here for the card that is updated later. Without calls, leave out this layer and `layerFetch`.
 const Tokens = AccessToken.layer().pipe(Layer.provide([AppTicket.layer(), TokenStore.layerMemory]))
 
@@ -79,3 +80,4 @@ HttpLayerRouter.serve(EventHttpApp.layer("/webhook/event")).pipe(
   Layer.launch,
   NodeRuntime.runMain
 )
+// #endregion program
