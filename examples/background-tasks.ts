@@ -21,7 +21,6 @@ import { Config, Layer } from "effect"
 import { createServer } from "node:http"
 import { reply } from "./reply.js"
 
-// #region subscription
 const Subscription = EventSubscription.layer({
   handlers: [
     // Fails if there are too many tasks, and the platform pushes the event again.
@@ -29,7 +28,6 @@ const Subscription = EventSubscription.layer({
   ],
   backgroundTasks: { capacity: 1000, concurrency: 10, drainFor: "5 seconds" }
 })
-// #endregion subscription
 
 HttpLayerRouter.serve(EventHttpApp.layer("/webhook/event")).pipe(
   Layer.provide(Subscription),
