@@ -3,7 +3,7 @@ import { Emulator, Fault } from "@effect-feishu/emulator"
 import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, it, layer } from "@effect/vitest"
-import { Duration, Effect, Fiber, Layer, Option, Schema, TestClock } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, Option, Schema, TestClock } from "effect"
 import { connect } from "node:net"
 import { join } from "node:path"
 import * as Serve from "../src/commands/Serve.js"
@@ -106,7 +106,10 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("feishu-ticket
       assert.strictEqual(samples.get(`feishu_deliveries_total{app_id="${appId}",kind="event",status="200"}`), 1)
       assert.strictEqual(samples.get("feishu_refusals_total{reason=\"Signature\"}"), 1)
       assert.strictEqual(samples.get(`feishu_ticket_resends_total{app_id="${appId}",outcome="success"}`), 1)
-      assert.isBelow(samples.get(`feishu_ticket_age_seconds{app_id="${appId}"}`) ?? assert.fail("no age"), 60)
+      const age = samples.get(`feishu_ticket_age_seconds{app_id="${appId}"}`) ?? assert.fail("no age")
+      assert.isBelow(age, 60)
+      const sent = samples.get(`feishu_ticket_sent_timestamp_seconds{app_id="${appId}"}`) ?? assert.fail("no time")
+      assert.closeTo((yield* Clock.currentTimeMillis) / 1000 - sent, age, 10)
 
       const folder = join(state, "feishu-ticket")
       assert.deepStrictEqual(yield* modesIn(folder), ["Directory 700", "File 600"])

@@ -31,6 +31,20 @@ export const ticketAge: Metric.Metric.Gauge<number> = Metric.gauge("feishu_ticke
 })
 
 /**
+ * When the newest known ticket was sent, in seconds since 1970. Updated when a newer ticket is seen, and shows no value before the
+ * first one.
+ *
+ * Alerts use this metric: it stays true while no call is made, whereas `ticketAge` stands still between two calls of
+ * `AppTicket.get`.
+ *
+ * @since 0.1.0
+ * @category metrics
+ */
+export const ticketSent: Metric.Metric.Gauge<number> = Metric.gauge("feishu_ticket_sent_timestamp_seconds", {
+  description: "When the newest known app ticket was sent, in seconds since 1970"
+})
+
+/**
  * The number of fibers that wait for a ticket now.
  *
  * @since 0.1.0

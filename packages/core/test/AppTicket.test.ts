@@ -795,11 +795,14 @@ describe("layer", () => {
     ))
   })
 
-  it.effect("shows the ticket's age", () => {
-    const age = Effect.map(
-      Metric.value(Metric.tagged(FeishuMetrics.ticketAge, "app_id", "cli_test")),
-      (state: MetricState.MetricState.Gauge<number>) => state.value
-    )
+  it.effect("shows the ticket's age, and when the ticket was sent", () => {
+    const valueOf = (gauge: Metric.Metric.Gauge<number>) =>
+      Effect.map(
+        Metric.value(Metric.tagged(gauge, "app_id", "cli_test")),
+        (state: MetricState.MetricState.Gauge<number>) => state.value
+      )
+    const age = valueOf(FeishuMetrics.ticketAge)
+    const sent = valueOf(FeishuMetrics.ticketSent)
     const { layer } = scripted()
     return Effect.gen(function*() {
       yield* putTicket("t-1", 0)
@@ -809,6 +812,18 @@ describe("layer", () => {
       yield* TestClock.adjust("10 seconds")
       yield* AppTicket.get
       assert.strictEqual(yield* age, 20)
+      assert.strictEqual(yield* sent, 0)
+
+      yield* putTicket("t-2", minutes(60))
+      yield* TestClock.adjust("80 minutes")
+      assert.strictEqual(yield* sent, 0, "before anybody looks at the store")
+      yield* AppTicket.get
+      assert.strictEqual(yield* sent, 3600)
+      // A ticket that comes late is no newer one.
+      yield* putTicket("t-0", minutes(30))
+      yield* AppTicket.get
+      assert.strictEqual(yield* sent, 3600)
+      assert.strictEqual(yield* age, 20 * 60 + 20)
     }).pipe(Effect.provide(layer()))
   })
 })

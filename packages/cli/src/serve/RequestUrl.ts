@@ -25,13 +25,18 @@ const healthRoute = (health: Effect.Effect<Health>) =>
     Effect.map(health, ({ ok }) => HttpServerResponse.unsafeJson({ ok }, { status: ok ? 200 : 503 }))
   )
 
-/** Sets the ages of the tickets, which grow without any event. A store that is away leaves them as they are. */
+/**
+ * Sets the metrics of the tickets, because an age grows without any event, and another process may have stored a ticket. A store
+ * that is away leaves the metrics as they are.
+ */
 const updateAges = (apps: ServedApps) =>
   Effect.forEach(Array.from(apps.values()), ({ app: { appId }, store }) =>
     Effect.gen(function*() {
       const newest = yield* Effect.flatten(Effect.timeout(store.get(appId), "1 second"))
-      const age = ((yield* Clock.currentTimeMillis) - DateTime.toEpochMillis(newest.sentAt)) / 1000
-      yield* Metric.set(Metric.tagged(FeishuMetrics.ticketAge, "app_id", appId), age)
+      const sentAt = DateTime.toEpochMillis(newest.sentAt)
+      yield* Metric.set(Metric.tagged(FeishuMetrics.ticketSent, "app_id", appId), sentAt / 1000)
+      const age = (yield* Clock.currentTimeMillis) - sentAt
+      yield* Metric.set(Metric.tagged(FeishuMetrics.ticketAge, "app_id", appId), age / 1000)
     }).pipe(Effect.ignore), { concurrency: 10, discard: true })
 
 const metrics = (apps: ServedApps) =>

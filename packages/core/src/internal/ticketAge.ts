@@ -1,4 +1,4 @@
-/** Updates the metric of the age of the newest ticket. */
+/** Updates the metrics of the newest ticket: its age, and when it was sent. */
 import * as FeishuMetrics from "../FeishuMetrics.js"
 import type * as TicketStore from "../TicketStore.js"
 import * as MetricLabels from "./metricLabels.js"
@@ -11,7 +11,11 @@ const newest = new WeakMap<TicketStore.Service, Map<string, number>>()
 export const seen = (store: TicketStore.Service, appId: string, sentAt: number, now: number): void => {
   const apps = newest.get(store) ?? new Map<string, number>()
   newest.set(store, apps)
-  const newestSentAt = Math.max(sentAt, apps.get(appId) ?? sentAt)
-  apps.set(appId, newestSentAt)
+  const before = apps.get(appId)
+  const newestSentAt = before === undefined ? sentAt : Math.max(sentAt, before)
+  if (newestSentAt !== before) {
+    apps.set(appId, newestSentAt)
+    FeishuMetrics.ticketSent.unsafeUpdate(newestSentAt / 1000, labels(appId))
+  }
   FeishuMetrics.ticketAge.unsafeUpdate((now - newestSentAt) / 1000, labels(appId))
 }
