@@ -29,7 +29,7 @@ const app = Effect.map(DateTime.now, (now) => {
 const count = (reason: Refusals.Reason) =>
   Effect.map(
     Metric.value(Metric.tagged(
-      Metric.counter("feishu_token_service_refusals", {
+      Metric.counter("feishu_token_service_refusals_total", {
         description: "Requests that the token service refused, by reason",
         incremental: true
       }),

@@ -5,7 +5,7 @@ import * as Metric from "effect/Metric"
 /** `too many`: the address has sent too many wrong keys within a minute. */
 export type Reason = "no key" | "wrong key" | "too many" | "browser"
 
-const count = Metric.counter("feishu_token_service_refusals", {
+const count = Metric.counter("feishu_token_service_refusals_total", {
   description: "Requests that the token service refused, by reason",
   incremental: true
 })
