@@ -53,14 +53,19 @@ export const start = ([program, ...args]: readonly [string, ...Array<string>], v
   )
 
 /** Runs an example that is a server of this app of the emulator, and saves its request URL, until the scope ends. */
-export const startServer = (program: readonly [string, ...Array<string>], appId: string) =>
+export const startServer = (
+  program: readonly [string, ...Array<string>],
+  appId: string,
+  variables: Record<string, string> = {}
+) =>
   Effect.gen(function*() {
     const emulator = yield* Emulator.Emulator
     const server = yield* start(program, {
       FEISHU_APP_ID: appId,
       FEISHU_BASE_URL: emulator.baseUrl,
       ...secrets,
-      PORT: "0"
+      PORT: "0",
+      ...variables
     })
     const [, port] = yield* server.printed(/Listening on http:\/\/\S+:(\d+)\b/)
     const origin = `http://127.0.0.1:${port}`

@@ -1,7 +1,7 @@
 /** What the READMEs show is what the examples are and what the library does. */
 import { ErrorCode } from "@effect-feishu/core"
 import { assert, describe, it } from "@effect/vitest"
-import { readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -10,7 +10,9 @@ const readmes = [
   "README.md",
   "README.zh-CN.md",
   "packages/core/WORKERS.md",
-  ...readdirSync(`${root}packages`).map((name) => `packages/${name}/README.md`)
+  ...readdirSync(`${root}packages`).map((name) => `packages/${name}/README.md`).filter((path) =>
+    existsSync(root + path)
+  )
 ]
 
 describe.each(readmes)("%s", (readme) => {
