@@ -38,6 +38,17 @@ if (chromium === undefined) {
   )
 }
 
+/** Tests with such a name check rules for Prometheus by its tool. */
+const needsPromtool = "**/test/**/*.promtool.test.ts"
+
+const hasPromtool = Boolean(pathOf("promtool"))
+if (!hasPromtool) {
+  process.stderr.write(
+    "There is no promtool here, so the tests that need one are left out. To run them: "
+      + "apt-get install --no-install-recommends prometheus\n"
+  )
+}
+
 /**
  * Has one project for all packages, because several projects would wait for one another: with `npm test` a worker goes on to
  * the next file, so that each worker loads Effect once. `npm test` has as many workers at least as at most, because vitest
@@ -53,6 +64,7 @@ const projects = defineWorkspace([{
     exclude: [
       ...(hasRedis ? [] : [needsRedis]),
       ...(chromium === undefined ? [needsChromium] : []),
+      ...(hasPromtool ? [] : [needsPromtool]),
       // `npm run test:nextjs` installs what this test needs.
       ...(process.env["NEXTJS"] === "1" ? [] : ["examples/test/nextjs.test.ts"])
     ],
