@@ -10,6 +10,7 @@ import { Dashboard, expressionsOf } from "./observability.js"
 
 const folder = fileURLToPath(new URL("../observability", import.meta.url))
 const text = <E>(stream: Stream.Stream<Uint8Array, E>) => stream.pipe(Stream.decodeText(), Stream.mkString)
+const decode = Schema.decodeUnknown(Schema.parseJson(Dashboard))
 
 /** Returns what promtool prints. Dies if promtool finds a flaw. */
 const promtool = (...args: ReadonlyArray<string>) =>
@@ -37,9 +38,7 @@ layer(NodeContext.layer, { excludeTestServices: true })("promtool", (it) => {
 
   it.scoped("takes each expression of the dashboard", () =>
     Effect.gen(function*() {
-      const { panels } = Schema.decodeUnknownSync(Dashboard)(
-        JSON.parse(read("examples/observability/grafana-dashboard.json"))
-      )
+      const { panels } = yield* decode(read("examples/observability/grafana-dashboard.json"))
       const rules = panels.flatMap(expressionsOf).map((expr, index) => ({ record: `panel:${index}`, expr }))
       assert.isAbove(rules.length, 12)
       const fs = yield* FileSystem.FileSystem
