@@ -6,6 +6,7 @@ import * as Path from "node:path"
 import { alternate } from "../src/measure/rounds.js"
 import { median, ratios, slope } from "../src/measure/statistics.js"
 import { outcomeOf } from "../src/report/Claim.js"
+import * as Findings from "../src/report/Findings.js"
 import * as Report from "../src/report/Report.js"
 import type { Section } from "../src/report/Section.js"
 
@@ -103,4 +104,22 @@ describe("a report", () => {
       const unknown = yield* Effect.exit(Report.run({ command: "bench", sections, only: ["other"] }))
       assert.include(`${unknown}`, "there is no other: bench has good, bad")
     }))
+})
+
+describe("findings", () => {
+  it("stand beside the command that repeats them", () => {
+    const findings = [{ seed: 7, options: "--faults \"restart\"", problem: "a rule" }, { seed: 8, problem: "another" }]
+    assert.deepStrictEqual(Findings.tables({ command: "chaos", section: "in-process", findings }), [{
+      title: "Findings of in-process",
+      head: ["repeat by", "problem"],
+      rows: [
+        ["npm run chaos -- --only in-process --faults \"restart\" --first 7 --runs 1", "a rule"],
+        ["npm run chaos -- --only in-process --first 8 --runs 1", "another"]
+      ]
+    }])
+  })
+
+  it("have no table if there are none", () => {
+    assert.deepStrictEqual(Findings.tables({ command: "fuzz", section: "webhook", findings: [] }), [])
+  })
 })

@@ -23,6 +23,12 @@ export const secrets = {
   FEISHU_VERIFICATION_TOKEN: "the-verification-token-of-cli-chaos"
 } as const
 
+/** The line with which Node, or Effect, tells of an error that nobody has handled. */
+const unhandled = /^.*(Unhandled|Uncaught|triggerUncaughtException|MaxListenersExceeded|level=FATAL).*$/m
+
+/** Returns the first line of the output that tells of an error that nobody has handled. */
+export const unhandledIn = (output: string): string | undefined => unhandled.exec(output)?.[0]
+
 export interface Machine {
   readonly name: string
   /** Kills the process at once, as a power cut does. */
@@ -40,8 +46,18 @@ export interface Machine {
   readonly output: () => string
 }
 
+/** The program of each machine. */
+export interface Program {
+  /** One of `child.ts`, which prints where it listens. */
+  readonly name: string
+  /** Options of Node itself. */
+  readonly node?: ReadonlyArray<string>
+  /** Variables besides those that name the app, the platform and the Redis. */
+  readonly variables?: Readonly<Record<string, string>>
+}
+
 interface Options {
-  readonly variables: Readonly<Record<string, string>>
+  readonly program: Program
   /** Returns by how many milliseconds the clock of a new process is wrong. */
   readonly clockError: () => number
   readonly onKilled: (pid: number) => Effect.Effect<void>
@@ -56,10 +72,10 @@ const shifted = (millis: number): ReadonlyArray<string> =>
     `data:text/javascript,${encodeURIComponent(`const now = Date.now; Date.now = () => now() + ${millis}`)}`
   ]
 
-const start = (variables: Options["variables"], clockError: number) =>
-  ChildProcess.fork(process.argv[1] ?? "", ["child", "chaos-server"], {
+const start = ({ name, node = [], variables }: Program, clockError: number) =>
+  ChildProcess.fork(process.argv[1] ?? "", ["child", name], {
     silent: true,
-    execArgv: [...shifted(clockError)],
+    execArgv: [...node, ...shifted(clockError)],
     env: { PATH: process.env["PATH"], NO_COLOR: "1", ...variables }
   })
 
@@ -76,7 +92,7 @@ const end = (child: ChildProcess.ChildProcess, signal: NodeJS.Signals) =>
 
 const makeMachine = (
   name: string,
-  { clockError, onDeath, onKilled, variables }: Options
+  { clockError, onDeath, onKilled, program }: Options
 ): Effect.Effect<Machine & { readonly origin: () => string }, never, Scope.Scope> =>
   Effect.gen(function*() {
     let output = ""
@@ -108,7 +124,7 @@ const makeMachine = (
       start: Effect.suspend(() => {
         if (child !== undefined) return Effect.void
         const begun = output.length
-        const made = start(variables, clockError())
+        const made = start(program, clockError())
         child = made
         for (const stream of [made.stdout, made.stderr]) {
           stream?.setEncoding("utf8").on("data", (text: string) => void (output += text))
@@ -146,10 +162,16 @@ export interface World {
 }
 
 export const make = (
-  { clockError, machines, onDeath, tenants }: Pick<Options, "clockError" | "onDeath"> & {
-    readonly machines: number
-    readonly tenants: ReadonlyArray<string>
-  }
+  { clockError, machines, onDeath, program = { name: "chaos-server" }, tenants }:
+    & Pick<
+      Options,
+      "clockError" | "onDeath"
+    >
+    & {
+      readonly machines: number
+      readonly tenants: ReadonlyArray<string>
+      readonly program?: Program
+    }
 ): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function*() {
     const runs = yield* Runs.make
@@ -163,12 +185,16 @@ export const make = (
         onDeath: (how) =>
           onDeath(`${name} has ended with ${how}`),
         onKilled: runs.killed,
-        variables: {
-          ...secrets,
-          FEISHU_APP_ID: appId,
-          FEISHU_BASE_URL: emulator.baseUrl,
-          FEISHU_REDIS_URL: `redis://127.0.0.1:${redis.port}`,
-          RUNS: runs.file
+        program: {
+          ...program,
+          variables: {
+            ...program.variables,
+            ...secrets,
+            FEISHU_APP_ID: appId,
+            FEISHU_BASE_URL: emulator.baseUrl,
+            FEISHU_REDIS_URL: `redis://127.0.0.1:${redis.port}`,
+            RUNS: runs.file
+          }
         }
       }))
     const [first, ...others] = made

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Os from "node:os"
 import * as Child from "../measure/Child.js"
 import { never } from "../report/Claim.js"
+import * as Findings from "../report/Findings.js"
 import type { Section } from "../report/Section.js"
 import * as Tally from "../tally.js"
 import * as Faults from "./faults.js"
@@ -105,14 +106,15 @@ export const section = (options: Options): Effect.Effect<Section> =>
             )
           )
         },
-        ...(broken.length === 0 ? [] : [{
-          title: "Broken rules",
-          head: ["repeat by", "rule"],
-          rows: broken.map(({ faults, rule, seed }) => [
-            `npm run chaos -- --only in-process --faults "${faults.join(",")}" --first ${seed} --runs 1`,
-            rule
-          ])
-        }])
+        ...Findings.tables({
+          command: "chaos",
+          section: "in-process",
+          findings: broken.map(({ faults, rule, seed }) => ({
+            seed,
+            options: `--faults "${faults.join(",")}"`,
+            problem: rule
+          }))
+        })
       ],
       claims: [
         never(

@@ -12,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import * as Dice from "../fuzz/Dice.js"
 import * as Child from "../measure/Child.js"
 import { never } from "../report/Claim.js"
+import * as Findings from "../report/Findings.js"
 import type { Section } from "../report/Section.js"
 import * as Tally from "../tally.js"
 import * as Faults from "./faults.js"
@@ -229,11 +230,11 @@ export const section = (first: number, runs: number): Effect.Effect<Section> =>
             run.faults.join(", ")
           ])
         },
-        ...(broken.length === 0 ? [] : [{
-          title: "Broken rules",
-          head: ["repeat by", "rule"],
-          rows: broken.map(({ rule, seed }) => [`npm run chaos -- --only processes --first ${seed} --runs 1`, rule])
-        }])
+        ...Findings.tables({
+          command: "chaos",
+          section: "processes",
+          findings: broken.map(({ rule, seed }) => ({ seed, problem: rule }))
+        })
       ],
       claims: [never(`chaos between processes: rules broken in ${runs} runs`, broken.length)]
     }

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Child from "../measure/Child.js"
 import { never } from "../report/Claim.js"
+import * as Findings from "../report/Findings.js"
 import type { Section } from "../report/Section.js"
 import * as Tally from "../tally.js"
 
@@ -83,14 +84,14 @@ export const section = (
             .toSorted(([, a], [, b]) => b - a)
             .map(([name, count]) => [name, count.toLocaleString("en")])
         },
-        ...(findings.length === 0 ? [] : [{
-          title: "Findings",
-          head: ["repeat by", "problem"],
-          rows: findings.map(({ input, problem, seed }) => [
-            `npm run fuzz -- --only ${name} --first ${seed} --runs 1`,
-            `${problem}: ${input.slice(0, 300)}`
-          ])
-        }])
+        ...Findings.tables({
+          command: "fuzz",
+          section: name,
+          findings: findings.map(({ input, problem, seed }) => ({
+            seed,
+            problem: `${problem}: ${input.slice(0, 300)}`
+          }))
+        })
       ],
       claims: [
         never(claim, findings.length),
