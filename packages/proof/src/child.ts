@@ -1,5 +1,7 @@
 /** What runs in processes of its own: measurements, which send their result, and servers. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { Examine } from "./fuzz/Finding.js"
 
@@ -49,6 +51,11 @@ const programs: Readonly<Record<string, Program>> = {
   "fuzz-timing": measurement(() => import("./fuzz/timing.js")),
   "fuzz-webhook": fuzz(() => import("./fuzz/webhook.js")),
   "soak-days": async ([days = "30"]) => sending((await import("./soak/days.js")).run(Number(days))),
+  "soak-minutes": async ([seconds = "600"]) => sending((await import("./soak/minutes.js")).run(Number(seconds))),
+  "soak-server": async () => {
+    await import("./soak/server.js")
+    return Effect.never
+  },
   "calls-platform": async () => (await import("./bench/calls.js")).serve,
   "emulator-server": async () => (await import("./bench/emulator.js")).serve,
   "http-server": async ([body = ""]) => (await import("./bench/tokenService.js")).serve(body),
@@ -61,5 +68,11 @@ const programs: Readonly<Record<string, Program>> = {
 export const run = async ([name = "", ...args]: ReadonlyArray<string>): Promise<void> => {
   const program = programs[name]
   if (program === undefined) throw new Error(`there is no program ${name}`)
-  await Effect.runPromise(await program(args))
+  const controller = new AbortController()
+  // A process whose parent has ended would go on for ever, and so would what the process has started.
+  process.once("disconnect", () => controller.abort())
+  const exit = await Effect.runPromiseExit(await program(args), { signal: controller.signal })
+  if (Exit.isSuccess(exit)) return
+  if (!controller.signal.aborted) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
+  process.exit(1)
 }

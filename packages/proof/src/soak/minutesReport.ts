@@ -1,0 +1,207 @@
+/** The tables and the claims of the run of minutes. */
+import { median, slope } from "../measure/statistics.js"
+import { type Claim, never } from "../report/Claim.js"
+import type { Section } from "../report/Section.js"
+import type * as Tally from "../tally.js"
+import * as Explained from "./explained.js"
+import { times } from "./shrunk.js"
+
+interface Memory {
+  /** In bytes, after the garbage was collected. */
+  readonly heap: number
+  readonly rss: number
+}
+
+/** The figures at one time, in milliseconds since 1970. */
+export interface Sample {
+  readonly at: number
+  readonly machines: ReadonlyArray<Memory & { readonly handles: number }>
+  /** The process of the platform, the balancer and the test. */
+  readonly platform: Memory
+}
+
+export interface Result {
+  readonly seconds: number
+  readonly warmUp: number
+  readonly tenants: number
+  /** Calls in a second that were to be made. */
+  readonly rate: number
+  readonly samples: ReadonlyArray<Sample>
+  /** By method: the calls that ended in `tookMillis`. */
+  readonly calls: Readonly<Tally.Tally>
+  readonly tookMillis: number
+  /** By machine: the handles while nothing is called, before and after the load. */
+  readonly idle: { readonly before: ReadonlyArray<number>; readonly after: ReadonlyArray<number> }
+  /** What the platform has counted. */
+  readonly counts: Readonly<Tally.Tally>
+  readonly failed: ReadonlyArray<Explained.Row>
+  readonly events: {
+    readonly pushed: number
+    readonly unsettled: number
+    readonly notHandled: number
+    readonly strange: number
+  }
+  /** When the machine did not let one of the processes run. `longest` is in milliseconds. */
+  readonly stalls: { readonly times: number; readonly longest: number }
+  readonly broken: ReadonlyArray<string>
+}
+
+/** The first part of the run fills caches, and lets Node compile what runs often. */
+const settling = 0.2
+
+const mean = (values: ReadonlyArray<number>) => values.reduce((sum, value) => sum + value, 0) / values.length
+
+/** Follows a figure. The slope is that of a minute, after the first part of the run. */
+const follow = (samples: ReadonlyArray<Sample>, of: (sample: Sample) => number) => {
+  const values = samples.map(of)
+  const begin = samples[0]?.at ?? 0
+  const points = samples.map((sample) => [(sample.at - begin) / 60_000, of(sample)] as const)
+    .slice(Math.floor(samples.length * settling))
+  const aMinute = slope(points)
+  return {
+    first: values[0] ?? NaN,
+    median: median(values),
+    last: values.at(-1) ?? NaN,
+    slope: aMinute,
+    percent: aMinute / mean(points.map(([, value]) => value)) * 100
+  }
+}
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1)
+const counted = (count: number | undefined) => (count ?? 0).toLocaleString("en")
+const sumOf = (counts: Readonly<Tally.Tally>) => Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+const memoryRow = (name: string, samples: ReadonlyArray<Sample>, of: (sample: Sample) => Memory) => {
+  const heap = follow(samples, (sample) => of(sample).heap)
+  const rss = follow(samples, (sample) => of(sample).rss)
+  return [
+    name,
+    megabytes(heap.first),
+    megabytes(heap.median),
+    megabytes(heap.last),
+    (heap.slope / 1e6).toFixed(3),
+    heap.percent.toFixed(2),
+    `${megabytes(rss.first)} to ${megabytes(rss.last)}`
+  ]
+}
+
+const auth = (name: string) => `/open-apis/auth/v3/${name}`
+
+export const section = (result: Result): Section => {
+  const { broken, calls, counts, events, failed, idle, rate, samples, seconds, stalls, tookMillis, warmUp } = result
+  const machines = (samples[0]?.machines ?? []).map((_, n) => n)
+  const ofMachine = (n: number) => (sample: Sample) => sample.machines[n] ?? { heap: NaN, rss: NaN, handles: NaN }
+  const reached = sumOf(calls) / tookMillis * 1000
+  const heaps = machines.map((n) => follow(samples, (sample) => ofMachine(n)(sample).heap))
+  const callsAMinute = reached * 60 / machines.length
+  const unexplained = (is: (row: Explained.Row) => boolean) =>
+    failed.reduce((sum, row) => row.why === undefined && is(row) ? sum + row.times : sum, 0)
+  const isTwice = ({ what }: Explained.Row) => what === Explained.handledTwice
+  const claims: ReadonlyArray<Claim> = [
+    {
+      name: "soak, minutes: growth of the heap in a minute, of the process that grows most",
+      values: [Math.max(...heaps.map(({ percent }) => percent))],
+      // A minute shows less of a slope than ten.
+      must: { most: seconds < 600 ? 4 : 1 },
+      unit: "%",
+      isExact: true
+    },
+    {
+      name: "soak, minutes: growth of the heap for each call, of the process that grows most",
+      values: [Math.max(...heaps.map(({ slope }) => slope / callsAMinute))],
+      // Whatever the load is: less than a kilobyte.
+      must: { most: seconds < 600 ? 800 : 300 },
+      unit: "B",
+      digits: 0,
+      isExact: true
+    },
+    never(
+      "soak, minutes: handles of an idle process after the load more than before",
+      Math.max(0, ...machines.map((n) => (idle.after[n] ?? NaN) - (idle.before[n] ?? NaN)))
+    ),
+    never("soak, minutes: failures that no fault explains", unexplained((row) => !isTwice(row))),
+    never("soak, minutes: events acknowledged and not handled", events.notHandled),
+    never("soak, minutes: events handled twice that no fault explains", unexplained(isTwice)),
+    never("soak, minutes: events neither acknowledged nor lost by a fault", events.unsettled),
+    never("soak, minutes: events handled that the platform did not send", events.strange),
+    never("soak, minutes: processes that ended, and errors that nobody handled", broken.length),
+    {
+      name: "soak, minutes: load reached",
+      values: [reached / rate * 100],
+      // A machine that is busy with other programs reaches less.
+      must: { least: 50 },
+      unit: "%",
+      digits: 0,
+      isExact: true
+    }
+  ]
+  return {
+    tables: [
+      {
+        title:
+          `${seconds} s of ${machines.length} processes with a Redis and ${result.tenants} tenants, after ${warmUp} s of warm-up`,
+        head: ["", ""],
+        rows: [
+          ["calls of the app in these seconds", counted(sumOf(calls))],
+          ["calls in a second", `${reached.toFixed(0)} of ${rate}`],
+          [
+            `tickets that were pushed and acknowledged, one each ${3600 / times} s`,
+            counted(counts["ticket acknowledged"])
+          ],
+          ["resends of a ticket", counted(counts[`call ${auth("app_ticket/resend")}`])],
+          ["app access tokens issued", counted(counts[`success ${auth("app_access_token")}`])],
+          [
+            `tenant access tokens issued, for ${7200 / times} s each`,
+            counted(counts[`success ${auth("tenant_access_token")}`])
+          ],
+          ["calls with a token that had expired, sent again with another", counted(counts["token refused"])],
+          ["events pushed", counted(events.pushed)],
+          ["deliveries of events acknowledged", counted(counts["event acknowledged"])],
+          ["callbacks", counted(counts["callback"])],
+          [
+            "stops of a process, because the machine was busy with other programs",
+            `${stalls.times}, the longest ${(stalls.longest / 1000).toFixed(1)} s`
+          ],
+          ...Explained.namesOfCalls.map((name) => [`fault of a call: ${name}`, counted(counts[`fault ${name}`])])
+        ]
+      },
+      {
+        title: "What failed, and the fault that explains it",
+        head: ["", "times", "fault"],
+        rows: failed.toSorted((a, b) => b.times - a.times).map((row) => [
+          row.what,
+          counted(row.times),
+          row.why ?? "NONE"
+        ])
+      },
+      {
+        title: "Memory, when the garbage is collected",
+        head: ["MB", "heap: first", "median", "last", "slope a minute", "% a minute", "RSS"],
+        rows: [
+          ...machines.map((n) => memoryRow(`process ${n + 1}`, samples, ofMachine(n))),
+          memoryRow("platform, balancer and test", samples, ({ platform }) => platform)
+        ]
+      },
+      {
+        title: "Handles",
+        head: ["", "idle, before the load", "idle, after the load", "under load: median", "slope a minute"],
+        rows: machines.map((n) => {
+          const handles = follow(samples, (sample) => ofMachine(n)(sample).handles)
+          return [
+            `process ${n + 1}`,
+            `${idle.before[n]}`,
+            `${idle.after[n]}`,
+            `${handles.median}`,
+            handles.slope.toFixed(2)
+          ]
+        })
+      },
+      ...(broken.length === 0 ? [] : [{
+        title: "Processes that ended, and errors that nobody handled",
+        head: [""],
+        rows: broken.map((line) => [line])
+      }])
+    ],
+    claims
+  }
+}

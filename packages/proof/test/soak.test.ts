@@ -1,0 +1,135 @@
+import { assert, describe, it } from "@effect/vitest"
+import { outcomeOf } from "../src/report/Claim.js"
+import * as Explained from "../src/soak/explained.js"
+import * as MinutesReport from "../src/soak/minutesReport.js"
+
+const away = { name: "platform away", of: "platform", begin: 1_000, end: 2_000 } as const
+const frozen = { name: "Redis frozen", of: "Redis", begin: 5_000, end: 6_000 } as const
+
+const failure = (call: string, outcome: string, begin: number) => ({ call, outcome, begin, end: begin + 100 })
+const dropped = (call: string, begin: number) => failure(call, "FeishuNetworkError, Connection", begin)
+
+const calls = (failures: ReadonlyArray<Explained.Failed>, faults: Readonly<Record<string, number>> = {}) =>
+  Explained.calls(failures, faults, [away, frozen])
+
+describe("a call that failed", () => {
+  it("is explained by an outage of the platform that the call meets", () => {
+    assert.deepStrictEqual(calls([dropped("GET", 950), dropped("POST", 1_990)]), [
+      { what: "GET: FeishuNetworkError, Connection", why: "platform away", times: 1 },
+      { what: "POST: FeishuNetworkError, Connection", why: "platform away", times: 1 }
+    ])
+    assert.deepStrictEqual(calls([dropped("GET", 2_001)]), [
+      { what: "GET: FeishuNetworkError, Connection", why: undefined, times: 1 }
+    ])
+  })
+
+  it("is explained by a fault as often as the fault happened, if the call is not sent again", () => {
+    const faults = { "connection dropped": 2, "answer cut": 5 }
+    assert.deepStrictEqual(calls([1, 2, 3].map((begin) => dropped("POST", begin)), faults), [
+      { what: "POST: FeishuNetworkError, Connection", why: "connection dropped", times: 2 },
+      { what: "POST: FeishuNetworkError, Connection", why: undefined, times: 1 }
+    ])
+  })
+
+  it("is not explained by a fault if the call is sent again", () => {
+    assert.deepStrictEqual(calls([dropped("GET", 1)], { "connection dropped": 2 }), [
+      { what: "GET: FeishuNetworkError, Connection", why: undefined, times: 1 }
+    ])
+  })
+
+  it("is explained by an outage of the Redis only if it failed for want of a ticket", () => {
+    assert.deepStrictEqual(calls([failure("GET", "TicketTimeout", 5_500), dropped("GET", 5_500)]), [
+      { what: "GET: TicketTimeout", why: "Redis frozen", times: 1 },
+      { what: "GET: FeishuNetworkError, Connection", why: undefined, times: 1 }
+    ])
+  })
+})
+
+describe("a busy machine", () => {
+  it("explains that an answer came too late, and nothing else", () => {
+    const busy = { name: "machine busy", of: "machine", begin: 1, end: 9_000 } as const
+    const late = [failure("GET", "FeishuNetworkError, Timeout", 5), failure("callback", Explained.notAnswered, 5)]
+    assert.deepStrictEqual(Explained.calls([...late, dropped("GET", 5)], {}, [busy]).map(({ why }) => why), [
+      "machine busy",
+      "machine busy",
+      undefined
+    ])
+  })
+})
+
+describe("an event that was handled twice", () => {
+  it("is explained if the Redis was away while the event was pushed", () => {
+    const events = [{ begin: 4_000, end: 5_100 }, { begin: 6_100, end: 6_200 }, undefined]
+    assert.deepStrictEqual(Explained.repeats(events, [away, frozen]), [
+      { what: Explained.handledTwice, why: "Redis frozen", times: 1 },
+      { what: Explained.handledTwice, why: undefined, times: 2 }
+    ])
+  })
+})
+
+/** Ten minutes of processes with a heap of 40 MB, which varies by 1 MB and in one process grows by so many bytes in a minute. */
+const result = (growth: number, changes: Partial<MinutesReport.Result> = {}): MinutesReport.Result => ({
+  seconds: 600,
+  warmUp: 60,
+  tenants: 300,
+  rate: 60,
+  samples: Array.from({ length: 61 }, (_, n) => ({
+    at: n * 10_000,
+    machines: [growth, 0, 0].map((growth) => ({
+      heap: 40e6 + n / 6 * growth + (n % 3 - 1) * 5e5,
+      rss: 100e6,
+      handles: 10
+    })),
+    platform: { heap: 60e6, rss: 120e6 }
+  })),
+  calls: { GET: 27_000, POST: 9_000 },
+  tookMillis: 600_000,
+  idle: { before: [9, 9, 9], after: [9, 9, 9] },
+  counts: {},
+  failed: [],
+  events: { pushed: 10, unsettled: 0, notHandled: 0, strange: 0 },
+  stalls: { times: 0, longest: 0 },
+  broken: [],
+  ...changes
+})
+
+const missed = (given: MinutesReport.Result) =>
+  MinutesReport.section(given).claims.map((claim) => outcomeOf(claim)).filter(({ holds }) => !holds).map(({ name }) =>
+    name.slice("soak, minutes: ".length)
+  )
+
+describe("the claims of ten minutes", () => {
+  it("hold if nothing grows", () => assert.deepStrictEqual(missed(result(0)), []))
+
+  it("do not hold if a kilobyte of each call is kept, in one process of three", () => {
+    const growth = [
+      "growth of the heap in a minute, of the process that grows most",
+      "growth of the heap for each call, of the process that grows most"
+    ]
+    assert.deepStrictEqual(missed(result(1_000 * 60 / 3 * 60)), growth)
+    // Half of that, too.
+    assert.deepStrictEqual(missed(result(500 * 60 / 3 * 60)), growth)
+  })
+
+  it("do not hold if a handle is kept, or if a process gives no figures", () => {
+    const handles = "handles of an idle process after the load more than before"
+    assert.deepStrictEqual(missed(result(0, { idle: { before: [9, 9, 9], after: [9, 9, 10] } })), [handles])
+    assert.deepStrictEqual(missed(result(0, { idle: { before: [9, 9, 9], after: [9, 9] } })), [handles])
+    assert.deepStrictEqual(missed(result(0, { idle: { before: [9, 9, 9], after: [8, 9, 9] } })), [])
+  })
+
+  it("do not hold after failures that no fault explains, or with less than the load", () => {
+    const row = { what: "GET: a defect", times: 1 }
+    assert.deepStrictEqual(missed(result(0, { failed: [{ ...row, why: undefined }] })), [
+      "failures that no fault explains"
+    ])
+    assert.deepStrictEqual(missed(result(0, { failed: [{ ...row, why: "a fault" }] })), [])
+    assert.deepStrictEqual(
+      missed(result(0, { failed: [{ what: Explained.handledTwice, times: 1, why: undefined }] })),
+      [
+        "events handled twice that no fault explains"
+      ]
+    )
+    assert.deepStrictEqual(missed(result(0, { calls: { GET: 17_000 } })), ["load reached"])
+  })
+})
