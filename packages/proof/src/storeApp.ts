@@ -6,6 +6,7 @@ import * as FeishuClient from "@effect-feishu/core/FeishuClient"
 import * as Emulator from "@effect-feishu/emulator/Emulator"
 import * as EmulatorTest from "@effect-feishu/emulator/EmulatorTest"
 import type * as HttpClient from "@effect/platform/HttpClient"
+import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -24,6 +25,23 @@ export const query = (
     FeishuClient.forTenant(tenantKey),
     (client) => Effect.flatMap(client.get(queryPath), FeishuClient.schemaData(Tenant))
   )
+
+export const messagePath = "/open-apis/im/v1/messages"
+
+/** Sends a message for a tenant: a `POST`, which is not sent again after a failure that may have had an effect. */
+export const send = (
+  tenantKey: string
+): Effect.Effect<unknown, unknown, AccessToken.AccessToken | FeishuApp.FeishuApp | HttpClient.HttpClient> =>
+  Effect.flatMap(FeishuClient.forTenant(tenantKey), (client) =>
+    Effect.flatMap(
+      client.execute(
+        HttpClientRequest.post(messagePath).pipe(
+          HttpClientRequest.setUrlParam("receive_id_type", "open_id"),
+          HttpClientRequest.bodyUnsafeJson({ receive_id: "ou_1", msg_type: "text", content: "{\"text\":\"hello\"}" })
+        )
+      ),
+      FeishuClient.filterCodeOk
+    ))
 
 type Services = AccessToken.AccessToken | EventSubscription.EventSubscription | FeishuApp.FeishuApp
 

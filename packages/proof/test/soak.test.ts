@@ -1,7 +1,13 @@
+import { AccessToken, AppTicket, EventSubscription, FeishuApp, TicketStore, TokenStore } from "@effect-feishu/core"
+import { Emulator } from "@effect-feishu/emulator"
 import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Redacted } from "effect"
+import { pass, withQuickClock } from "../../core/test/quickClock.js"
+import * as Outcome from "../src/outcome.js"
 import { outcomeOf } from "../src/report/Claim.js"
 import * as Explained from "../src/soak/explained.js"
 import * as MinutesReport from "../src/soak/minutesReport.js"
+import * as StoreApp from "../src/storeApp.js"
 
 const away = { name: "platform away", of: "platform", begin: 1_000, end: 2_000 } as const
 const frozen = { name: "Redis frozen", of: "Redis", begin: 5_000, end: 6_000 } as const
@@ -11,6 +17,49 @@ const dropped = (call: string, begin: number) => failure(call, "FeishuNetworkErr
 
 const calls = (failures: ReadonlyArray<Explained.Failed>, faults: Readonly<Record<string, number>> = {}) =>
   Explained.calls(failures, faults, [away, frozen])
+
+const secrets = {
+  appSecret: Redacted.make("the secret"),
+  encryptKey: Redacted.make("the encrypt key"),
+  verificationToken: Redacted.make("the verification token")
+}
+const appId = "cli_1"
+const app = AccessToken.layer().pipe(
+  Layer.provideMerge(AppTicket.layer()),
+  Layer.provideMerge(EventSubscription.layer()),
+  Layer.provideMerge(FeishuApp.layer({ ...secrets, appId })),
+  Layer.provide([TicketStore.layerMemory, TokenStore.layerMemory])
+)
+
+describe("a message that is sent under a fault", () => {
+  it.live("fails in the way by which the fault is recognised, and a rate limit does not fail", () =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      const { context } = yield* StoreApp.start(appId, app)
+      for (const name of Explained.namesOfCalls) {
+        const { fault, outcome } = Explained.ofCalls[name]
+        const sending = yield* Effect.fork(Effect.exit(Effect.provide(
+          Effect.zipRight(
+            Effect.zipRight(StoreApp.query("tenant_1"), emulator.setFaults([fault])),
+            StoreApp.send("tenant_1")
+          ),
+          context
+        )))
+        yield* pass("10 seconds")
+        assert.strictEqual(Outcome.of(yield* Fiber.join(sending)), outcome ?? Outcome.success, name)
+        const calls = (yield* emulator.journal).flatMap((entry) => entry._tag === "Call" ? [entry] : [])
+        assert.strictEqual(
+          calls.filter(({ path }) => path === StoreApp.messagePath).map(Explained.faultOf).find(Boolean),
+          name
+        )
+        yield* emulator.clearJournal
+      }
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Emulator.layerHttpClient({ apps: [{ ...secrets, appId }] })),
+      withQuickClock
+    ))
+})
 
 describe("a call that failed", () => {
   it("is explained by an outage of the platform that the call meets", () => {

@@ -3,8 +3,6 @@ import * as Fault from "@effect-feishu/emulator/Fault"
 import type * as Journal from "@effect-feishu/emulator/Journal"
 import type * as Tally from "../tally.js"
 
-export const messagePath = "/open-apis/im/v1/messages"
-
 type Call = Extract<Journal.Entry, { readonly _tag: "Call" }>
 
 interface OfCalls {
@@ -33,7 +31,7 @@ export const ofCalls = {
   },
   "internal error, HTTP 500": {
     fault: Fault.Refuse({ code: 1551, msg: "internal error", status: 500 }),
-    outcome: "FeishuApiError, Unavailable",
+    outcome: "FeishuApiError, Internal",
     is: ({ code, fault }) => fault === "Refuse" && code === 1551
   },
   "rate limit": {

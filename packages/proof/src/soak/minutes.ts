@@ -15,7 +15,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Machines from "../chaos/Machines.js"
 import * as Child from "../measure/Child.js"
-import { queryPath } from "../storeApp.js"
+import { messagePath, queryPath } from "../storeApp.js"
 import * as Tally from "../tally.js"
 import * as Explained from "./explained.js"
 import * as MinutesReport from "./minutesReport.js"
@@ -89,7 +89,7 @@ const watch = (emulator: Emulator.Service) =>
       if (name !== undefined) Tally.add(counts, `fault ${name}`)
       else if (entry.status === 200) Tally.add(counts, `success ${entry.path}`)
       if (entry.path === queryPath && entry.token === "invalid") Tally.add(counts, "token refused")
-      if (entry.path === Explained.messagePath && name !== undefined) {
+      if (entry.path === messagePath && name !== undefined) {
         faulty.push({ name, begin: entry.at, end: entry.endedAt })
       }
     }

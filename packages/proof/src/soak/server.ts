@@ -17,7 +17,6 @@ import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as Headers from "@effect/platform/Headers"
 import * as HttpClient from "@effect/platform/HttpClient"
-import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import * as HttpLayerRouter from "@effect/platform/HttpLayerRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
@@ -34,7 +33,6 @@ import { createServer } from "node:http"
 import * as Outcome from "../outcome.js"
 import * as StoreApp from "../storeApp.js"
 import * as Tally from "../tally.js"
-import { messagePath } from "./explained.js"
 import { shrunk, times } from "./shrunk.js"
 import * as Stalls from "./stalls.js"
 
@@ -69,25 +67,13 @@ const leaked: Array<ReadonlyArray<number>> = []
 
 // The calls
 
-const send = (tenantKey: string) =>
-  Effect.flatMap(FeishuClient.forTenant(tenantKey), (client) =>
-    Effect.flatMap(
-      client.execute(
-        HttpClientRequest.post(messagePath).pipe(
-          HttpClientRequest.setUrlParam("receive_id_type", "open_id"),
-          HttpClientRequest.bodyUnsafeJson({ receive_id: "ou_1", msg_type: "text", content: "{\"text\":\"hello\"}" })
-        )
-      ),
-      FeishuClient.filterCodeOk
-    ))
-
 /** Calls the platform once. One call of four is a `POST`, which is not sent again after a failure that may have had an effect. */
 const call = (tenants: number) =>
   Effect.gen(function*() {
     const tenant = `tenant_${yield* Random.nextIntBetween(0, tenants)}`
     const method = (yield* Random.next) < 0.25 ? "POST" : "GET"
     const begin = yield* Clock.currentTimeMillis
-    const exit = yield* Effect.exit(method === "GET" ? StoreApp.query(tenant) : send(tenant))
+    const exit = yield* Effect.exit(method === "GET" ? StoreApp.query(tenant) : StoreApp.send(tenant))
     const outcome = Outcome.of(exit)
     Tally.add(calls, method)
     if (outcome !== Outcome.success) {
