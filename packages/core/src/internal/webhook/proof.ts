@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import type { EventRefused } from "../../EventRefused.js"
 import type { FeishuEvent } from "../../FeishuEvent.js"
+import { isObject } from "../isObject.js"
 import { oneLine } from "../oneLine.js"
 import { constantTimeEquals } from "./constantTimeEquals.js"
 import { type Crypto, decode, type Signed } from "./eventCrypto.js"
@@ -42,8 +43,6 @@ export type Proof = (delivery: Delivery, now: number) => Result | Promise<Result
 interface Encrypted {
   /** `undefined` if the field is not what the platform sends. */
   readonly bytes: Uint8Array<ArrayBuffer> | undefined
-  /** `true` if the field may be that of a handshake. */
-  readonly isShort: boolean
 }
 
 /** The fields of a delivery before anything is proven. */
@@ -98,9 +97,6 @@ const signatureOf = ({ body, headers }: Delivery): Signed | undefined => {
 /** Returns the age of a signature, in milliseconds. The platform gives the time in seconds. */
 const ageOf = (timestamp: string, now: number): number => now - Number(timestamp) * 1000
 
-/** The longest `encrypt` of a handshake, which holds a challenge and a token. In characters. */
-const longestHandshake = 10_000
-
 /** The length of SHA-256 in hexadecimal digits. The old callbacks of cards have SHA-1. */
 const lengthOfSignature = 64
 
@@ -118,21 +114,18 @@ const longestUnsigned = 16_000
 
 const envelopeOf = (body: Uint8Array): Either.Either<Envelope, EventRefused> => {
   let text: string
+  let json: unknown
   try {
     text = utf8.decode(body)
+    json = JSON.parse(text)
   } catch {
     return Either.left(malformed)
   }
-  const parsed = parse(text)
-  if (Either.isLeft(parsed)) return Either.left(parsed.left)
-  const json = parsed.right
-  const encrypted = typeof json === "object" && json !== null && "encrypt" in json ? json.encrypt : undefined
+  const encrypted = isObject(json) ? json["encrypt"] : undefined
   return Either.right({
     text,
     json,
-    encrypted: typeof encrypted === "string"
-      ? { bytes: decode(encrypted), isShort: encrypted.length <= longestHandshake }
-      : undefined
+    encrypted: typeof encrypted === "string" ? { bytes: decode(encrypted) } : undefined
   })
 }
 
@@ -142,7 +135,7 @@ class SharedDelivery implements Delivery {
   readonly body: Uint8Array
   readonly signed: Signed | undefined
   private read: Either.Either<Envelope, EventRefused> | undefined
-  /** The result of the app that has proven the delivery, or is proving it. */
+  /** The result of the last app that looked at the delivery. */
   proven: { readonly by: Proof; readonly result: Result | Promise<Result> } | undefined
 
   constructor(delivery: Delivery) {
@@ -151,9 +144,9 @@ class SharedDelivery implements Delivery {
     this.signed = signatureOf(delivery)
   }
 
-  /** `true` if the signature may be right. */
-  get isSigned(): boolean {
-    return this.signed?.signature.length === lengthOfSignature
+  /** The signature if it may be right. */
+  get checkable(): Signed | undefined {
+    return this.signed?.signature.length === lengthOfSignature ? this.signed : undefined
   }
 
   get envelope(): Either.Either<Envelope, EventRefused> {
@@ -221,8 +214,9 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     flaw: EventRefused | undefined,
     text: string | undefined
   ): Opened => {
-    const json = text === undefined ? Either.left(decryption) : parse(text)
-    const opened = Either.isLeft(json) ? Either.left(json.left) : read(json.right, text ?? "")
+    if (text === undefined) return Either.left(signed === undefined || flaw === undefined ? decryption : flaw)
+    const json = parse(text)
+    const opened = Either.isLeft(json) ? Either.left(json.left) : read(json.right, text)
     // A handshake need not be signed (page "将事件发送至开发者服务器").
     if (flaw === undefined || (Either.isRight(opened) && opened.right._tag === "Challenge")) return opened
     // The status must not say how far the decryption came, so each of these is a 401. The log says what is wrong.
@@ -239,8 +233,8 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
 
   /** Opens a delivery to an app with an Encrypt Key, whose signature is right, wrong or missing. */
   const openEncrypted = (crypto: Crypto, delivery: SharedDelivery, isGenuine: boolean, now: number) => {
-    const { body, isSigned, signed } = delivery
-    if (!isGenuine && body.length > (isSigned ? longestMissigned : longestUnsigned)) {
+    const { body, checkable, signed } = delivery
+    if (!isGenuine && body.length > (checkable === undefined ? longestUnsigned : longestMissigned)) {
       return Either.left(signed === undefined ? unsigned : wrongSignature)
     }
     const { envelope } = delivery
@@ -250,18 +244,16 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
       return Either.left(Message.isOldCardAction(json) ? oldCard(notEncrypted) : notEncrypted)
     }
     const flaw = signed === undefined ? unsigned : isGenuine ? staleness(signed, now) : wrongSignature
-    // Decrypts only what is signed, or short enough for a handshake.
-    const { bytes, isShort } = encrypted
-    return bytes === undefined || !(isGenuine || isShort)
+    return encrypted.bytes === undefined
       ? judge(signed, flaw, undefined)
-      : andThen(crypto.decrypt(bytes), (text) => judge(signed, flaw, text))
+      : andThen(crypto.decrypt(encrypted.bytes), (text) => judge(signed, flaw, text))
   }
 
   const open = (delivery: SharedDelivery, now: number): Opened | Promise<Opened> => {
     if (crypto === undefined) return openPlain(delivery)
-    const { isSigned, signed } = delivery
+    const { checkable } = delivery
     return andThen(
-      signed !== undefined && isSigned && crypto.isGenuine(signed),
+      checkable !== undefined && crypto.isGenuine(checkable),
       (isGenuine) => openEncrypted(crypto, delivery, isGenuine, now)
     )
   }
@@ -274,8 +266,7 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
       return Either.left(refused("ForeignApp", `it is for ${oneLine(meant ?? "no app")} and not for ${appId}`))
     }
     const event = { ...message.event, appId, createdAt: createdAt ?? DateTime.unsafeMake(now) }
-    // Without an encrypt key, nothing is signed.
-    const age = crypto === undefined || signed === undefined ? undefined : ageOf(signed.timestamp, now)
+    const age = signed && ageOf(signed.timestamp, now)
     return Either.right({ _tag: "Event", event, isDated: createdAt !== undefined, age })
   }
 
@@ -284,9 +275,11 @@ export const make = ({ appId, crypto, maxAge, maxFuture, verificationToken }: {
     if (read.proven?.by === proof) return read.proven.result
     const result = andThen(
       open(read, now),
-      (message) => Either.isLeft(message) ? Either.left(message.left) : prove(message.right, read.signed, now)
+      (message) =>
+        // Without an encrypt key, nothing is signed.
+        Either.isLeft(message) ? Either.left(message.left) : prove(message.right, crypto && read.signed, now)
     )
-    if (result instanceof Promise || Either.isRight(result)) read.proven = { by: proof, result }
+    read.proven = { by: proof, result }
     return result
   }
   return proof
