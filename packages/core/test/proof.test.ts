@@ -384,3 +384,49 @@ for (const [name, make] of [["node:crypto", Crypto.make], ["WebCrypto", Crypto.m
       }))
   })
 }
+
+describe("A proof", () => {
+  /** Counts what the crypto does, at once or with promises. */
+  const counted = (isAsync: boolean) => {
+    const calls: Array<string> = []
+    const give = <A>(name: string, value: A): A | Promise<A> => {
+      calls.push(name)
+      return isAsync ? Promise.resolve(value) : value
+    }
+    const prove = Proof.make({
+      appId: "cli_test",
+      crypto: {
+        isGenuine: () => give("isGenuine", true),
+        decrypt: () => give("decrypt", JSON.stringify(Deliveries.event2()))
+      },
+      verificationToken: Option.none(),
+      maxAge: 1000,
+      maxFuture: 1000
+    })
+    return { calls, prove }
+  }
+
+  it.effect("hashes only for a signature as long as SHA-256", () =>
+    Effect.sync(() => {
+      const { calls, prove } = counted(false)
+      const { body, headers } = Deliveries.genuine(Deliveries.event2())
+      for (const signature of ["", "0", "0".repeat(40), "0".repeat(65)]) {
+        prove({ body, headers: { ...headers, "x-lark-signature": signature } }, 0)
+      }
+      assert.notInclude(calls, "isGenuine")
+      prove({ body, headers }, 0)
+      assert.include(calls, "isGenuine")
+    }))
+
+  it.effect.each([false, true])(
+    "of a delivery that is proven twice is made once: with promises %s",
+    (isAsync) =>
+      Effect.promise(async () => {
+        const { calls, prove } = counted(isAsync)
+        const delivery = Proof.shared(Deliveries.genuine(Deliveries.event2()))
+        const first = prove(delivery, 0)
+        assert.deepStrictEqual(await prove(delivery, 0), await first)
+        assert.deepStrictEqual(calls, ["isGenuine", "decrypt"])
+      })
+  )
+})
