@@ -3,7 +3,7 @@
  * survivor is not explained here. `npm run mutate`, or `npm run mutate -- lease,claims`.
  */
 import { execFileSync } from "node:child_process"
-import { readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 
@@ -30,7 +30,7 @@ const modules = {
   },
   proof: {
     file: `${core}/internal/webhook/proof.ts`,
-    tests: [`${tests}/proof.test.ts`, `${tests}/EventSubscription.test.ts`],
+    tests: [`${tests}/proof.test.ts`],
     explained: {
       "age <= 0 ? \"in the future\" : \"ago\"": "a signature of this very millisecond is never refused for its age"
     }
@@ -52,7 +52,9 @@ const modules = {
     file: `${core}/Claims.ts`,
     tests: [`${tests}/Claims.test.ts`],
     explained: {
-      "const newId = () => `${--claims}`": "ids count down as well as up: each is another"
+      "const newId = () => `${--claims}`": "ids count down as well as up: each is another",
+      "export class ClaimsError extends Schema.TaggedError<ClaimsError>(\"\")(\"ClaimsError\", {": identity,
+      "export class Claims extends Context.Tag(\"\")<Claims, Service>() {}": identity
     }
   }
 }
@@ -83,7 +85,8 @@ const examine = (name) => {
     tempDirName: "packages/proof/mutation/build/sandbox",
     allowEmpty: false
   }
-  const config = `${here}build.${name}.config.json`
+  const config = `${here}build/${name}.config.json`
+  mkdirSync(`${here}build`, { recursive: true })
   writeFileSync(config, JSON.stringify(options))
   try {
     execFileSync(`${here}node_modules/.bin/stryker`, ["run", config], {
