@@ -56,6 +56,11 @@ export default defineConfig({
   head: [["meta", { name: "theme-color", content: "#3b6ef6" }], ["link", { rel: "icon", href: "data:," }]],
   markdown: {
     theme: { light: "github-light", dark: "github-dark" },
+    // No time limit: on a busy machine, code would lose its colours.
+    shikiSetup: (highlighter) => {
+      const { codeToHtml } = highlighter
+      highlighter.codeToHtml = (code, options) => codeToHtml(code, { ...options, tokenizeTimeLimit: 0 })
+    },
     config: (md) => {
       md.core.ruler.after("inline", "join-chinese", ({ tokens }) => {
         for (const token of tokens) token.children &&= joinChinese(token.children)

@@ -1,4 +1,5 @@
 /** Opens the built site in a Chromium, as a reader with a phone does. */
+import * as Core from "@effect-feishu/core"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -100,6 +101,13 @@ it("has the pages of both languages", () => {
   assert.isAbove(pages.length, 80)
   const chinese = new Set(pages.filter((page) => page.startsWith("zh/")).map((page) => page.slice(3)))
   assert.sameMembers(pages.filter((page) => !page.startsWith("zh/")), [...chinese])
+})
+
+it.each(Object.entries(Core))("has each export of %s in the API reference, in both languages", (name, module) => {
+  for (const folder of ["api/core", "zh/api/core"]) {
+    const html = readFileSync(join(site, folder, `${name}.html`), "utf8")
+    for (const exported of Object.keys(module)) assert.include(html, `<h3 id="${exported}"`)
+  }
 })
 
 it("has no link that leads nowhere", () => {
