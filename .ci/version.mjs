@@ -38,6 +38,11 @@ execFileSync("npm", ["install", "--package-lock-only", "--ignore-scripts", "--no
   cwd: root,
   stdio: "inherit"
 })
+// changesets formats otherwise than this repository.
+execFileSync("npx", ["dprint", "fmt", "packages/*/CHANGELOG.md", "packages/*/package.json"], {
+  cwd: root,
+  stdio: "inherit"
+})
 for (const { name, newVersion, oldVersion } of releases.filter(({ type }) => type !== "none")) {
   process.stdout.write(`${name} ${oldVersion} → ${newVersion}\n`)
 }
