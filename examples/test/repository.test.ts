@@ -17,7 +17,7 @@ interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
   readonly overrides?: Readonly<Record<string, string | Readonly<Record<string, string>>>>
-  readonly repository?: { readonly url: string; readonly directory?: string }
+  readonly repository?: { readonly type: string; readonly url: string; readonly directory?: string }
   readonly homepage?: string
   readonly bugs?: { readonly url: string }
   readonly keywords?: ReadonlyArray<string>
@@ -151,8 +151,9 @@ describe("the forms for issues", () => {
 describe.each(published)("$folder", ({ folder, manifest }) => {
   it("says whose it is, where its sources are, and how to find it", () => {
     const { author, bugs, homepage, keywords, license, repository } = manifest
-    assert.deepStrictEqual(repository, { ...top.repository, directory: folder })
-    const url = top.repository?.url.replace(/^git\+|\.git$/g, "")
+    const { type, url: git } = top.repository ?? assert.fail("no repository")
+    assert.deepStrictEqual(repository, { type, url: git, directory: folder })
+    const url = git.replace(/^git\+|\.git$/g, "")
     assert.strictEqual(homepage, `${url}/tree/main/${folder}#readme`)
     assert.strictEqual(bugs?.url, `${url}/issues`)
     assert.strictEqual(author, top.author)
