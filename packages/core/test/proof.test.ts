@@ -128,6 +128,14 @@ const encryptedFlaws: ReadonlyArray<Flaw> = [
     /not encrypted: check that the app has this Encrypt Key/
   ],
   ["no signature", Deliveries.unsigned(Deliveries.event2()), "Unsigned", /signature's headers are missing/],
+  ...["timestamp", "nonce", "signature"].flatMap((part): ReadonlyArray<Flaw> => {
+    const name = part === "signature" ? "x-lark-signature" : `x-lark-request-${part}`
+    const { body, headers } = Deliveries.genuine(Deliveries.event2(), now)
+    return [
+      [`no header ${name}`, { body, headers: { ...headers, [name]: undefined } }, "Unsigned", /headers are missing/],
+      [`two headers ${name}`, { body, headers: { ...headers, [name]: ["1", "2"] } }, "Unsigned", /headers are missing/]
+    ]
+  }),
   [
     "no signature and another app id",
     Deliveries.unsigned(Deliveries.event2({ appId: "cli_other" })),
