@@ -23,17 +23,11 @@ export const secrets = {
   FEISHU_VERIFICATION_TOKEN: "the-verification-token-of-cli-chaos"
 } as const
 
-/** The line with which Node, or Effect, tells of an error that nobody has handled. */
-const unhandled = /^.*(Unhandled|Uncaught|triggerUncaughtException|MaxListenersExceeded|level=FATAL).*$/m
-
-/** Returns the first line of the output that tells of an error that nobody has handled. */
-export const unhandledIn = (output: string): string | undefined => unhandled.exec(output)?.[0]
-
 export interface Machine {
   readonly name: string
   /** Kills the process at once, as a power cut does. */
   readonly kill: Effect.Effect<void>
-  /** Starts a process if there is none. */
+  /** Starts a process if there is none, and waits until it listens. */
   readonly start: Effect.Effect<void>
   /** Stops the process as a machine that is suspended: the connections stay, and the clock goes on. */
   readonly pause: Effect.Effect<void>
@@ -96,7 +90,8 @@ const makeMachine = (
 ): Effect.Effect<Machine & { readonly origin: () => string }, never, Scope.Scope> =>
   Effect.gen(function*() {
     let output = ""
-    let origin = ""
+    let begun = 0
+    let origin: string | undefined
     let child: ChildProcess.ChildProcess | undefined
     const ended = new Set<ChildProcess.ChildProcess>()
 
@@ -113,37 +108,43 @@ const makeMachine = (
       })
     yield* Effect.addFinalizer(() => endIt("SIGKILL"))
 
+    const spawn = () => {
+      begun = output.length
+      origin = undefined
+      const made = start(program, clockError())
+      child = made
+      for (const stream of [made.stdout, made.stderr]) {
+        stream?.setEncoding("utf8").on("data", (text: string) => void (output += text))
+      }
+      made.once("exit", (code, signal) => {
+        if (!ended.has(made)) onDeath(`${code ?? signal}: ${output.slice(-500)}`)
+      })
+    }
+    /** Returns where the newest process listens. Who waits in `start` may be interrupted, and the process goes on. */
+    const listening = () => origin ??= /Listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(output.slice(begun))?.[1]
+
     return {
       name,
-      origin: () => origin,
+      origin: () => listening() ?? "",
       output: () => output,
       kill: endIt("SIGKILL"),
       terminate: Effect.map(Effect.timed(endIt("SIGTERM")), ([took]) => Duration.toMillis(took)),
       pause: Effect.sync(() => void child?.kill("SIGSTOP")),
       wake: Effect.sync(() => void child?.kill("SIGCONT")),
       start: Effect.suspend(() => {
-        if (child !== undefined) return Effect.void
-        const begun = output.length
-        const made = start(program, clockError())
-        child = made
-        for (const stream of [made.stdout, made.stderr]) {
-          stream?.setEncoding("utf8").on("data", (text: string) => void (output += text))
-        }
-        made.once("exit", (code, signal) => {
-          if (!ended.has(made)) onDeath(`${code ?? signal}: ${output.slice(-500)}`)
-        })
-        return Effect.sync(() => /Listening on (http:\/\/127\.0\.0\.1:\d+)/.exec(output.slice(begun))?.[1]).pipe(
+        if (child === undefined) spawn()
+        return Effect.sync(listening).pipe(
           Effect.flatMap((found) => Effect.fromNullable(found)),
           Effect.retry(Schedule.spaced("20 millis")),
           Effect.timeoutFail({ duration: "60 seconds", onTimeout: () => `does not listen: ${output.slice(begun)}` }),
           Effect.orDie,
-          Effect.map((found) => void (origin = found))
+          Effect.asVoid
         )
       }),
       page: (path) =>
         Effect.tryPromise({
           try: async (signal) => {
-            const response = await fetch(origin + path, { signal })
+            const response = await fetch((listening() ?? "") + path, { signal })
             return { isOk: response.ok, text: await response.text() }
           },
           catch: () => "the machine is away"

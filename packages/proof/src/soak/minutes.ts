@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as Machines from "../chaos/Machines.js"
+import * as Rules from "../chaos/rules.js"
 import * as Child from "../measure/Child.js"
 import { messagePath, queryPath } from "../storeApp.js"
 import * as Tally from "../tally.js"
@@ -339,11 +340,9 @@ const observed = (seconds: number) =>
       ({ name: "machine busy with other programs", of: "machine", begin, end: end + reconnecting }) as const
     ))
     const seen = yield* runs
-    for (
-      const line of all.flatMap(({ output }) =>
-        Machines.unhandledIn(output()) ?? []
-      )
-    ) broken.push(line)
+    broken.push(...Rules.unhandledIn(all.map(({ output }) =>
+      output()
+    )))
     const acknowledged = [...pushed].filter((id) => events.get(id)?.isAcknowledged === true)
     const isHandled = (id: string) => seen.runs.get(id)?.some(({ isDone }) => isDone) === true
     const twice = [...seen.runs].filter(([, ofEvent]) => ofEvent.length > 1).map(([id]) => events.get(id))
