@@ -195,7 +195,10 @@ describe("the search", () => {
       await page.keyboard.press("Enter")
       await page.waitForURL(/#99991663$/)
       await page.waitForFunction(
-        "(({ top }) => top >= 0 && top < innerHeight)(document.getElementById('99991663').getBoundingClientRect())"
+        `(() => {
+          const { top } = document.getElementById("99991663")?.getBoundingClientRect() ?? { top: -1 }
+          return top >= 0 && top < innerHeight
+        })()`
       )
     })
     assert.deepStrictEqual(problems, [])
