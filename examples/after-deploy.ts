@@ -143,7 +143,7 @@ interface Timing {
 const build = <I, S, E>(tag: Context.Tag<I, S>, layer: Layer.Layer<I, E>) =>
   Effect.map(Layer.build(layer), (context) => Context.get(context, tag))
 
-/** Starts an app that serves a call. Returns an effect that stops the app, starts it again, and measures. */
+/** Starts an app that serves a call. `restart` stops the app, starts it again, and measures. */
 const prepare = ({ program, ticketIn }: Contender, { faults }: Condition, { callEvery, pushDelay }: Timing) =>
   Effect.gen(function*() {
     const emulator = yield* build(Emulator.Emulator, Emulator.layerServer({ apps: [app], pushDelay: 0 }))
@@ -160,7 +160,7 @@ const prepare = ({ program, ticketIn }: Contender, { faults }: Condition, { call
     yield* Effect.repeat(emulator.pushTicketAndWait(app.appId), { until: ({ outcome }) => outcome === "acknowledged" })
     yield* callUntilSuccess(url, callEvery)
 
-    return Effect.gen(function*() {
+    const restart = Effect.gen(function*() {
       yield* before.stop
       yield* emulator.setPushFaults([Fault.every(1, Fault.Late({ by: pushDelay }))])
       yield* emulator.setFaults(faults)
@@ -171,9 +171,10 @@ const prepare = ({ program, ticketIn }: Contender, { faults }: Condition, { call
       yield* after.stop
       return { answers, millis, resends: calls.filter((call) => call.path === resendPath).length }
     })
+    return { restart }
   })
 
-type Measured = Effect.Effect.Success<Effect.Effect.Success<ReturnType<typeof prepare>>>
+type Measured = Effect.Effect.Success<Effect.Effect.Success<ReturnType<typeof prepare>>["restart"]>
 
 const seconds = (millis: number) => `${(millis / 1000).toFixed(2)} s`
 
@@ -213,16 +214,16 @@ const program = Effect.gen(function*() {
     Effect.map(
       Effect.forEach(
         contenders,
-        (contender) => Effect.map(prepare(contender, condition, timing), Effect.map((it) => rowOf(contender, it))),
+        (contender) => Effect.map(prepare(contender, condition, timing), ({ restart }) => ({ contender, restart })),
         { concurrency: 2 }
       ),
-      (rows) => ({ condition, rows })
+      (apps) => ({ condition, apps })
     ))
   yield* Console.log(row("", ["first call", "calls that fail", "success after", "resends"]))
   // One at a time, so that no app slows down another.
-  for (const { condition, rows } of prepared) {
+  for (const { apps, condition } of prepared) {
     yield* Console.log(condition.name)
-    for (const measured of rows) yield* Effect.flatMap(measured, Console.log)
+    for (const { contender, restart } of apps) yield* Console.log(rowOf(contender, yield* restart))
   }
 })
 
