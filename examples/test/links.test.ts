@@ -38,7 +38,8 @@ const destinationOf = (page: string, target: string) => {
     path.startsWith(start)
   )
   if (own !== undefined) return { file: path.slice(own.length), anchor }
-  if (/^https?:/.test(path)) return undefined
+  // The site's own pages have links that VitePress checks.
+  if (/^https?:/.test(path) || path.startsWith("/")) return undefined
   return { file: path === "" ? page : join(dirname(page), path), anchor }
 }
 

@@ -19,13 +19,23 @@ export interface Room extends Box {
 
 export const rooms: ReadonlyArray<Room> = [
   {
+    id: "promise",
+    title: { en: "Without Effect", zh: "不使用 Effect" },
+    modules: ["promise", "PromiseApi"],
+    internal: ["promise"],
+    x: 0,
+    y: 0,
+    width: 360,
+    height: 46
+  },
+  {
     id: "doors",
     title: { en: "Doors", zh: "请求入口" },
     modules: ["EventDoor", "EventHttpApp", "EventNodeListener", "EventWebHandler"],
     internal: [],
-    x: 0,
-    y: 0,
-    width: 176,
+    x: 12,
+    y: 76,
+    width: 164,
     height: 80
   },
   {
@@ -33,9 +43,9 @@ export const rooms: ReadonlyArray<Room> = [
     title: { en: "Calls for a tenant", zh: "按租户调用" },
     modules: ["FeishuClient"],
     internal: [],
-    x: 200,
-    y: 0,
-    width: 160,
+    x: 206,
+    y: 76,
+    width: 138,
     height: 46
   },
   {
@@ -46,15 +56,16 @@ export const rooms: ReadonlyArray<Room> = [
       "EventHandler",
       "FeishuEvent",
       "FeishuEvents",
+      "FeishuPayloads",
       "EventRefused",
       "EventCrypto",
       "BackgroundTasks"
     ],
     internal: ["webhook"],
     x: 0,
-    y: 110,
+    y: 186,
     width: 176,
-    height: 160
+    height: 176
   },
   {
     id: "tokens",
@@ -62,7 +73,7 @@ export const rooms: ReadonlyArray<Room> = [
     modules: ["AccessToken", "AppTicket"],
     internal: ["token"],
     x: 196,
-    y: 216,
+    y: 292,
     width: 132,
     height: 80
   },
@@ -72,7 +83,7 @@ export const rooms: ReadonlyArray<Room> = [
     modules: ["TicketStore", "TokenStore", "Claims"],
     internal: ["store", "ticketAge"],
     x: 36,
-    y: 330,
+    y: 406,
     width: 176,
     height: 64
   },
@@ -82,7 +93,7 @@ export const rooms: ReadonlyArray<Room> = [
     modules: [],
     internal: ["call"],
     x: 226,
-    y: 426,
+    y: 502,
     width: 112,
     height: 46
   },
@@ -92,7 +103,7 @@ export const rooms: ReadonlyArray<Room> = [
     modules: ["FeishuApp", "FeishuError", "ErrorCode", "RetryPolicy", "FeishuMetrics"],
     internal: ["call/classify", "outcomeOf"],
     x: 0,
-    y: 504,
+    y: 580,
     width: 360,
     height: 64
   }
@@ -113,19 +124,26 @@ const arrow = (from: string, to: string, ...points: ReadonlyArray<readonly [numb
 
 /** An arrow points from the files that import to the imported files. */
 export const arrows: ReadonlyArray<Arrow> = [
-  arrow("doors", "deliveries", [88, 80], [88, 110]),
-  arrow("client", "tokens", [264, 46], [264, 216]),
-  arrow("client", "exchange", [333, 46], [333, 426]),
-  arrow("client", "basics", [349, 46], [349, 504]),
-  arrow("deliveries", "tokens", [176, 250], [196, 250]),
-  arrow("deliveries", "stores", [88, 270], [88, 330]),
-  arrow("deliveries", "basics", [18, 270], [18, 504]),
-  arrow("tokens", "stores", [204, 296], [204, 330]),
-  arrow("tokens", "exchange", [290, 296], [290, 426]),
-  arrow("tokens", "basics", [219, 296], [219, 504]),
-  arrow("stores", "exchange", [212, 380], [250, 380], [250, 426]),
-  arrow("stores", "basics", [124, 394], [124, 504]),
-  arrow("exchange", "basics", [290, 472], [290, 504])
+  arrow("promise", "doors", [88, 46], [88, 76]),
+  arrow("promise", "client", [270, 46], [270, 76]),
+  arrow("promise", "deliveries", [5, 46], [5, 186]),
+  arrow("promise", "tokens", [199, 46], [199, 292]),
+  arrow("promise", "stores", [191, 46], [191, 406]),
+  arrow("promise", "exchange", [183, 46], [183, 388], [234, 388], [234, 502]),
+  arrow("promise", "basics", [354, 46], [354, 580]),
+  arrow("doors", "deliveries", [88, 156], [88, 186]),
+  arrow("client", "tokens", [264, 122], [264, 292]),
+  arrow("client", "exchange", [333, 122], [333, 502]),
+  arrow("client", "basics", [341, 122], [341, 580]),
+  arrow("deliveries", "tokens", [176, 326], [196, 326]),
+  arrow("deliveries", "stores", [88, 362], [88, 406]),
+  arrow("deliveries", "basics", [18, 362], [18, 580]),
+  arrow("tokens", "stores", [204, 372], [204, 406]),
+  arrow("tokens", "exchange", [290, 372], [290, 502]),
+  arrow("tokens", "basics", [219, 372], [219, 580]),
+  arrow("stores", "exchange", [212, 456], [250, 456], [250, 502]),
+  arrow("stores", "basics", [124, 470], [124, 580]),
+  arrow("exchange", "basics", [290, 548], [290, 580])
 ]
 
 /** The helpers in `internal/*.ts` belong to no room: every room may import them, and they import no room. */
