@@ -1,5 +1,5 @@
 /** What the READMEs show is what the examples are and what the library does. */
-import { ErrorCode } from "@effect-feishu/core"
+import { ErrorCode, FeishuError } from "@effect-feishu/core"
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -54,29 +54,53 @@ describe("README.md", () => {
     assert.match(commands, /^npm install && npm start\b/m)
     assert.match(commands, /^npm install && npm test\b/m)
   })
+})
+
+describe.each([
+  { page: "packages/docs/guide/errors-and-retries.md", yes: "yes", no: "no", serverErrors: "with a 5xx status only" },
+  { page: "packages/docs/zh/guide/errors-and-retries.md", yes: "是", no: "否", serverErrors: "仅在 HTTP 5xx 时" }
+])("$page", ({ no, page, serverErrors, yes }) => {
+  const isEnglish = !page.includes("/zh/")
+  const cellsOf = read(page).split("\n").map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()))
 
   it("has the table of error codes as the library has it", () => {
-    const kinds = ErrorCode.Kind.literals.map((kind) => {
-      const codes = [...ErrorCode.table.values()].filter((errorCode) => errorCode.kind === kind)
-      const others: Partial<Record<ErrorCode.Kind, string>> = {
-        RateLimited: ", and any unknown one with HTTP 429, or with 400 and a header that says how long to wait",
-        Unknown: "any other"
-      }
-      const retried = kind === "Unknown"
-        ? "with a 5xx status only"
-        : codes.every(({ retryable }) => retryable)
-        ? "yes"
-        : "no"
-      return [
-        `\`${kind}\``,
-        codes.map(({ code }) => code).join(", ") + (others[kind] ?? ""),
-        retried,
-        ErrorCode.advice[kind]
-      ]
+    const others: Partial<Record<ErrorCode.Kind, string>> = {
+      RateLimited: ", and any unknown one with HTTP 429, or with 400 and a header that says how long to wait",
+      Unknown: "any other"
+    }
+    const expected = ErrorCode.Kind.literals.map((kind) => {
+      const errorCodes = [...ErrorCode.table.values()].filter((errorCode) => errorCode.kind === kind)
+      const codes = errorCodes.map(({ code }) => code).join(", ")
+      const retried = kind === "Unknown" ? serverErrors : errorCodes.every(({ retryable }) => retryable) ? yes : no
+      return isEnglish
+        ? [`\`${kind}\``, codes + (others[kind] ?? ""), retried, ErrorCode.advice[kind]]
+        : [`\`${kind}\``, codes, retried]
     })
-    const rows = read("README.md").split("\n")
-      .map((line) => line.split("|").slice(1, -1).map((cell) => cell.trim()))
-    const start = rows.findIndex(([first]) => first === "`kind`")
-    assert.deepStrictEqual(rows.slice(start + 2, start + 2 + kinds.length), kinds)
+    const start = cellsOf.findIndex(([first]) => first === "`kind`")
+    const rows = cellsOf.slice(start + 2, start + 2 + expected.length)
+    assert.isAbove(start, 0)
+    assert.deepStrictEqual(
+      isEnglish
+        ? rows
+        // The words after the codes are in Chinese.
+        : rows.map(([kind, codes = "", retried]) => [kind, /^[\d, ]*/.exec(codes)?.[0], retried]),
+      expected
+    )
+  })
+
+  it("has a row for each reason of a FeishuNetworkError", () => {
+    const start = cellsOf.findIndex(([first]) => first === "`reason`")
+    const { literals } = FeishuError.FeishuNetworkError.fields.reason
+    const rows = cellsOf.slice(start + 2, start + 2 + literals.length)
+    assert.isAbove(start, 0)
+    assert.deepStrictEqual(rows.map(([reason]) => reason), literals.map((reason) => `\`${reason}\``))
+    for (const [index, reason] of literals.entries()) {
+      const error = new FeishuError.FeishuNetworkError({ reason, method: "GET", url: "/", description: "" })
+      assert.strictEqual(
+        rows[index]?.[2]?.startsWith(no) === true,
+        !error.isRetryable && reason !== "InvalidResponse",
+        reason
+      )
+    }
   })
 })
