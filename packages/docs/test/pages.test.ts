@@ -26,6 +26,13 @@ describe.each([...pages])("%s", (page, text) => {
     }
   })
 
+  it("shows no line that begins or ends a region", () => {
+    for (const { file, region } of snippets(page, text)) {
+      // VitePress leaves these lines out of a region that it shows, and only there.
+      if (region === undefined) assert.notMatch(readFileSync(file, "utf8"), /^\s*\/\/ ?#?(end)?region\b/m, file)
+    }
+  })
+
   it("is there in the other language, too", () => {
     assert.isTrue(pages.has(page.startsWith("zh/") ? page.slice(3) : `zh/${page}`))
   })
