@@ -261,6 +261,7 @@ export const readModules = (): ReadonlyArray<Module> =>
 
 const categories: Readonly<Record<string, string>> = {
   accessors: "访问器",
+  answers: "应答",
   api: "接口",
   apps: "应用",
   "base URLs": "平台地址",
@@ -278,6 +279,7 @@ const categories: Readonly<Record<string, string>> = {
   formatting: "格式化",
   handlers: "处理函数",
   layers: "Layer",
+  logging: "日志",
   metrics: "指标",
   models: "类型",
   references: "可替换的默认值",
@@ -287,9 +289,11 @@ const categories: Readonly<Record<string, string>> = {
   running: "运行",
   schedules: "重试计划",
   schemas: "Schema",
+  stores: "存储",
   table: "表",
   tags: "服务标签",
-  "test data": "测试数据"
+  "test data": "测试数据",
+  webhook: "Webhook"
 }
 
 const words = {
