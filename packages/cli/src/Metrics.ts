@@ -6,14 +6,29 @@ import * as MetricState from "effect/MetricState"
 import * as Option from "effect/Option"
 import * as Prometheus from "prom-client"
 
+/** Returns the names of the labels of each metric. The first value of a metric may lack a label that the next one has. */
+const labelNamesOf = (pairs: ReadonlyArray<MetricPair.MetricPair.Untyped>): ReadonlyMap<string, Set<string>> => {
+  const names = new Map<string, Set<string>>()
+  for (const { metricKey: { name, tags } } of pairs) {
+    const known = names.get(name) ?? new Set<string>()
+    for (const { key } of tags) known.add(key)
+    names.set(name, known)
+  }
+  return names
+}
+
 /** Adds one value of Effect's registry. The library has counters and gauges only. */
-const add = (registry: Prometheus.Registry, { metricKey, metricState }: MetricPair.MetricPair.Untyped): void => {
+const add = (
+  registry: Prometheus.Registry,
+  { metricKey, metricState }: MetricPair.MetricPair.Untyped,
+  labelNames: Iterable<string>
+): void => {
   const labels = Object.fromEntries(metricKey.tags.map(({ key, value }) => [key, value]))
   const { name } = metricKey
   const options = {
     name,
     help: Option.getOrElse(metricKey.description, () => name),
-    labelNames: Object.keys(labels),
+    labelNames: [...labelNames],
     registers: [registry]
   }
   const known = registry.getSingleMetric(name)
@@ -31,6 +46,8 @@ const add = (registry: Prometheus.Registry, { metricKey, metricState }: MetricPa
 export const text: Effect.Effect<string> = Effect.flatMap(Metric.snapshot, (pairs) =>
   Effect.promise(() => {
     const registry = new Prometheus.Registry()
-    for (const pair of pairs) if (pair.metricKey.name.startsWith("feishu_")) add(registry, pair)
+    const ours = pairs.filter(({ metricKey }) => metricKey.name.startsWith("feishu_"))
+    const labelNames = labelNamesOf(ours)
+    for (const pair of ours) add(registry, pair, labelNames.get(pair.metricKey.name) ?? [])
     return registry.metrics()
   }))

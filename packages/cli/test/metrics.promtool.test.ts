@@ -15,6 +15,11 @@ it.effect("promtool has nothing to say about any metric of the command, whatever
       metric.unsafeUpdate(1.5, [MetricLabel.make("app_id", "cli_of_promtool")])
       metric.unsafeUpdate(1e21, [MetricLabel.make("app_id", "a \"quoted\" \\ name\nof 飞书")])
     }
+    // The first value of a metric may lack a label that the next one has.
+    FeishuMetrics.pushes.unsafeUpdate(1, [
+      MetricLabel.make("app_id", "cli_of_promtool"),
+      MetricLabel.make("outcome", "stored")
+    ])
     Refusals.countOne("too many")
     const text = yield* Metrics.text
     assert.isAtLeast(text.match(/^# TYPE /gm)?.length ?? 0, metrics.length + 1)

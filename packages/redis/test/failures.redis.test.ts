@@ -478,7 +478,8 @@ describe("Redis", () => {
       }
       yield* Effect.forEach(nodes, (node) => node.start, { concurrency: "unbounded" })
       yield* untilWorks(spread)
-      assert.isAtMost(told(lines).away, 1)
+      // One node hung, and then all nodes were killed: each outage is told of once at most.
+      assert.isAtMost(told(lines).away, 2)
       assert.strictEqual(told(lines).back, told(lines).away)
     }))
 
