@@ -1,5 +1,5 @@
 /**
- * Ten real minutes of three processes of a store app, over sockets and a Redis: a fixed load for 300 tenants, tickets and
+ * Ten real minutes of three processes of a store app, over sockets and a Redis: a fixed load for hundreds of tenants, tickets and
  * tokens on a platform whose hours are short, and faults. Looks at the memory and the handles of each process, and asks of each
  * failure which fault explains it.
  */
@@ -26,10 +26,14 @@ import * as Stalls from "./stalls.js"
 
 const { appId } = Machines
 const machines = 3
-const tenants = Arr.makeBy(300, (n) => `tenant_${n}`)
+/** Calls in a second, of all processes. A quiet machine with two cores has much time left; `SOAK_CALLS` is for a busy one. */
+const calls = Number(process.env["SOAK_CALLS"] ?? 60)
 
-/** In a second, of all processes. A machine with two cores has time left. */
-const rates = { calls: 60, events: 3, callbacks: 1 }
+/** In a second, of all processes. */
+const rates = { calls, events: calls / 20, callbacks: calls / 60 }
+
+/** A process calls for each of them within 15 s, so that most tokens are renewed before they end. */
+const tenants = Arr.makeBy(5 * calls, (n) => `tenant_${n}`)
 
 /** How often each fault happens to calls, and to pushes. */
 const probability = 0.01
