@@ -431,7 +431,13 @@ describe.concurrent("processes that are killed", () => {
       yield* pages(`/call?tenant=${first}`)
       assert.deepStrictEqual(new Set(yield* pages(`/token?tenant=${first}`)), new Set([renewed]))
 
-      yield* until("all events are done", Effect.map(runs, areDone(ids)), "30 seconds")
+      // The platform pushes a refused event again after 15 s. On a busy machine that answer may be late as well, and the next
+      // push comes after 5 min.
+      const areAllDone = Effect.map(runs, areDone(ids))
+      yield* until("all events are done", areAllDone, "20 seconds").pipe(
+        Effect.orElse(() => emulator.advance("5 minutes")),
+        Effect.zipRight(until("all events are done", areAllDone, "30 seconds"))
+      )
       const { runs: ofEvents } = yield* runs
       assert.sameMembers([...ofEvents.keys()], ids)
       // Redis has forgotten, but the platform has not, unless the answer did not reach it.
