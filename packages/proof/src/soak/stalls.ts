@@ -9,8 +9,8 @@ export interface Stall {
   readonly end: number
 }
 
-/** A stop that is shorter is none. */
-const shortest = 500
+/** A stop that is shorter is none. A delivery waits for one process or another eight times, and has 3 s. */
+const shortest = 250
 
 /**
  * Returns the stalls, which grow until the scope ends. A time in which this process itself was busy for more than half is no stall:
