@@ -27,7 +27,10 @@ const examples = [
   "workers",
   "reply",
   "background-tasks",
-  "cards"
+  "cards",
+  "echo",
+  "loop",
+  "warm-start"
 ]
 
 /** The peers that others publish, with the ranges that our packages allow. */

@@ -15,9 +15,11 @@ const feishu = createFeishu({
   encryptKey: "the encrypt key",
   baseUrl: "http://127.0.0.1:1",
   retry: { retries: 0 },
-  store: process.argv.length > 2 ? redis({ url: "redis://127.0.0.1:1" }) : new Map<string, string>(),
+  store: new Map<string, string>(),
   logger: false
 })
+// Connects with the first use only.
+createFeishu({ appId: "cli_b", appSecret: "the app secret", store: redis({ url: "redis://127.0.0.1:1" }) })
 feishu.on("im.message.receive_v1", async ({ payload }) => void payload.message.chat_id)
 createServer(feishu.webhook.node)
 const main = async () => {
