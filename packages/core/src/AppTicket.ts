@@ -19,7 +19,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
-import { Claims, makeMemory as makeLocalClaims } from "./Claims.js"
+import { Claims } from "./Claims.js"
 import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
 import type { FeishuApiError, FeishuError, FeishuNetworkError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
@@ -371,7 +371,6 @@ const makeReceiver = ({ appId, coolDown, fork, newest, store, tickets, waitFor }
     const resending = Resending.make({
       appId,
       claims: Outage.ofClaims(yield* Claims),
-      localClaims: yield* makeLocalClaims(),
       coolDown,
       send: sharedResend.send,
       onAccepted: Effect.logInfo("the platform will push an app ticket, which may take 2 minutes"),

@@ -1,6 +1,7 @@
 /**
- * Decides when a resend may be sent: one in each cool-down among all processes that share the claims, and none while the
- * push of an accepted resend is awaited.
+ * Decides when a resend may be sent: one in each cool-down, and none while the push of an accepted resend is awaited. Keeps
+ * these waits in this process, because a store may fail, or may lose or delay claims. The claims add the waits of other
+ * processes.
  */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -17,9 +18,8 @@ const claimName = "resend"
 const pushWithin = Duration.minutes(2)
 
 interface Resend {
-  /** Keeps the claim. */
-  readonly claims: Claims
-  readonly claim: Claim
+  /** `undefined` if the claims failed. */
+  readonly claim: Claim | undefined
   /** On the monotonic clock, in milliseconds. `undefined` while the platform's answer is awaited. */
   acceptedAt: number | undefined
   hasPushCome: boolean
@@ -42,8 +42,6 @@ export interface Resending<E, R> {
 export const make = <E, R>(options: {
   readonly appId: string
   readonly claims: Claims
-  /** Used while `claims` fails: keeps the cool-down within this process. */
-  readonly localClaims: Claims
   readonly coolDown: Duration.Duration
   /** Returns `false` if the resend was not sent, because nobody waits for a ticket any longer. */
   readonly send: Effect.Effect<boolean, E, R>
@@ -52,67 +50,97 @@ export const make = <E, R>(options: {
   /** Returns how long the platform asks to wait. */
   readonly askedWait: (error: E) => Duration.Duration | undefined
 }): Resending<E, R> => {
-  const { appId, askedWait, coolDown, onAccepted, send } = options
+  const { appId, askedWait, claims, coolDown, onAccepted, send } = options
   /** A claim is renewed once a second at most. */
   const lease = Duration.max(coolDown, Duration.seconds(2))
+  const pushAwaitedFor = Duration.max(coolDown, pushWithin)
   let own: Resend | undefined
-  /** On the monotonic clock, in milliseconds. */
+  /** When the resends of this process let the next one follow. On the monotonic clock, in milliseconds. */
+  let freeAt = -Infinity
+  /** Until when `heldBackFor` returns a time. On the monotonic clock, in milliseconds. */
   let heldBackUntil = 0
-  /** `until`: on the monotonic clock, in milliseconds. */
-  let failure: { readonly error: E | undefined; readonly until: number } | undefined
+  /** The failure that holds back the next resend until `freeAt`. */
+  let failure: E | undefined
 
-  const renew = ({ claim, claims }: Resend, duration: Duration.Duration) => Effect.ignore(claims.renew(claim, duration))
-  const release = ({ claim, claims }: Resend) => Effect.ignore(claims.release(claim))
+  const renew = ({ claim }: Resend, duration: Duration.Duration) =>
+    claim === undefined ? Effect.void : Effect.ignore(claims.renew(claim, duration))
+  const release = ({ claim }: Resend) => claim === undefined ? Effect.void : Effect.ignore(claims.release(claim))
 
-  /** However long the retries take, no other process sends a resend meanwhile. */
-  const keep = (resend: Resend) => Effect.forever(Effect.delay(renew(resend, lease), Duration.times(lease, 0.5)))
+  /** However long the retries take, no other resend is sent meanwhile. */
+  const keep = (resend: Resend) =>
+    monotonicMillis.pipe(
+      Effect.tap((now) => {
+        freeAt = Math.max(freeAt, now + Duration.toMillis(lease))
+        return renew(resend, lease)
+      }),
+      Effect.delay(Duration.times(lease, 0.5)),
+      Effect.forever
+    )
 
-  const sendWith = (claims: Claims, claim: Claim) =>
+  const sendWith = (resend: Resend) =>
     Effect.gen(function*() {
-      const resend: Resend = { claims, claim, acceptedAt: undefined, hasPushCome: false }
-      own = resend
-      heldBackUntil = 0
-      failure = undefined
       const exit = yield* Effect.exit(Effect.raceFirst(send, keep(resend)))
+      const endedAt = yield* monotonicMillis
       if (Exit.isFailure(exit)) {
         own = undefined
         const error = Cause.failureOption(exit.cause)
         const asked = Option.flatMapNullable(error, askedWait)
         const wait = Duration.max(coolDown, Option.getOrElse(asked, () => Duration.zero))
-        failure = { error: Option.getOrUndefined(error), until: (yield* monotonicMillis) + Duration.toMillis(wait) }
+        failure = Option.getOrUndefined(error)
+        freeAt = endedAt + Duration.toMillis(wait)
         yield* renew(resend, wait)
         return yield* exit
       }
       if (!exit.value) {
         own = undefined
+        freeAt = endedAt
         return yield* release(resend)
       }
-      const acceptedAt = yield* monotonicMillis
-      if (!resend.hasPushCome) yield* renew(resend, Duration.max(coolDown, pushWithin))
+      freeAt = endedAt + Duration.toMillis(pushAwaitedFor)
+      if (!resend.hasPushCome) yield* renew(resend, pushAwaitedFor)
       if (resend.hasPushCome) {
         own = undefined
+        freeAt = endedAt + Duration.toMillis(coolDown)
         yield* renew(resend, coolDown)
       } else {
-        resend.acceptedAt = acceptedAt
+        resend.acceptedAt = endedAt
       }
       yield* onAccepted
     })
 
-  const sendUnlessTaken = (claims: Claims) =>
-    Effect.map(claims.claim(appId, claimName, lease), (answer) => {
-      if (answer._tag === "Claimed") return Effect.as(sendWith(claims, answer.claim), Duration.zero)
-      const { left } = answer
-      return Effect.map(monotonicMillis, (now) => {
-        heldBackUntil = own === undefined ? now + Duration.toMillis(left) : 0
-        return left
-      })
+  /** Returns the wait. */
+  const holdBack = (now: number, left: Duration.Duration) => {
+    heldBackUntil = own === undefined ? now + Duration.toMillis(left) : 0
+    return Effect.succeed(left)
+  }
+
+  /** Goes on unless a resend of this process holds back the next one. */
+  const unlessCoolingDown = <A, E1, R1>(next: (now: number) => Effect.Effect<A, E1, R1>) =>
+    Effect.flatMap(
+      monotonicMillis,
+      (now): Effect.Effect<A | Duration.Duration, E1, R1> =>
+        now < freeAt ? holdBack(now, Duration.millis(freeAt - now)) : next(now)
+    )
+
+  /** Looks again, because another request may have begun a resend meanwhile on Workers. */
+  const begin = (claim: Claim | undefined) =>
+    unlessCoolingDown((now) => {
+      const resend: Resend = { claim, acceptedAt: undefined, hasPushCome: false }
+      own = resend
+      freeAt = now + Duration.toMillis(lease)
+      heldBackUntil = 0
+      failure = undefined
+      return Effect.as(sendWith(resend), Duration.zero)
     })
 
   return {
-    sendUnlessCoolingDown: sendUnlessTaken(options.claims).pipe(
-      Effect.orElse(() => sendUnlessTaken(options.localClaims)),
-      Effect.orDie,
-      Effect.flatten
+    sendUnlessCoolingDown: unlessCoolingDown(() =>
+      Effect.flatMap(Effect.option(claims.claim(appId, claimName, lease)), (answer) => {
+        if (Option.isNone(answer)) return begin(undefined)
+        if (answer.value._tag === "Claimed") return begin(answer.value.claim)
+        const { left } = answer.value
+        return Effect.flatMap(monotonicMillis, (now) => holdBack(now, left))
+      })
     ),
     pushHasCome: Effect.flatMap(monotonicMillis, (now) => {
       const resend = own
@@ -123,15 +151,15 @@ export const make = <E, R>(options: {
         return Effect.void
       }
       own = undefined
-      const left = Duration.toMillis(coolDown) - (now - resend.acceptedAt)
-      return left > 0
-        ? renew(resend, Duration.millis(left))
+      freeAt = resend.acceptedAt + Duration.toMillis(coolDown)
+      return now < freeAt
+        ? renew(resend, Duration.millis(freeAt - now))
         : release(resend)
     }),
     heldBackFor: (now) => {
       const left = Math.round((heldBackUntil - now) / 1000)
       return left > 0 ? Duration.seconds(left) : undefined
     },
-    failureAt: (now) => failure !== undefined && now < failure.until ? failure.error : undefined
+    failureAt: (now) => now < freeAt ? failure : undefined
   }
 }
