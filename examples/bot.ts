@@ -95,7 +95,7 @@ const Live = EventSubscription.layer({
   Layer.provide([TicketStore.layerMemory, TokenStore.layerMemory, FeishuApp.layerConfig(), FeishuClient.layerFetch])
 )
 
-/** Listens until the scope ends. Then accepts no more, and waits for the answers that are under way. */
+/** Listens until the scope ends. Then accepts no more, and waits for the answers that are under way, for 3 s at most. */
 const listen = (app: express.Express, port: number) =>
   Effect.acquireRelease(
     Effect.tryPromise(async () => {
@@ -103,7 +103,13 @@ const listen = (app: express.Express, port: number) =>
       await once(server, "listening")
       return server
     }),
-    (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+    (server) =>
+      Effect.async<void>((resume) => void server.close(() => resume(Effect.void))).pipe(
+        Effect.interruptible,
+        Effect.timeout("3 seconds"),
+        // A connection that sends nothing would stay open.
+        Effect.catchAll(() => Effect.sync(() => server.closeAllConnections()))
+      )
   )
 
 const program = Effect.gen(function*() {

@@ -21,7 +21,13 @@ const program = Effect.gen(function*() {
       await once(server, "listening")
       return server
     }),
-    (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+    (server) =>
+      Effect.async<void>((resume) => void server.close(() => resume(Effect.void))).pipe(
+        Effect.interruptible,
+        Effect.timeout("3 seconds"),
+        // A connection that sends nothing would stay open.
+        Effect.catchAll(() => Effect.sync(() => server.closeAllConnections()))
+      )
   )
   const { port } = server.address() as AddressInfo
   yield* Console.log(`Listening on http://localhost:${port}/webhook/event`)

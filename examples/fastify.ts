@@ -10,7 +10,13 @@ const program = Effect.gen(function*() {
   const listener = yield* EventNodeListener.make
   const app = yield* Effect.acquireRelease(
     Effect.sync(() => fastify()),
-    (app) => Effect.promise(() => app.close())
+    (app) =>
+      Effect.promise(() => app.close()).pipe(
+        Effect.interruptible,
+        Effect.timeout("3 seconds"),
+        // A connection that sends nothing would stay open.
+        Effect.catchAll(() => Effect.sync(() => app.server.closeAllConnections()))
+      )
   )
   app.all("/webhook/event", {
     onRequest: (request, reply) => {

@@ -1,16 +1,34 @@
 /** The request URL in a NestJS app. `rawBody` keeps the bytes, which the signature is over, beside what Nest parses. */
 import { EventDoor, EventNodeListener, FeishuApp, TicketStore } from "@effect-feishu/core"
-import { All, Body, Controller, Inject, Module, type OnApplicationShutdown, Post, Req, Res } from "@nestjs/common"
-import { NestFactory } from "@nestjs/core"
-import type { NestExpressApplication } from "@nestjs/platform-express"
+import {
+  All,
+  type BeforeApplicationShutdown,
+  Body,
+  Controller,
+  Inject,
+  Module,
+  type OnApplicationShutdown,
+  Post,
+  Req,
+  Res
+} from "@nestjs/common"
+import { HttpAdapterHost, NestFactory } from "@nestjs/core"
+import type { ExpressAdapter, NestExpressApplication } from "@nestjs/platform-express"
 import { Layer, ManagedRuntime } from "effect"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { env, stdout } from "node:process"
 import { Events } from "./handlers.js"
 
 /** To call the platform, add the layer of `AccessToken` to the runtime, and inject this into a service of yours. */
-class Feishu implements OnApplicationShutdown {
+class Feishu implements BeforeApplicationShutdown, OnApplicationShutdown {
   readonly runtime = ManagedRuntime.make(Events.pipe(Layer.provide([TicketStore.layerMemory, FeishuApp.layerConfig()])))
+
+  constructor(@Inject(HttpAdapterHost) private readonly host: HttpAdapterHost<ExpressAdapter>) {}
+
+  // A connection that sends nothing would stay open, and Nest would wait.
+  beforeApplicationShutdown() {
+    setTimeout(() => this.host.httpAdapter.getHttpServer().closeAllConnections(), 3000).unref()
+  }
 
   // Nest closes the server first.
   onApplicationShutdown() {

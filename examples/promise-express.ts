@@ -33,9 +33,17 @@ app.get("/tenants/:key", async ({ params }, response) => {
   }
 })
 
-const server = app.listen(Number(process.env["PORT"] ?? 3000), () => {
+const server = app.listen(Number(process.env["PORT"] ?? 3000), (error) => {
+  // For example, the port is taken.
+  if (error !== undefined) throw error
   const address = server.address()
   process.stdout.write(`Listening on http://localhost:${typeof address === "object" ? address?.port : address}\n`)
 })
-// Ends when the requests and the handlers have ended.
-process.once("SIGTERM", () => server.close(() => void feishu.close()))
+
+/** Ends when the requests and the handlers have ended. */
+const stop = () => {
+  server.close(() => void feishu.close())
+  // A connection that sends nothing would stay open.
+  setTimeout(() => server.closeAllConnections(), 3000).unref()
+}
+process.once("SIGTERM", stop).once("SIGINT", stop)

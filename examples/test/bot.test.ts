@@ -4,7 +4,7 @@ import { Emulator, Fault, Journal } from "@effect-feishu/emulator"
 import { NodeContext } from "@effect/platform-node"
 import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
-import { app, get, secrets, startServer } from "./programs.js"
+import { app, connectSilently, get, secrets, startServer } from "./programs.js"
 
 const replyTo = (id: string) => `/open-apis/im/v1/messages/${id}/reply`
 
@@ -111,13 +111,14 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })((it) => {
   )
 
   it.scoped(
-    "bot.ts that is stopped accepts no more, finishes its work, and exits with 0",
+    "bot.ts that is stopped accepts no more, finishes its work, and exits with 0, also with a connection that sends nothing",
     () =>
       Effect.gen(function*() {
         const { appId, emulator, origin, output, printed, reply, started } = yield* startBot("bot.ts")
         yield* emulator.pushAndWait(appId, message("om_stopped", "text", { text: "Why?" }))
         yield* printed(/works on om_stopped/)
         assert.strictEqual((yield* get(`${origin}/healthz`)).status, 200)
+        yield* connectSilently(origin)
 
         yield* started.kill("SIGTERM").pipe(Effect.forkScoped)
         const answers = Effect.promise(() => fetch(`${origin}/healthz`).then(() => true, () => false))

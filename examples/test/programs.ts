@@ -2,6 +2,8 @@
 import { Emulator, Journal } from "@effect-feishu/emulator"
 import { Command } from "@effect/platform"
 import { Effect, Option, Redacted, Schedule, Stream, SubscriptionRef } from "effect"
+import { once } from "node:events"
+import { connect } from "node:net"
 import { fileURLToPath } from "node:url"
 import { bundled } from "./bundled.js"
 
@@ -85,3 +87,17 @@ export const pushed = (is: (push: Extract<Journal.Entry, { _tag: "Push" }>) => b
   )
 
 export const get = (url: string, init?: RequestInit) => Effect.promise(() => fetch(url, init))
+
+/** Connects, and sends nothing until the scope ends. */
+export const connectSilently = (origin: string) =>
+  Effect.gen(function*() {
+    const { hostname, port } = new URL(origin)
+    const socket = yield* Effect.acquireRelease(
+      Effect.sync(() => connect({ host: hostname, port: Number(port) })),
+      (socket) => Effect.sync(() => socket.destroy())
+    )
+    socket.on("error", () => {})
+    yield* Effect.promise(() => once(socket, "connect"))
+    // The server takes the connections in their order.
+    yield* get(origin)
+  })

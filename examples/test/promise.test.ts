@@ -4,7 +4,7 @@ import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
 import { Clock, Effect, Layer } from "effect"
 import * as Deliveries from "../../packages/core/test/deliveries.js"
-import { app, get, secrets, startServer } from "./programs.js"
+import { app, connectSilently, get, secrets, start, startServer } from "./programs.js"
 
 const Live = Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: [] }))
 
@@ -20,7 +20,7 @@ const textOf = (response: Response) => Effect.promise(() => response.text())
 describe.concurrent("without Effect", () => {
   layer(Live, { excludeTestServices: true, timeout: "20 seconds" })("examples", (it) => {
     it.effect(
-      "promise-express.ts replies to a message, answers a click, and ends with its work",
+      "promise-express.ts replies to a message, answers a click, and ends with its work, also with a connection that sends nothing",
       () =>
         Effect.gen(function*() {
           const appId = "cli_promise_express"
@@ -68,10 +68,34 @@ describe.concurrent("without Effect", () => {
           })
           assert.strictEqual(refused.status, 401)
 
-          yield* started.kill("SIGTERM")
+          yield* connectSilently(origin)
+          yield* started.kill("SIGTERM").pipe(Effect.forkScoped)
           assert.strictEqual(Number(yield* Effect.timeout(started.exitCode, "20 seconds")), 0)
           const printed = yield* output
           for (const secret of Object.values(secrets)) assert.notInclude(printed, secret)
+        }).pipe(Effect.scoped),
+      { timeout: 120_000 }
+    )
+
+    it.effect(
+      "promise-express.ts fails if the port is taken, and ends on SIGINT",
+      () =>
+        Effect.gen(function*() {
+          const appId = "cli_promise_express_port"
+          const { setApp } = yield* Emulator.Emulator
+          yield* setApp(app(appId))
+          const first = yield* startServer(["promise-express.ts"], appId)
+          const second = yield* start(["promise-express.ts"], {
+            FEISHU_APP_ID: appId,
+            ...secrets,
+            PORT: new URL(first.origin).port
+          })
+          assert.strictEqual(Number(yield* Effect.timeout(second.started.exitCode, "20 seconds")), 1)
+          yield* second.printed(/EADDRINUSE/)
+          assert.notInclude(yield* second.output, "Listening")
+
+          yield* first.started.kill("SIGINT").pipe(Effect.forkScoped)
+          assert.strictEqual(Number(yield* Effect.timeout(first.started.exitCode, "20 seconds")), 0)
         }).pipe(Effect.scoped),
       { timeout: 120_000 }
     )
