@@ -6,20 +6,21 @@ import { assert, layer } from "@effect/vitest"
 import { Effect, Layer, Schedule } from "effect"
 import { app, get, secrets, start } from "./programs.js"
 
-const appId = "cli_warm"
+const programs = ["warm-start.ts", "promise-warm-start.ts"]
 
-layer(Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: [app(appId)] })), {
+layer(Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: programs.map(app) })), {
   excludeTestServices: true,
   timeout: "20 seconds"
 })((it) => {
-  it.scoped(
-    "warm-start.ts that is started again has the ticket of the process before, and asks the platform for none",
-    () =>
+  it.scoped.each(programs)(
+    "%s that is started again has the ticket of the process before, and asks the platform for none",
+    (program) =>
       Effect.gen(function*() {
+        const appId = program
         const emulator = yield* Emulator.Emulator
         const directory = yield* (yield* FileSystem.FileSystem).makeTempDirectoryScoped()
         const startServer = Effect.gen(function*() {
-          const server = yield* start(["warm-start.ts"], {
+          const server = yield* start([program], {
             FEISHU_APP_ID: appId,
             FEISHU_BASE_URL: emulator.baseUrl,
             ...secrets,
@@ -36,7 +37,9 @@ layer(Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: [app(appId)] }
               Effect.map(Effect.promise(() => response.text()), (text) => ({ status: response.status, text }))
           )
         const resends = Effect.map(emulator.journal, (entries) =>
-          entries.filter(Journal.$is("Call")).filter(({ path }) => path.endsWith("/app_ticket/resend")).length)
+          entries.filter(Journal.$is("Call")).filter((call) =>
+            call.appId === appId && call.path.endsWith("/app_ticket/resend")
+          ).length)
 
         const first = yield* startServer
         // Without a request URL, the push of the resend goes nowhere.
