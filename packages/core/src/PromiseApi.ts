@@ -424,8 +424,9 @@ export interface Feishu {
    */
   readonly fetch: (tenantKey: string, path: string, init?: FetchOptions) => Promise<Response>
   /**
-   * Waits for the handlers and for the work of `afterAnswer`, and ends. Deliveries that come later get 503, and calls reject with a
-   * `FeishuUsageError`. Close the HTTP server before.
+   * Waits for the handlers and for the work of `afterAnswer`, and ends. Calls that are still under way then reject with a
+   * `FeishuUsageError`, and are not retried. Deliveries that come later get 503, and calls reject with a `FeishuUsageError`. Close
+   * the HTTP server before.
    */
   readonly close: () => Promise<void>
 }

@@ -413,6 +413,33 @@ describe("errors", () => {
     })
   )
 
+  live(
+    "calls under way reject with a FeishuUsageError when close resolves, and are not sent again",
+    Effect.gen(function*() {
+      let asked = () => {}
+      const isAsked = new Promise<void>((resolve) => {
+        asked = resolve
+      })
+      const sent: Array<AbortSignal | null | undefined> = []
+      const feishu = yield* make({
+        fetch: (url, init) => {
+          if (!String(url).includes("/tenant/v2/")) return fetch(url, init)
+          sent.push(init?.signal)
+          asked()
+          return new Promise(() => {})
+        }
+      })
+      yield* byNode(feishu.webhook)
+      yield* call(() => feishu.ready())
+      const cutOff = rejection(() => feishu.request("tenant_1", { path: "/open-apis/tenant/v2/tenant/query" }))
+      const closing = call(() => isAsked.then(() => feishu.close()))
+      const [error] = yield* Effect.all([cutOff, closing], { concurrency: "unbounded" })
+      assert.instanceOf(error, FeishuUsageError)
+      assert.deepInclude(error, { reason: "Closed" })
+      assert.deepStrictEqual(sent.map((signal) => signal?.aborted), [true])
+    })
+  )
+
   it("a wrong option throws, and its message names the field", () => {
     const cases: ReadonlyArray<[Partial<Record<keyof Options, unknown>>, RegExp]> = [
       [{ appId: "" }, /appId is empty/],

@@ -5,6 +5,8 @@ import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import { constVoid } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -23,6 +25,7 @@ import * as FeishuClient from "../../FeishuClient.js"
 import { FeishuNetworkError } from "../../FeishuError.js"
 import type { Abortable, Feishu, MoreOptions, Options, WebContext, Webhook } from "../../PromiseApi.js"
 import * as RetryPolicy from "../../RetryPolicy.js"
+import { isRequestBound } from "../requestBound.js"
 import { refused } from "../webhook/refused.js"
 import * as Uninterruptible from "../webhook/uninterruptible.js"
 import * as Calls from "./calls.js"
@@ -123,6 +126,23 @@ const readyWithin = ({ appId, baseUrl }: FeishuApp.Service, timeout: number | un
   }).pipe(Effect.flatten)
 }
 
+/** The calls under way. */
+const makeRunning = () => {
+  const fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+  return {
+    add: <A, E, R>(call: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.withFiberRuntime((fiber) => {
+        // On Workers, a fiber that ends with its request never says so.
+        if (isRequestBound()) return call
+        fibers.add(fiber)
+        return Effect.ensuring(call, Effect.sync(() => fibers.delete(fiber)))
+      }),
+    interrupt: (): void => {
+      for (const fiber of fibers) fiber.unsafeInterruptAsFork(FiberId.none)
+    }
+  }
+}
+
 /** Builds the services for the first use, and again for the next if they could not be built. */
 const makeServices = (layer: () => Layer.Layer<Services, unknown>) => {
   let handler: EventWebHandler.WebHandler<CallServices> | undefined
@@ -130,6 +150,7 @@ const makeServices = (layer: () => Layer.Layer<Services, unknown>) => {
   let built: Runtime.Runtime<Services> | undefined
   let closing: Promise<void> | undefined
   let isClosed = false
+  const running = makeRunning()
 
   const runtime = async (): Promise<Runtime.Runtime<Services>> => {
     if (isClosed || (closing !== undefined && built === undefined)) throw Errors.closed()
@@ -148,7 +169,9 @@ const makeServices = (layer: () => Layer.Layer<Services, unknown>) => {
     run: async <A>(effect: Effect.Effect<A, unknown, Services>, { signal }: Abortable = {}): Promise<A> => {
       signal?.throwIfAborted()
       const built = await orAborted(runtime(), signal)
-      return Errors.valueOf(await Runtime.runPromiseExit(built)(effect, signal === undefined ? {} : { signal }), signal)
+      if (isClosed) throw Errors.closed()
+      const options = signal === undefined ? {} : { signal }
+      return Errors.valueOf(await Runtime.runPromiseExit(built)(running.add(effect), options), signal)
     },
     close: (): Promise<void> =>
       closing ??= (async () => {
@@ -156,6 +179,7 @@ const makeServices = (layer: () => Layer.Layer<Services, unknown>) => {
           await handler?.dispose()
         } finally {
           isClosed = true
+          running.interrupt()
         }
       })()
   }
