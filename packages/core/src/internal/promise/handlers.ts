@@ -114,7 +114,7 @@ const contextOf = (
 
 type Handle = (event: PromiseApi.FeishuEvent<unknown>, context: PromiseApi.HandlerContext) => unknown
 
-/** Runs a function until its promise settles, also if the time of the handler is over, because nothing can stop a function. */
+/** Runs a function until its promise settles. Must run uninterruptibly, because nothing can stop a function. */
 const runner = (handle: Handle, calls: Calls, handlerTimeout: number): Run => (event) =>
   Effect.flatMap(Effect.runtime<BackgroundTasks>(), (runtime) => {
     const plain = plainEvent(event)
@@ -181,7 +181,10 @@ export const make = (calls: Calls, handlerTimeout: number) => {
     callback: (type: string, handle: Handle): void => {
       check(type, "callback")
       const run: Run = (event) =>
-        Effect.map(runner(handle, calls, handlerTimeout)(event), (answer) => answer ?? undefined)
+        // Also waits for a function that is too slow, so that its error is logged and `close` waits for the function.
+        Effect.uninterruptible(
+          Effect.map(runner(handle, calls, handlerTimeout)(event), (answer) => answer ?? undefined)
+        )
       const handler = callbacks.get(type)?.(run)
         ?? EventHandler.callback(type, (event) => Effect.map(run(event), (answer) => answer as object | undefined))
       handlers.set(type, handler)
