@@ -255,8 +255,10 @@ export interface CallOptions extends Abortable {
   readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | undefined
   /** For example `/open-apis/im/v1/messages`. */
   readonly path: string
-  /** Leaves out what is `undefined`. An array gives its parameter once for each element. */
-  readonly query?: Readonly<Record<string, QueryValue | ReadonlyArray<QueryValue> | undefined>> | undefined
+  /** Leaves out what is `undefined` or `null`. An array gives its parameter once for each element. */
+  readonly query?:
+    | Readonly<Record<string, QueryValue | ReadonlyArray<QueryValue | null | undefined> | null | undefined>>
+    | undefined
   /** The body. */
   readonly json?: unknown
   readonly headers?: Readonly<Record<string, string>> | undefined

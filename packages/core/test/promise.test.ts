@@ -170,7 +170,7 @@ describe("calls", () => {
       yield* call(() =>
         feishu.request("tenant_1", {
           path,
-          query: { receive_id_type: "open_id", ids: ["a", "b"], none: undefined, n: 1 },
+          query: { receive_id_type: "open_id", ids: ["a", null, "b"], none: undefined, nothing: null, n: 1 },
           json: { content: "飞书" },
           headers: { "x-of-mine": "1" }
         })
@@ -466,6 +466,8 @@ describe("errors", () => {
       [{ background: { capacity: 0.5 } }, /background.capacity must be/],
       [{ store: {} }, /store must have the methods get, set and delete/],
       [{ store: null }, /store must have/],
+      [{ allowHttp: "false", baseUrl: "http://example.com" }, /allowHttp must be true or false/],
+      [{ storeTokens: "true" }, /storeTokens must be true or false/],
       [{ logger: true }, /logger must be a function, or false/],
       [{ fetch: "fetch" }, /fetch must be a function/]
     ]
@@ -473,6 +475,11 @@ describe("errors", () => {
       const error = thrown(() => createFeishu({ ...options, ...wrong } as Options))
       assert.instanceOf(error, FeishuUsageError)
       assert.match(String(error), message)
+    }
+    for (const none of [undefined, null, "cli_1"]) {
+      const error = thrown(() => createFeishu(none as unknown as Options))
+      assert.instanceOf(error, FeishuUsageError)
+      assert.match(String(error), /the options must be an object/)
     }
     assert.strictEqual(createFeishu({ ...options, domain: "lark" }).baseUrl, "https://open.larksuite.com")
   })
@@ -681,6 +688,37 @@ describe("handlers", () => {
       })
       yield* Effect.retry(acknowledged, Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(400)))
       assert.strictEqual(runs, 1)
+    })
+  )
+
+  live(
+    "of callbacks that are too slow and fail later log the error, and close waits for these handlers",
+    Effect.gen(function*() {
+      const { callback } = yield* Emulator.Emulator
+      const order: Array<string> = []
+      const log: Array<LogEntry> = []
+      let finish = () => {}
+      const finished = new Promise<void>((resolve) => {
+        finish = resolve
+      })
+      const reason = new Error("the database is away")
+      const feishu = yield* make({ handlerTimeout: 1000, logger: (entry) => void log.push(entry) })
+      feishu.callback("slow", async () => {
+        await finished
+        order.push("worked")
+        throw reason
+      })
+      yield* byWeb(feishu.webhook)
+      yield* Effect.exit(callback(appId, { type: "slow", payload: {} }))
+      assert.match(log.map(({ message }) => message).join(), /the handler of the callback slow did not end within 1s/)
+      const closed = feishu.close().then(() => order.push("closed"))
+      finish()
+      yield* call(() => closed)
+      assert.deepStrictEqual(order, ["worked", "closed"])
+      assert.deepInclude(log.find(({ error }) => error === reason), {
+        level: "error",
+        message: "the handler of the callback slow failed"
+      })
     })
   )
 

@@ -26,6 +26,12 @@ const execute = (
 
 const decodeAny = FeishuClient.schemaData(Schema.Unknown)
 
+/** Leaves out `null`, which Effect's own function takes for an object. */
+const paramsOf = (query: NonNullable<CallOptions["query"]>) =>
+  Object.entries(query).flatMap(([name, value]) =>
+    [value].flat().flatMap((value) => value === null || value === undefined ? [] : [[name, value] as const])
+  )
+
 /** Returns `data` of the answer. */
 export const request = (
   tenantKey: string,
@@ -34,7 +40,7 @@ export const request = (
   Effect.suspend(() => {
     const { headers, json, method = json === undefined ? "GET" : "POST", path, query } = call
     const bare = HttpClientRequest.make(method)(path, {
-      ...(query !== undefined && { urlParams: query }),
+      ...(query !== undefined && { urlParams: paramsOf(query) }),
       ...(headers !== undefined && { headers })
     })
     return execute(tenantKey, json === undefined ? bare : HttpClientRequest.bodyUnsafeJson(bare, json), call)

@@ -6,6 +6,7 @@ import * as Redacted from "effect/Redacted"
 import { EventSubscriptionError } from "../../EventSubscription.js"
 import * as FeishuApp from "../../FeishuApp.js"
 import type { MoreOptions, Options } from "../../PromiseApi.js"
+import { isObject } from "../isObject.js"
 import { FeishuUsageError, valueOf } from "./errors.js"
 
 type Field = FeishuApp.FeishuAppError["field"]
@@ -37,9 +38,24 @@ const baseUrlOf = ({ baseUrl, domain }: Options): string | undefined => {
     : wrong("baseUrl", "is given by domain, which must be feishu or lark")
 }
 
-/** Returns the app. Throws a `FeishuAppError`. */
-export const appOf = (options: Options): FeishuApp.Service =>
-  valueOf(Effect.runSyncExit(FeishuApp.make({
+const refuse = (message: string): never => {
+  throw new FeishuUsageError({ reason: "Options", message })
+}
+
+const checkObject = (options: unknown): void => {
+  if (!isObject(options)) refuse("the options must be an object")
+}
+
+/** A text such as "false" is no boolean. */
+const checkBoolean = (name: string, value: unknown): void => {
+  if (value !== undefined && typeof value !== "boolean") refuse(`${name} must be true or false`)
+}
+
+/** Returns the app. Throws a `FeishuUsageError` or a `FeishuAppError`. */
+export const appOf = (options: Options): FeishuApp.Service => {
+  checkObject(options)
+  checkBoolean("allowHttp", options.allowHttp)
+  return valueOf(Effect.runSyncExit(FeishuApp.make({
     appId: required("appId", options.appId),
     appSecret: Redacted.make(required("appSecret", options.appSecret)),
     encryptKey: optionalSecret("encryptKey", options.encryptKey),
@@ -48,6 +64,7 @@ export const appOf = (options: Options): FeishuApp.Service =>
     baseUrl: baseUrlOf(options),
     allowHttp: options.allowHttp
   })))
+}
 
 /** Returns the app of the variables. Throws a `FeishuUsageError` or a `FeishuAppError`. */
 export const appOfEnvironment = (): FeishuApp.Service => {
@@ -95,13 +112,12 @@ const isStore = (store: object): boolean =>
 
 /** Throws a `FeishuUsageError` if an option is wrong. */
 export const check = (options: MoreOptions): void => {
-  const refuse = (message: string) => {
-    throw new FeishuUsageError({ reason: "Options", message })
-  }
+  checkObject(options)
   for (const [name, value, isRight, must] of numbers(options)) {
     if (value !== undefined && (typeof value !== "number" || !isRight(value))) refuse(`${name} must be ${must}`)
   }
-  const { fetch, logger, store } = options
+  const { fetch, logger, store, storeTokens } = options
+  checkBoolean("storeTokens", storeTokens)
   if (fetch !== undefined && typeof fetch !== "function") refuse("fetch must be a function")
   if (logger !== undefined && logger !== false && typeof logger !== "function") {
     refuse("logger must be a function, or false")
