@@ -16,7 +16,10 @@ const markdownIn = (folder: string) =>
 const packages = readdirSync(join(root, "packages")).map((name) => join("packages", name))
 const isPublished = (folder: string) => !/"private": true/.test(read(join(folder, "package.json")))
 const published = packages.filter(isPublished).flatMap(markdownIn)
-const pages = [".", ".github", ".changeset", ...packages].flatMap(markdownIn)
+const site = ["", "guide", "reference"].flatMap((folder) =>
+  ["packages/docs", "packages/docs/zh"].map((language) => join(language, folder))
+)
+const pages = [...new Set([".", ".github", ".changeset", ...packages, ...site].flatMap(markdownIn))]
 
 /** Returns the page without its blocks of code. */
 const proseOf = (page: string) => read(page).replaceAll(/^```.*?^```$/gms, "")
@@ -38,7 +41,7 @@ const destinationOf = (page: string, target: string) => {
     path.startsWith(start)
   )
   if (own !== undefined) return { file: path.slice(own.length), anchor }
-  // The site's own pages have links that VitePress checks.
+  // VitePress checks the links to the API reference, which is on the site alone.
   if (/^https?:/.test(path) || path.startsWith("/")) return undefined
   return { file: path === "" ? page : join(dirname(page), path), anchor }
 }

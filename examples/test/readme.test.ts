@@ -1,4 +1,4 @@
-/** What the READMEs show is what the examples are and what the library does. */
+/** What the READMEs and the pages of the site show is what the examples are and what the library does. */
 import { ErrorCode, FeishuError } from "@effect-feishu/core"
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
@@ -6,24 +6,46 @@ import { fileURLToPath } from "node:url"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const read = (path: string) => readFileSync(root + path, "utf8")
+const site = ["", "guide/", "reference/"].flatMap((folder) => [`packages/docs/${folder}`, `packages/docs/zh/${folder}`])
+  .flatMap((folder) => readdirSync(root + folder).filter((name) => name.endsWith(".md")).map((name) => folder + name))
 const readmes = [
   "README.md",
   "README.zh-CN.md",
   "packages/core/WORKERS.md",
   ...readdirSync(`${root}packages`).map((name) => `packages/${name}/README.md`).filter((path) =>
     existsSync(root + path)
-  )
+  ),
+  ...site.filter((page) => page !== "packages/docs/README.md")
 ]
 
+/** Returns the text of a file without the lines that begin or end a region. */
+const withoutRegions = (text: string) => text.replaceAll(/^[ \t]*(\/\/|#) ?#(end)?region\b.*\n/gm, "")
+
 describe.each(readmes)("%s", (readme) => {
-  const blocks = [...read(readme).matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? "")
+  // A fence that is no fence of TypeScript with a path in the first line, such as "ts{1}" or "typescript", is not overlooked.
+  const blocks = [
+    ...read(readme).matchAll(
+      /^[ \t]*(?:```|~~~)[ \t]*(?:ts|typescript|js|javascript|[cm][jt]s|[jt]sx)\b.*\n([^]*?)^[ \t]*(?:```|~~~)$/gm
+    )
+  ]
+    .map((match) => match[1] ?? "")
 
   it("shows only code that is in an example which the tests run", () => {
     // The command, the site and the measurements are for those who write no TypeScript.
     if (!/packages\/(cli|docs|proof)\//.test(readme)) assert.isAbove(blocks.length, 0)
     for (const block of blocks) {
       const [, path, code] = /^\/\/ (examples\/\S+)\n\n?(.*)$/s.exec(block) ?? assert.fail(`no path in:\n${block}`)
-      assert.include(read(path ?? ""), code ?? "", `${path} differs`)
+      assert.include(withoutRegions(read(path ?? "")), code ?? "", `${path} differs`)
+    }
+  })
+
+  it("shows the YAML and the JSON of a file as they are in the file", () => {
+    for (
+      const [, path = "", code = ""] of read(readme).matchAll(
+        /^```(?:ya?ml|json)\n(?:#|\/\/) (examples\/\S+)\n\n?(.*?)^```$/gms
+      )
+    ) {
+      assert.include(withoutRegions(read(path)), code, `${path} differs`)
     }
   })
 })

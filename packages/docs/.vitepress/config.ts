@@ -1,5 +1,5 @@
 import { type DefaultTheme, defineConfig } from "vitepress"
-import { brokenLinks } from "../src/anchors.js"
+import { anchorOf, brokenLinks } from "../src/anchors.js"
 import { apiSidebar, folderOf, isPage, type Language, sidebar } from "../src/navigation.js"
 import { fuzzy, tokenize } from "../src/search.js"
 import { joinChinese } from "../src/softBreaks.js"
@@ -55,6 +55,7 @@ export default defineConfig({
   // The fonts of the reader's system: no font is loaded.
   head: [["meta", { name: "theme-color", content: "#3b6ef6" }], ["link", { rel: "icon", href: "data:," }]],
   markdown: {
+    anchor: { slugify: anchorOf },
     theme: { light: "github-light", dark: "github-dark" },
     // No time limit: on a busy machine, code would lose its colours.
     shikiSetup: (highlighter) => {

@@ -161,7 +161,7 @@ const search = async (page: Page, query: string): Promise<ReadonlyArray<string>>
   await page.locator("#localsearch-input").fill(query)
   await page.locator("#localsearch-list a").first().waitFor()
   return page.evaluate(
-    "[...document.querySelectorAll('#localsearch-list a')].map((link) => link.getAttribute('href'))"
+    "[...document.querySelectorAll('#localsearch-list a')].map((link) => decodeURI(link.getAttribute('href')))"
   )
 }
 
@@ -172,8 +172,9 @@ describe("the search", () => {
     ["index.html", "tenant key", "/reference/glossary.html#tenant-key"],
     ["index.html", "FeishuClient forTenant", "/api/core/FeishuClient.html#forTenant"],
     ["zh/index.html", "99991663", "/zh/reference/error-codes.html#99991663"],
-    ["zh/index.html", "商店应用", "/zh/reference/glossary.html#store-app"],
+    ["zh/index.html", "商店应用", "/zh/reference/glossary.html#商店应用"],
     ["zh/index.html", "加密策略", "/zh/reference/glossary.html#encrypt-key"],
+    ["zh/index.html", "发布", "/zh/guide/after-a-deploy.html"],
     ["zh/index.html", "应用类型", "/zh/reference/console.html"],
     ["zh/index.html", "白名单", "/zh/reference/console.html"]
   ])("on %s finds %s", async (path, query, expected) => {

@@ -1,6 +1,10 @@
-/** Finds links between the built pages that lead nowhere: to a file that is missing, or to a heading that is missing. */
+/** The anchors of headings. Finds links between the built pages that lead nowhere: to a file that is missing, or to a heading that is missing. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
+
+/** Returns the anchor of a heading, as GitHub makes it, so that a link leads to the heading on GitHub and on the site. */
+export const anchorOf = (heading: string): string =>
+  heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(/\s/g, "-")
 
 const attributes = (html: string, name: string): ReadonlyArray<string> =>
   [...html.matchAll(new RegExp(`<[^>]*?\\s${name}="([^"]*)"`, "g"))].map((match) =>

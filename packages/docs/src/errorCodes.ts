@@ -1,5 +1,6 @@
 /** The page of all error codes, in one of both languages. */
 import { ErrorCode } from "@effect-feishu/core"
+import { anchorOf } from "./anchors.js"
 import { codes, kinds } from "./errorTexts.js"
 import type { Language } from "./navigation.js"
 
@@ -12,7 +13,7 @@ const words = {
     sources:
       "The meanings come from the platform's page “通用错误码” (general error codes), and from live answers quoted in public "
       + "reports. Where the two disagree, this page follows the live answers. The platform has thousands of codes; a code that is "
-      + "missing here has the kind [`Unknown`](#unknown).",
+      + "missing here has the kind `Unknown`.",
     kind: "kind",
     codes: "codes",
     retried: "retried",
@@ -37,7 +38,7 @@ const words = {
       + "（`FeishuApiError.kind`）。",
     sources:
       "含义来自开放平台文档《通用错误码》，以及公开报告中引用的真实响应；两者不一致时，以真实响应为准。平台有数千个错误码，"
-      + "此处没有列出的归为 [`Unknown`](#unknown)。",
+      + "此处没有列出的归为 `Unknown`。",
     kind: "类别",
     codes: "错误码",
     retried: "是否重试",
@@ -63,6 +64,7 @@ export const errorCodesPage = (language: Language): string => {
   const cureOf = (kind: ErrorCode.Kind) => language === "en" ? ErrorCode.advice[kind] : kinds[kind].cure
   const codesOf = (kind: ErrorCode.Kind) =>
     [...ErrorCode.table.values()].filter((errorCode) => errorCode.kind === kind).toSorted((a, b) => a.code - b.code)
+  const headingOf = (kind: ErrorCode.Kind) => `${kinds[kind].title[language]}${t.open}\`${kind}\`${t.close}`
   /** A user access token, whose codes have an advice of their own, is not renewed. */
   const retriedCode = ({ advice, kind, retryable }: ErrorCode.ErrorCode) =>
     retryable
@@ -79,11 +81,11 @@ export const errorCodesPage = (language: Language): string => {
     if (text === undefined) throw new Error(`errorTexts.ts does not explain ${code}`)
     const cure = language === "en" ? advice ?? cureOf(kind) : text.cure ?? cureOf(kind)
     return [
-      `### ${code} {#${code}}`,
+      `### ${code}`,
       [
         `- **${t.cause}**${t.colon}${text.cause[language]}`,
         `- **${t.cure}**${t.colon}${cure}${text.hint === undefined ? "" : t.space + text.hint[language]}`,
-        `- **${t.kindOf}**${t.colon}[\`${kind}\`](#${kind.toLowerCase()}) · **${t.retried}**${t.colon}${
+        `- **${t.kindOf}**${t.colon}[\`${kind}\`](#${anchorOf(headingOf(kind))}) · **${t.retried}**${t.colon}${
           retriedCode(errorCode)
         }`
       ].join("\n")
@@ -99,14 +101,14 @@ export const errorCodesPage = (language: Language): string => {
       `| ${t.kind} | ${t.codes} | ${t.retried} |`,
       "| --- | --- | --- |",
       ...ErrorCode.Kind.literals.map((kind) =>
-        `| [\`${kind}\`](#${kind.toLowerCase()}) | ${
+        `| [\`${kind}\`](#${anchorOf(headingOf(kind))}) | ${
           kind === "Unknown" ? t.any : codesOf(kind).map(({ code }) => `[${code}](#${code})`).join(", ")
         } | ${retriedOf(kind)} |`
       )
     ].join("\n"),
     ...ErrorCode.Kind.literals.flatMap((kind) =>
       [
-        `## ${kinds[kind].title[language]}${t.open}\`${kind}\`${t.close} {#${kind.toLowerCase()}}`,
+        `## ${headingOf(kind)}`,
         `**${t.cure}**${t.colon}${cureOf(kind)}`,
         `**${t.library}**${t.colon}${kinds[kind].library[language]}`
       ].concat(codesOf(kind).flatMap(section))

@@ -254,8 +254,10 @@ export const codes: ReadonlyMap<number, CodeText> = new Map([
       zh: "请求中没有访问凭证：缺少请求头 `Authorization: Bearer …`。"
     },
     hint: {
-      en: "Call through `FeishuClient.forTenant`, `forApp` or `forUser`, which add the token.",
-      zh: "通过 `FeishuClient.forTenant`、`forApp` 或 `forUser` 调用，凭证会自动加上。"
+      en:
+        "Call through `FeishuClient.forTenant`, `forApp` or `forUser`, which add the token. This is also the official SDK's error if it has no app_ticket yet, for example [after a deploy](../guide/after-a-deploy.md).",
+      zh:
+        "通过 `FeishuClient.forTenant`、`forApp` 或 `forUser` 调用，凭证会自动加上。官方 SDK 还没有 app_ticket 时（例如[部署之后](../guide/after-a-deploy.md)），也会得到这个错误。"
     }
   }),
   ...all([9499, 4000, 10001, 10100, 20001, 23001, 40001, 99991201, 99991301, 99992402], {

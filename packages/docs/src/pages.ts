@@ -1,31 +1,16 @@
-/** The pages as they are written, without those that `generate.ts` makes. */
+/** The pages that are committed: those that are written, and the error codes, which `generate.ts` makes. */
 import { readdirSync, readFileSync } from "node:fs"
-import { dirname, resolve } from "node:path"
 import { root } from "./navigation.js"
 
-const written = /^(zh\/)?((guide|reference)\/[^/]+|index)\.md$/
-const generated = /^(zh\/)?reference\/error-codes\.md$/
+const committed = /^(zh\/)?((guide|reference)\/[^/]+|index)\.md$/
 
 /** The pages, by their path from `root`. */
 export const pages: ReadonlyMap<string, string> = new Map(
   ["", "guide/", "reference/", "zh/", "zh/guide/", "zh/reference/"]
     .flatMap((folder) => readdirSync(root + folder).map((name) => folder + name))
-    .filter((path) => written.test(path) && !generated.test(path))
+    .filter((path) => committed.test(path))
     .map((path) => [path, readFileSync(root + path, "utf8")])
 )
-
-/** A part of a file that a page shows: `<<< @/../../examples/server.ts#region`. */
-export interface Snippet {
-  readonly file: string
-  readonly region: string | undefined
-}
-
-/** Returns the snippets of a page. */
-export const snippets = (page: string, text: string): ReadonlyArray<Snippet> =>
-  [...text.matchAll(/^[ \t]*<<<\s*([^\s#{[]+)(?:#([^\s{[]+))?/gm)].map(([, path = "", region]) => ({
-    file: path.startsWith("@") ? resolve(root, path.slice(2)) : resolve(root, dirname(page), path),
-    region
-  }))
 
 /** Returns the languages of the code blocks that are typed into a page. */
 export const typedIn = (text: string): ReadonlyArray<string> =>
