@@ -261,7 +261,7 @@ export const readModules = (): ReadonlyArray<Module> =>
 
 const categories: Readonly<Record<string, string>> = {
   accessors: "访问器",
-  answers: "应答",
+  answers: "响应",
   api: "接口",
   apps: "应用",
   "base URLs": "平台地址",

@@ -38,7 +38,7 @@ export const kinds: Readonly<Record<ErrorCode.Kind, KindText>> = {
       en: "Waits exactly as long as the header `x-ogw-ratelimit-reset` (or `Retry-After`) says, then sends the request "
         + "again, a `POST`, too, because the platform did nothing. Fails at once if the wait does not fit the time limit.",
       zh:
-        "严格按响应头 `x-ogw-ratelimit-reset`（或 `Retry-After`）给出的时间等待，然后重新发送请求；平台没有执行被限流的请求，"
+        "严格按响应头 `x-ogw-ratelimit-reset`（或 `Retry-After`）给出的时间等待，然后重新发送请求；平台没有执行被限频的请求，"
         + "所以 `POST` 也会重发。等待时间超出总时限时立即失败。"
     }
   },
@@ -61,7 +61,7 @@ export const kinds: Readonly<Record<ErrorCode.Kind, KindText>> = {
   },
   AppState: {
     title: { en: "The app cannot be used in this state", zh: "应用当前不可用" },
-    cure: "在开发者后台检查应用是否已发布并启用，并确认该企业（租户）已安装应用。",
+    cure: "在开发者后台检查应用是否已发布并启用，并确认该租户已安装应用。",
     library: untouched
   },
   NotStoreApp: {
@@ -125,7 +125,7 @@ export const kinds: Readonly<Record<ErrorCode.Kind, KindText>> = {
         "Retries as for an internal error if the HTTP status is 5xx. Treats the code as a rate limit if the status is 429, or "
         + "400 with a header that says how long to wait. Fails at once otherwise.",
       zh:
-        "HTTP 状态码为 5xx 时按平台内部错误重试；状态码为 429，或为 400 且响应头给出等待时间时，按限流处理；其他情况立即失败。"
+        "HTTP 状态码为 5xx 时按平台内部错误重试；状态码为 429，或为 400 且响应头给出等待时间时，按限频处理；其他情况立即失败。"
     }
   }
 }
@@ -295,10 +295,10 @@ export const codes: ReadonlyMap<number, CodeText> = new Map([
       en: "This tenant has not installed the app. Other tenants are not concerned.",
       zh: "该租户没有安装此应用。其他租户不受影响。"
     },
-    cure: "请该企业的管理员安装应用，并检查 tenant_key 是否正确。",
+    cure: "请该租户的管理员安装应用，并检查 tenant_key 是否正确。",
     hint: {
       en: "Ask an administrator of the tenant to install the app, and check the tenant key.",
-      zh: "在企业安装应用之前，请停止为该租户调用接口。"
+      zh: "在租户安装应用之前，请停止为该租户调用接口。"
     }
   }),
   ...all([20048, 20069], {

@@ -17,14 +17,14 @@ export interface Step {
 }
 
 export const steps: ReadonlyArray<Step> = [
-  { from: "a", to: "store", label: { en: "claim the resend", zh: "抢占：由谁请求推送" } },
+  { from: "a", to: "store", label: { en: "claim the resend", zh: "占用：由谁请求推送" } },
   { from: "a", to: "platform", label: { en: "resend: app ID, app secret", zh: "重新获取 app_ticket" } },
   { from: "platform", to: "a", label: { en: "code 0, and no ticket", zh: "code 0，但没有 app_ticket" } },
   { from: "platform", to: "b", label: { en: "push app_ticket", zh: "推送 app_ticket" } },
   { from: "b", to: "store", label: { en: "keep the ticket", zh: "保存 app_ticket" } },
   { from: "b", to: "platform", label: { en: "HTTP 200", zh: "HTTP 200" } },
   { from: "store", to: "a", label: { en: "the ticket", zh: "app_ticket" } },
-  { from: "a", to: "store", label: { en: "claim the token", zh: "抢占：由谁获取凭证" } },
+  { from: "a", to: "store", label: { en: "claim the token", zh: "占用：由谁获取凭证" } },
   { from: "a", to: "platform", label: { en: "app_access_token: ticket", zh: "用 app_ticket 换 app_access_token" } },
   {
     from: "a",
