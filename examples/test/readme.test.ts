@@ -22,10 +22,10 @@ const readmes = [
 const withoutRegions = (text: string) => text.replaceAll(/^[ \t]*(\/\/|#) ?#(end)?region\b.*\n/gm, "")
 
 describe.each(readmes)("%s", (readme) => {
-  // A fence that is no fence of TypeScript with a path in the first line, such as "ts{1}" or "typescript", is not overlooked.
+  // Finds each kind of fence, so that no block escapes the comparison.
   const blocks = [
     ...read(readme).matchAll(
-      /^[ \t]*(?:```|~~~)[ \t]*(?:ts|typescript|js|javascript|[cm][jt]s|[jt]sx)\b.*\n([^]*?)^[ \t]*(?:```|~~~)$/gm
+      /^[ \t]*(?:`{3,}|~{3,})[ \t]*(?:ts|typescript|js|javascript|[cm][jt]s|[jt]sx)\b.*\n([^]*?)^[ \t]*(?:`{3,}|~{3,})$/gm
     )
   ]
     .map((match) => match[1] ?? "")
