@@ -1,12 +1,22 @@
-import { AccessToken, AppTicket, EventSubscription, FeishuApp, TicketStore, TokenStore } from "@effect-feishu/core"
+import {
+  AccessToken,
+  AppTicket,
+  EventHandler,
+  EventSubscription,
+  FeishuApp,
+  TicketStore,
+  TokenStore
+} from "@effect-feishu/core"
 import { Emulator } from "@effect-feishu/emulator"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted } from "effect"
+import { Effect, Either, Fiber, Layer, Redacted } from "effect"
 import { pass, withQuickClock } from "../../core/test/quickClock.js"
 import * as Outcome from "../src/outcome.js"
 import { outcomeOf } from "../src/report/Claim.js"
 import * as Explained from "../src/soak/explained.js"
 import * as MinutesReport from "../src/soak/minutesReport.js"
+import { toast } from "../src/soak/toast.js"
+import * as Users from "../src/soak/users.js"
 import * as StoreApp from "../src/storeApp.js"
 
 const away = { name: "platform away", of: "platform", begin: 1_000, end: 2_000 } as const
@@ -24,20 +34,21 @@ const secrets = {
   verificationToken: Redacted.make("the verification token")
 }
 const appId = "cli_1"
-const app = AccessToken.layer().pipe(
-  Layer.provideMerge(AppTicket.layer()),
-  Layer.provideMerge(EventSubscription.layer()),
-  Layer.provideMerge(FeishuApp.layer({ ...secrets, appId })),
-  Layer.provide([TicketStore.layerMemory, TokenStore.layerMemory])
-)
+const appWith = (handlers: ReadonlyArray<EventHandler.EventHandler<never>>) =>
+  AccessToken.layer().pipe(
+    Layer.provideMerge(AppTicket.layer()),
+    Layer.provideMerge(EventSubscription.layer({ handlers })),
+    Layer.provideMerge(FeishuApp.layer({ ...secrets, appId })),
+    Layer.provide([TicketStore.layerMemory, TokenStore.layerMemory])
+  )
 
 describe("a message that is sent under a fault", () => {
   it.live("fails in the way by which the fault is recognised, and a rate limit does not fail", () =>
     Effect.gen(function*() {
       const emulator = yield* Emulator.Emulator
-      const { context } = yield* StoreApp.start(appId, app)
+      const { context } = yield* StoreApp.start(appId, appWith([]))
       for (const name of Explained.namesOfCalls) {
-        const { fault, outcome } = Explained.ofCalls[name]
+        const { fault, isSentAgain, outcome } = Explained.ofCalls[name]
         const sending = yield* Effect.fork(Effect.exit(Effect.provide(
           Effect.zipRight(
             Effect.zipRight(StoreApp.query("tenant_1"), emulator.setFaults([fault])),
@@ -46,7 +57,7 @@ describe("a message that is sent under a fault", () => {
           context
         )))
         yield* pass("10 seconds")
-        assert.strictEqual(Outcome.of(yield* Fiber.join(sending)), outcome ?? Outcome.success, name)
+        assert.strictEqual(Outcome.of(yield* Fiber.join(sending)), isSentAgain ? Outcome.success : outcome, name)
         const calls = (yield* emulator.journal).flatMap((entry) => entry._tag === "Call" ? [entry] : [])
         assert.strictEqual(
           calls.filter(({ path }) => path === StoreApp.messagePath).map(Explained.faultOf).find(Boolean),
@@ -86,11 +97,87 @@ describe("a call that failed", () => {
     ])
   })
 
+  it("is not explained by an outage of the platform if the outcome is no want of an answer", () => {
+    const outcomes = [
+      "FeishuNetworkError, Connection",
+      "FeishuNetworkError, Timeout",
+      "FeishuNetworkError, Unavailable",
+      "FeishuNetworkError, Schema",
+      "FeishuApiError, Internal",
+      "TicketTimeout",
+      Outcome.defect,
+      Explained.notAnswered
+    ]
+    assert.deepStrictEqual(
+      calls(outcomes.map((outcome) => failure("GET", outcome, 1_500))).flatMap(({ what, why }) =>
+        why === undefined ? [what.slice("GET: ".length)] : []
+      ),
+      outcomes.slice(3)
+    )
+  })
+
+  it("is explained by a fault of the last attempt if an outage of the platform took the attempts before", () => {
+    const faults = { "answer cut": 1 }
+    const cut = (begin: number) => failure("GET", "FeishuNetworkError, InvalidResponse", begin)
+    assert.deepStrictEqual(calls([cut(1_990), cut(1_991)], faults).map(({ why }) => why), ["answer cut", undefined])
+    assert.deepStrictEqual(calls([cut(2_001)], faults).map(({ why }) => why), [undefined])
+  })
+
+  it("is not explained by a rate limit, after which each call is sent again, unless the platform was away before", () => {
+    const limited = (call: string, begin: number) => failure(call, "FeishuApiError, RateLimited", begin)
+    const failures = [limited("POST", 500), limited("GET", 1_990)]
+    assert.deepStrictEqual(calls(failures, { "rate limit": 2 }).map(({ why }) => why), [undefined, "rate limit"])
+  })
+
   it("is explained by an outage of the Redis only if it failed for want of a ticket", () => {
     assert.deepStrictEqual(calls([failure("GET", "TicketTimeout", 5_500), dropped("GET", 5_500)]), [
       { what: "GET: TicketTimeout", why: "Redis frozen", times: 1 },
       { what: "GET: FeishuNetworkError, Connection", why: undefined, times: 1 }
     ])
+  })
+})
+
+describe("the faults with which calls can have ended", () => {
+  const count = (name: Explained.OfCallsName, begin: number, isSentAgain: boolean) =>
+    Explained.countLast([{ name, begin, end: begin + 10, isSentAgain }], [away, frozen])[name] ?? 0
+
+  it("are those of calls that are not sent again, but not what an outage does to these calls", () => {
+    assert.strictEqual(count("connection dropped", 500, false), 1)
+    assert.strictEqual(count("connection dropped", 1_500, false), 0)
+    assert.strictEqual(count("answer cut", 1_500, false), 1)
+  })
+
+  it("are those of calls that are sent again only just after an outage of the platform", () => {
+    assert.strictEqual(count("answer cut", 500, true), 0)
+    assert.strictEqual(count("answer cut", 3_900, true), 1)
+    assert.strictEqual(count("answer cut", 4_100, true), 0)
+    // After an outage of the Redis, they are not.
+    assert.strictEqual(count("answer cut", 6_100, true), 0)
+  })
+})
+
+describe("a click on a card", () => {
+  const click = (handle: Effect.Effect<object, string>) =>
+    Effect.gen(function*() {
+      const emulator = yield* Emulator.Emulator
+      yield* StoreApp.start(appId, appWith([EventHandler.callback("card.action.trigger", () => handle)]))
+      return Users.failureOf(
+        yield* Effect.either(emulator.callback(appId, { type: "card.action.trigger", payload: {} }))
+      )
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerHttpClient({ apps: [{ ...secrets, appId }] })))
+
+  it.live("fails if the handler fails, though the user gets an answer", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* click(Effect.fail("broken")), Explained.anotherAnswer)
+      assert.strictEqual(yield* click(Effect.succeed({ toast })), undefined)
+      assert.strictEqual(Users.failureOf(Either.left("no answer")), Explained.notAnswered)
+    }))
+
+  it("that failed is not explained by an outage of the platform or of the Redis", () => {
+    const failures = [away, frozen].flatMap(({ begin }) =>
+      [Explained.notAnswered, Explained.anotherAnswer].map((outcome) => failure("callback", outcome, begin))
+    )
+    assert.deepStrictEqual(calls(failures).map(({ times, why }) => [times, why]), [[2, undefined], [2, undefined]])
   })
 })
 
@@ -116,6 +203,18 @@ describe("an event that was handled twice", () => {
   })
 })
 
+/** Each thing once. Tokens are issued once, and renewed once. */
+const counts: Readonly<Record<string, number>> = {
+  ...Object.fromEntries([
+    ...Explained.namesOfCalls.map((name) => `fault ${name}`),
+    ...Explained.namesOfPushes.map((name) => `fault of a push: ${name}`),
+    ...Object.values(Explained.outageNames).map((name) => `outage ${name}`),
+    "ticket acknowledged"
+  ].map((name) => [name, 1])),
+  "success /open-apis/auth/v3/app_access_token": 2,
+  "success /open-apis/auth/v3/tenant_access_token": 301
+}
+
 /** Ten minutes of processes with a heap of 40 MB, which varies by 1 MB and in one process grows by so many bytes in a minute. */
 const result = (growth: number, changes: Partial<MinutesReport.Result> = {}): MinutesReport.Result => ({
   seconds: 600,
@@ -134,10 +233,12 @@ const result = (growth: number, changes: Partial<MinutesReport.Result> = {}): Mi
   calls: { GET: 27_000, POST: 9_000 },
   tookMillis: 600_000,
   idle: { before: [9, 9, 9], after: [9, 9, 9] },
-  counts: {},
+  counts,
+  callbacks: 1,
   failed: [],
-  events: { pushed: 10, unsettled: 0, notHandled: 0, strange: 0 },
+  events: { pushed: 10, handled: 10, unsettled: 0, notHandled: 0, strange: 0 },
   stalls: { times: 0, longest: 0 },
+  secrets: { searched: 600, found: [] },
   broken: [],
   ...changes
 })
@@ -149,6 +250,40 @@ const missed = (given: MinutesReport.Result) =>
 
 describe("the claims of ten minutes", () => {
   it("hold if nothing grows", () => assert.deepStrictEqual(missed(result(0)), []))
+
+  it("do not hold if nothing happens", () => {
+    const events = { pushed: 0, handled: 0, unsettled: 0, notHandled: 0, strange: 0 }
+    assert.deepStrictEqual(missed(result(0, { counts: {}, callbacks: 0, events })), [
+      "fault of a call: connection dropped",
+      "fault of a call: answer cut",
+      "fault of a call: gateway page, HTTP 502",
+      "fault of a call: internal error, HTTP 500",
+      "fault of a call: rate limit",
+      "fault of a push: lost",
+      "fault of a push: doubled",
+      "fault of a push: forged",
+      "fault of a push: tampered",
+      "outage: Redis frozen for 5 s",
+      "outage: platform away for 4 s",
+      "outage: Redis restarted empty after 2 s",
+      "tickets acknowledged",
+      "app access tokens renewed",
+      "tenant access tokens renewed",
+      "events handled",
+      "callbacks with the answer of the handler"
+    ])
+  })
+
+  it("do not hold if one thing of all did not happen", () => {
+    for (const [name, count] of Object.entries(counts)) {
+      assert.strictEqual(missed(result(0, { counts: { ...counts, [name]: count - 1 } })).length, 1, name)
+    }
+  })
+
+  it("do not hold if a process prints a secret", () =>
+    assert.deepStrictEqual(missed(result(0, { secrets: { searched: 600, found: ["a secret is in: SECRET"] } })), [
+      "secrets in what the processes print"
+    ]))
 
   it("do not hold if a kilobyte of each call is kept, in one process of three", () => {
     const growth = [

@@ -26,6 +26,15 @@ export const never = (name: string, count: number): Claim => ({
   isExact: true
 })
 
+/** Claims that something happens, on any machine. */
+export const atLeastOnce = (name: string, count: number): Claim => ({
+  name,
+  values: [count],
+  must: { least: 1 },
+  digits: 0,
+  isExact: true
+})
+
 /** A claim beside its outcome, as tables and JSON have it. */
 export interface Outcome {
   readonly name: string

@@ -1,6 +1,6 @@
 /** The tables and the claims of the run of minutes. */
 import { median, slope } from "../measure/statistics.js"
-import { type Claim, never } from "../report/Claim.js"
+import { atLeastOnce, type Claim, never } from "../report/Claim.js"
 import type { Section } from "../report/Section.js"
 import type * as Tally from "../tally.js"
 import * as Explained from "./explained.js"
@@ -34,15 +34,21 @@ export interface Result {
   readonly idle: { readonly before: ReadonlyArray<number>; readonly after: ReadonlyArray<number> }
   /** What the platform has counted. */
   readonly counts: Readonly<Tally.Tally>
+  /** Callbacks that have shown the answer of the handler. */
+  readonly callbacks: number
   readonly failed: ReadonlyArray<Explained.Row>
   readonly events: {
     readonly pushed: number
+    /** Acknowledged and handled. */
+    readonly handled: number
     readonly unsettled: number
     readonly notHandled: number
     readonly strange: number
   }
   /** When the machine did not let one of the processes run. `longest` is in milliseconds. */
   readonly stalls: { readonly times: number; readonly longest: number }
+  /** How many secrets the outputs of the processes were searched for, and what was found. */
+  readonly secrets: { readonly searched: number; readonly found: ReadonlyArray<string> }
   readonly broken: ReadonlyArray<string>
 }
 
@@ -87,8 +93,26 @@ const memoryRow = (name: string, samples: ReadonlyArray<Sample>, of: (sample: Sa
 
 const auth = (name: string) => `/open-apis/auth/v3/${name}`
 
+/** Claims that each thing happened which the other claims are about. Without these, a run in which nothing happens keeps them all. */
+const happened = ({ callbacks, counts, events, tenants }: Result): ReadonlyArray<Claim> => {
+  const issued = (name: string) => counts[`success ${auth(name)}`] ?? 0
+  return [
+    ...Explained.namesOfCalls.map((name) => [`fault of a call: ${name}`, counts[`fault ${name}`] ?? 0] as const),
+    ...Explained.namesOfPushes.map((name) =>
+      [`fault of a push: ${name}`, counts[`fault of a push: ${name}`] ?? 0] as const
+    ),
+    ...Object.values(Explained.outageNames).map((name) => [`outage: ${name}`, counts[`outage ${name}`] ?? 0] as const),
+    ["tickets acknowledged", counts["ticket acknowledged"] ?? 0] as const,
+    ["app access tokens renewed", issued("app_access_token") - 1] as const,
+    ["tenant access tokens renewed", issued("tenant_access_token") - tenants] as const,
+    ["events handled", events.handled] as const,
+    ["callbacks with the answer of the handler", callbacks] as const
+  ].map(([name, count]) => atLeastOnce(`soak, minutes: ${name}`, count))
+}
+
 export const section = (result: Result): Section => {
-  const { broken, calls, counts, events, failed, idle, rate, samples, seconds, stalls, tookMillis, warmUp } = result
+  const { broken, calls, counts, events, failed, idle, rate, samples, secrets, seconds, stalls, tookMillis, warmUp } =
+    result
   const machines = (samples[0]?.machines ?? []).map((_, n) => n)
   const ofMachine = (n: number) => (sample: Sample) => sample.machines[n] ?? { heap: NaN, rss: NaN, handles: NaN }
   const tenths = Array.from({ length: 11 }, (_, n) => samples[Math.round(n / 10 * (samples.length - 1))])
@@ -127,6 +151,8 @@ export const section = (result: Result): Section => {
     never("soak, minutes: events neither acknowledged nor lost by a fault", events.unsettled),
     never("soak, minutes: events handled that the platform did not send", events.strange),
     never("soak, minutes: processes that ended, and errors that nobody handled", broken.length),
+    never("soak, minutes: secrets in what the processes print", secrets.found.length),
+    ...happened(result),
     {
       name: "soak, minutes: load reached",
       values: [reached / rate * 100],
@@ -159,12 +185,17 @@ export const section = (result: Result): Section => {
           ["calls with a token that had expired, sent again with another", counted(counts["token refused"])],
           ["events pushed", counted(events.pushed)],
           ["deliveries of events acknowledged", counted(counts["event acknowledged"])],
-          ["callbacks", counted(counts["callback"])],
+          ["callbacks with the answer of the handler", counted(result.callbacks)],
+          ["secrets that the outputs were searched for", counted(secrets.searched)],
           [
             "stops of a process, because the machine was busy with other programs",
             `${stalls.times}, the longest ${(stalls.longest / 1000).toFixed(1)} s`
           ],
-          ...Explained.namesOfCalls.map((name) => [`fault of a call: ${name}`, counted(counts[`fault ${name}`])])
+          ...Explained.namesOfCalls.map((name) => [`fault of a call: ${name}`, counted(counts[`fault ${name}`])]),
+          ...Explained.namesOfPushes.map((name) => [
+            `fault of a push: ${name}`,
+            counted(counts[`fault of a push: ${name}`])
+          ])
         ]
       },
       {
@@ -206,6 +237,11 @@ export const section = (result: Result): Section => {
           ]
         })
       },
+      ...(secrets.found.length === 0 ? [] : [{
+        title: "Secrets in what the processes print",
+        head: [""],
+        rows: secrets.found.map((line) => [line])
+      }]),
       ...(broken.length === 0 ? [] : [{
         title: "Processes that ended, and errors that nobody handled",
         head: [""],

@@ -35,6 +35,7 @@ import * as StoreApp from "../storeApp.js"
 import * as Tally from "../tally.js"
 import { shrunk, times } from "./shrunk.js"
 import * as Stalls from "./stalls.js"
+import { toast } from "./toast.js"
 
 /** A call that failed. Times are in milliseconds since 1970. */
 export interface Failure {
@@ -119,7 +120,7 @@ const Events = Layer.unwrapEffect(Effect.map(Config.string("RUNS"), (runs) => {
           Effect.zipRight(Effect.flatMap(Random.nextIntBetween(20, 101), (millis) => Effect.sleep(millis))),
           Effect.zipRight(note("done", event))
         )),
-      EventHandler.callback("card.action.trigger", () => Effect.succeed({ toast: { type: "info", content: "done" } }))
+      EventHandler.callback("card.action.trigger", () => Effect.succeed({ toast }))
     ]
   })
 }))
