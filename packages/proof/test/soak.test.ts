@@ -156,6 +156,16 @@ describe("the faults with which calls can have ended", () => {
   })
 })
 
+describe("the faults that happen by chance", () => {
+  it("are those outside of an outage of the platform", () => {
+    const dropped = (begin: number) =>
+      ({ name: "connection dropped", begin, end: begin + 10, isSentAgain: false }) as const
+    assert.deepStrictEqual(Explained.countByChance([1_500, 2_001, 5_500].map(dropped), [away, frozen]), {
+      "connection dropped": 2
+    })
+  })
+})
+
 describe("a click on a card", () => {
   const click = (handle: Effect.Effect<object, string>) =>
     Effect.gen(function*() {
@@ -206,7 +216,6 @@ describe("an event that was handled twice", () => {
 /** Each thing once. Tokens are issued once, and renewed once. */
 const counts: Readonly<Record<string, number>> = {
   ...Object.fromEntries([
-    ...Explained.namesOfCalls.map((name) => `fault ${name}`),
     ...Explained.namesOfPushes.map((name) => `fault of a push: ${name}`),
     ...Object.values(Explained.outageNames).map((name) => `outage ${name}`),
     "ticket acknowledged"
@@ -214,6 +223,8 @@ const counts: Readonly<Record<string, number>> = {
   "success /open-apis/auth/v3/app_access_token": 2,
   "success /open-apis/auth/v3/tenant_access_token": 301
 }
+
+const faults: Readonly<Record<string, number>> = Object.fromEntries(Explained.namesOfCalls.map((name) => [name, 1]))
 
 /** Ten minutes of processes with a heap of 40 MB, which varies by 1 MB and in one process grows by so many bytes in a minute. */
 const result = (growth: number, changes: Partial<MinutesReport.Result> = {}): MinutesReport.Result => ({
@@ -234,6 +245,7 @@ const result = (growth: number, changes: Partial<MinutesReport.Result> = {}): Mi
   tookMillis: 600_000,
   idle: { before: [9, 9, 9], after: [9, 9, 9] },
   counts,
+  faults,
   callbacks: 1,
   failed: [],
   events: { pushed: 10, handled: 10, unsettled: 0, notHandled: 0, strange: 0 },
@@ -253,7 +265,7 @@ describe("the claims of ten minutes", () => {
 
   it("do not hold if nothing happens", () => {
     const events = { pushed: 0, handled: 0, unsettled: 0, notHandled: 0, strange: 0 }
-    assert.deepStrictEqual(missed(result(0, { counts: {}, callbacks: 0, events })), [
+    assert.deepStrictEqual(missed(result(0, { counts: {}, faults: {}, callbacks: 0, events })), [
       "fault of a call: connection dropped",
       "fault of a call: answer cut",
       "fault of a call: gateway page, HTTP 502",
@@ -277,6 +289,9 @@ describe("the claims of ten minutes", () => {
   it("do not hold if one thing of all did not happen", () => {
     for (const [name, count] of Object.entries(counts)) {
       assert.strictEqual(missed(result(0, { counts: { ...counts, [name]: count - 1 } })).length, 1, name)
+    }
+    for (const name of Explained.namesOfCalls) {
+      assert.deepStrictEqual(missed(result(0, { faults: { ...faults, [name]: 0 } })), [`fault of a call: ${name}`])
     }
   })
 

@@ -116,6 +116,18 @@ export interface Faulty extends Span {
   readonly isSentAgain: boolean
 }
 
+/** Counts the faults that happened by chance, and not in an outage of the platform. */
+export const countByChance = (
+  faults: ReadonlyArray<Faulty>,
+  outages: ReadonlyArray<Outage>
+): Readonly<Tally.Tally> => {
+  const counts: Tally.Tally = {}
+  for (const fault of faults) {
+    if (outageOf(outages, fault, "platform") === undefined) Tally.add(counts, fault.name)
+  }
+  return counts
+}
+
 /** The longest wait before the last attempt of a call is 800 ms, and more on a busy machine. In milliseconds. */
 const longestWait = 2_000
 

@@ -223,6 +223,7 @@ const observed = (seconds: number) =>
       tookMillis: last.at - first.at,
       idle: { before, after },
       counts,
+      faults: Explained.countByChance(faulty, outages),
       callbacks: users.answered(),
       failed: [
         ...Explained.calls([...failures, ...users.failures], Explained.countLast(faulty, outages), outages),

@@ -34,6 +34,8 @@ export interface Result {
   readonly idle: { readonly before: ReadonlyArray<number>; readonly after: ReadonlyArray<number> }
   /** What the platform has counted. */
   readonly counts: Readonly<Tally.Tally>
+  /** How often each fault happened to calls outside of outages. */
+  readonly faults: Readonly<Tally.Tally>
   /** Callbacks that have shown the answer of the handler. */
   readonly callbacks: number
   readonly failed: ReadonlyArray<Explained.Row>
@@ -94,10 +96,10 @@ const memoryRow = (name: string, samples: ReadonlyArray<Sample>, of: (sample: Sa
 const auth = (name: string) => `/open-apis/auth/v3/${name}`
 
 /** Claims that each thing happened which the other claims are about. Without these, a run in which nothing happens keeps them all. */
-const happened = ({ callbacks, counts, events, tenants }: Result): ReadonlyArray<Claim> => {
+const happened = ({ callbacks, counts, events, faults, tenants }: Result): ReadonlyArray<Claim> => {
   const issued = (name: string) => counts[`success ${auth(name)}`] ?? 0
   return [
-    ...Explained.namesOfCalls.map((name) => [`fault of a call: ${name}`, counts[`fault ${name}`] ?? 0] as const),
+    ...Explained.namesOfCalls.map((name) => [`fault of a call: ${name}`, faults[name] ?? 0] as const),
     ...Explained.namesOfPushes.map((name) =>
       [`fault of a push: ${name}`, counts[`fault of a push: ${name}`] ?? 0] as const
     ),
@@ -111,8 +113,22 @@ const happened = ({ callbacks, counts, events, tenants }: Result): ReadonlyArray
 }
 
 export const section = (result: Result): Section => {
-  const { broken, calls, counts, events, failed, idle, rate, samples, secrets, seconds, stalls, tookMillis, warmUp } =
-    result
+  const {
+    broken,
+    calls,
+    counts,
+    events,
+    failed,
+    faults,
+    idle,
+    rate,
+    samples,
+    secrets,
+    seconds,
+    stalls,
+    tookMillis,
+    warmUp
+  } = result
   const machines = (samples[0]?.machines ?? []).map((_, n) => n)
   const ofMachine = (n: number) => (sample: Sample) => sample.machines[n] ?? { heap: NaN, rss: NaN, handles: NaN }
   const tenths = Array.from({ length: 11 }, (_, n) => samples[Math.round(n / 10 * (samples.length - 1))])
@@ -191,7 +207,7 @@ export const section = (result: Result): Section => {
             "stops of a process, because the machine was busy with other programs",
             `${stalls.times}, the longest ${(stalls.longest / 1000).toFixed(1)} s`
           ],
-          ...Explained.namesOfCalls.map((name) => [`fault of a call: ${name}`, counted(counts[`fault ${name}`])]),
+          ...Explained.namesOfCalls.map((name) => [`fault of a call: ${name}`, counted(faults[name])]),
           ...Explained.namesOfPushes.map((name) => [
             `fault of a push: ${name}`,
             counted(counts[`fault of a push: ${name}`])

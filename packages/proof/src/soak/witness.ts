@@ -38,8 +38,7 @@ export const watch = (emulator: Emulator.Service) =>
     const seeCall = (entry: Extract<Journal.Entry, { readonly _tag: "Call" }>) => {
       const name = Explained.faultOf(entry)
       Tally.add(counts, `call ${entry.path}`)
-      if (name !== undefined) Tally.add(counts, `fault ${name}`)
-      else if (entry.status === 200) Tally.add(counts, `success ${entry.path}`)
+      if (name === undefined && entry.status === 200) Tally.add(counts, `success ${entry.path}`)
       if (entry.path === queryPath && entry.token === "invalid") Tally.add(counts, "token refused")
       if (name !== undefined) {
         const isSentAgain = entry.path !== messagePath || Explained.ofCalls[name].isSentAgain
