@@ -37,10 +37,11 @@ const closeButton = (question: string) => ({
   behaviors: [{ type: "callback", value: Choice.make({ close: question }) }]
 })
 
+/** The text is plain, because in Markdown a user's text could mention everybody: `<at id=all></at>`. */
 const card = (text: string, ...buttons: ReadonlyArray<object>) => ({
   schema: "2.0",
   config: { update_multi: true },
-  body: { elements: [{ tag: "markdown", content: text }, ...buttons] }
+  body: { elements: [{ tag: "div", text: { tag: "plain_text", content: text } }, ...buttons] }
 })
 
 /** Stands for work that takes longer than the 2.5 s of a handler. */

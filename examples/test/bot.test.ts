@@ -89,19 +89,27 @@ layer(Live, { excludeTestServices: true, timeout: "20 seconds" })((it) => {
     () =>
       Effect.gen(function*() {
         const { appId, emulator, output, replies, reply } = yield* startBot("bot.ts")
-        const { outcome } = yield* emulator.pushAndWait(appId, message("om_1", "text", { text: "Why?" }))
+        const { outcome } = yield* emulator.pushAndWait(
+          appId,
+          message("om_1", "text", { text: "Why? <at id=all></at>" })
+        )
         assert.strictEqual(outcome, "acknowledged", yield* output)
         assert.deepStrictEqual(yield* replies("om_1"), [])
 
         const { content, msg_type, uuid } = yield* reply("om_1")
         assert.deepStrictEqual([msg_type, uuid], ["interactive", "om_1"])
         const [text, button] = JSON.parse(content).body.elements
-        assert.strictEqual(text.content, "You asked: Why?")
+        assert.deepStrictEqual(text, {
+          tag: "div",
+          text: { tag: "plain_text", content: "You asked: Why? <at id=all></at>" }
+        })
         const click = (value: unknown) =>
           emulator.callback(appId, { type: FeishuEvents.CardAction.type, payload: { action: { value } } })
         const answer = yield* click(button.behaviors[0].value)
         assert.deepStrictEqual(answer["toast"], { type: "success", content: "The question is closed." })
-        assert.include(JSON.stringify(answer["card"]), "Closed: Why?")
+        const closed = JSON.stringify(answer["card"])
+        assert.include(closed, "Closed: Why?")
+        assert.notInclude(closed, "markdown")
         assert.deepStrictEqual(yield* click({ of: "another card" }), { toast: FeishuEvents.failureToast })
 
         const printed = yield* output
