@@ -1,5 +1,5 @@
 /** The examples without Effect, each as a process of its own, with the emulator pushing to it. */
-import { Emulator, Journal } from "@effect-feishu/emulator"
+import { Emulator, Fault, Journal } from "@effect-feishu/emulator"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
 import { Clock, Effect, Layer } from "effect"
@@ -15,6 +15,15 @@ const callsOf = (appId: string) =>
   )
 
 const textOf = (response: Response) => Effect.promise(() => response.text())
+
+const message = {
+  message_id: "om_1",
+  create_time: "1700000000000",
+  chat_id: "oc_1",
+  chat_type: "p2p",
+  message_type: "text",
+  content: "{\"text\":\"你好\"}"
+}
 
 // Each has an app of its own.
 describe.concurrent("without Effect", () => {
@@ -36,14 +45,6 @@ describe.concurrent("without Effect", () => {
           assert.strictEqual(none.status, 404)
           assert.include(yield* textOf(none), "the tenant has installed it")
 
-          const message = {
-            message_id: "om_1",
-            create_time: "1700000000000",
-            chat_id: "oc_1",
-            chat_type: "p2p",
-            message_type: "text",
-            content: "{\"text\":\"你好\"}"
-          }
           const delivered = yield* pushAndWait(appId, {
             type: "im.message.receive_v1",
             payload: { sender: { sender_type: "user" }, message }
@@ -101,13 +102,14 @@ describe.concurrent("without Effect", () => {
     )
 
     it.effect(
-      "keep-your-sdk.ts calls by the SDK, which asks for no ticket and no token, and prints nothing",
+      "keep-your-sdk.ts calls by the SDK, which asks for no ticket and no token, prints nothing, and ends on SIGTERM",
       () =>
         Effect.gen(function*() {
           const appId = "cli_keep_your_sdk"
-          const { invalidateTokens, setApp } = yield* Emulator.Emulator
+          const { addFaults, answer, invalidateTokens, pushAndWait, setApp } = yield* Emulator.Emulator
           yield* setApp(app(appId))
-          const { origin, output } = yield* startServer(["keep-your-sdk.ts"], appId)
+          yield* answer("/open-apis/im/v1/messages/:message_id/reply", { message_id: "om_2" })
+          const { origin, output, started } = yield* startServer(["keep-your-sdk.ts"], appId)
           const paths = Effect.map(callsOf(appId), (calls) => calls.map(({ path }) => path.replace("/open-apis/", "")))
           assert.deepStrictEqual(yield* paths, [], "the SDK has asked for a ticket")
 
@@ -129,6 +131,24 @@ describe.concurrent("without Effect", () => {
           yield* invalidateTokens(appId)
           assert.strictEqual(yield* ask, "tenant_1 (FTENANT_1)")
           assert.match(yield* output, /^Listening on http:\/\/localhost:\d+\n$/, "nothing else is printed")
+
+          for (const code of [99_991_664, 99_991_671]) {
+            const message_id = `om_${code}`
+            const path = `/open-apis/im/v1/messages/${message_id}/reply`
+            yield* addFaults([Fault.next(1, Fault.Refuse({ status: 400, code, msg: "refused" }), { only: path })])
+            const { outcome } = yield* pushAndWait(appId, {
+              type: "im.message.receive_v1",
+              payload: { sender: { sender_type: "user" }, message: { ...message, message_id } }
+            })
+            assert.strictEqual(outcome, "acknowledged")
+            const replies = (yield* callsOf(appId)).filter((call) => call.path === path)
+            assert.deepStrictEqual(replies.map(({ code }) => code), [code, 0])
+            assert.include(replies[1]?.received?.text ?? "", "Thank you.")
+          }
+
+          yield* connectSilently(origin)
+          yield* started.kill("SIGTERM").pipe(Effect.forkScoped)
+          assert.strictEqual(Number(yield* Effect.timeout(started.exitCode, "20 seconds")), 0)
         }).pipe(Effect.scoped),
       { timeout: 120_000 }
     )

@@ -412,8 +412,8 @@ export interface Feishu {
   /** Returns the app access token. */
   readonly appToken: (options?: Abortable) => Promise<string>
   /**
-   * Takes back a token of `tenantToken` that the platform has refused (`FeishuApiError` of the kind `TokenInvalid`, or 99991663 of an
-   * SDK), so that the next call of `tenantToken` gets another one. `request` and `fetch` do so themselves.
+   * Takes back a token of `tenantToken` that the platform has refused (`FeishuApiError` of the kind `TokenInvalid`, or 99991663,
+   * 99991664 or 99991671 of an SDK), so that the next call of `tenantToken` gets another one. `request` and `fetch` do so themselves.
    */
   readonly invalidateToken: (tenantKey: string, token: string) => Promise<void>
   /**
