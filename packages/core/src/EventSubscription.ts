@@ -220,7 +220,7 @@ const makeWarnOnce = () => {
       if (warned.has(type)) return Effect.void
       warned.add(type)
       return Effect.logWarning(
-        `there is no EventHandler.callback for ${type}: the user sees nothing, and this is the only warning`
+        `there is no callback handler for ${type}: the user sees nothing, and this is the only warning`
       )
     })
 }

@@ -295,7 +295,7 @@ describe("a callback", () => {
             for (const id of ["1", "2"]) assert.deepStrictEqual(json(yield* answer(click(id))), {})
           }).pipe(Effect.scoped)
         )
-        const warnings = lines.filter((line) => line.startsWith("WARN there is no EventHandler.callback for card"))
+        const warnings = lines.filter((line) => line.startsWith("WARN there is no callback handler for card"))
         assert.strictEqual(warnings.length, 1, lines.join("\n"))
       }
     }))

@@ -63,7 +63,8 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
     const { run } = yield* Running.make<R>({ appId, handlerTimeout })
     /** If this process dies, the claim ends before the platform's first retry, 15 s later. */
     const claimFor = Duration.sum(handlerTimeout, Duration.seconds(10))
-    const addLonger = "add work that takes longer to BackgroundTasks, or put the work into a queue"
+    const doLater =
+      "do longer work after the answer (BackgroundTasks, or afterAnswer of /promise), or put the work into a queue"
     const inTime = `within ${Duration.format(handlerTimeout)}`
 
     const logFailure = (what: string, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
@@ -96,7 +97,7 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
       })
       return Effect.flatMap(work, (exit): Effect.Effect<"handled", EventRefused> => {
         if (exit === undefined) {
-          return refused("HandlerTimeout", `${what} did not end ${inTime} for ${which()}: ${addLonger}`)
+          return refused("HandlerTimeout", `${what} did not end ${inTime} for ${which()}: ${doLater}`)
         }
         return Exit.isSuccess(exit)
           ? handled
@@ -164,7 +165,7 @@ export const make = <R>({ appId, claims, handlerTimeout, rememberFor }: {
         run(event, { handle, settle, renew: Effect.void }),
         (exit): Effect.Effect<CallbackResult> => {
           if (exit === undefined) {
-            return Effect.as(Effect.logError(`${what} did not end ${inTime} for ${which}: ${addLonger}`), failed)
+            return Effect.as(Effect.logError(`${what} did not end ${inTime} for ${which}: ${doLater}`), failed)
           }
           if (Exit.isSuccess(exit)) {
             return Effect.succeed({ outcome: "answered", answer: exit.value })
