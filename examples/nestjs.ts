@@ -1,3 +1,4 @@
+// @effect-diagnostics globalTimers:off -- Nest ends this server
 /** The request URL in a NestJS app. `rawBody` keeps the bytes, which the signature is over, beside what Nest parses. */
 import { EventDoor, EventNodeListener, FeishuApp, TicketStore } from "@effect-feishu/core"
 import {

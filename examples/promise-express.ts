@@ -1,3 +1,4 @@
+// @effect-diagnostics globalTimers:off -- a program without Effect
 /** A bot in Express, without Effect: it repeats each message, and says who a tenant is. */
 import { createFeishuFromEnv, FeishuApiError, textOf } from "@effect-feishu/core/promise"
 import express from "express"

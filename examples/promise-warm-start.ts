@@ -1,3 +1,4 @@
+// @effect-diagnostics globalTimers:off -- a program without Effect
 /**
  * A server without Effect that has a ticket soon after a deploy: the ticket is in a file, which the next process reads.
  * GET /readyz tells whether there is a ticket.
