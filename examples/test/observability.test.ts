@@ -66,17 +66,6 @@ describe("the guide", () => {
       .filter((name) => !name?.startsWith("FeishuClient"))
     assert.deepStrictEqual(named, rules.map(({ alert }) => alert))
   })
-
-  it.each(pages)("%s includes regions and files that exist", (page) => {
-    const included = [...read(page).matchAll(/^<<< @\/\.\.\/\.\.\/([^\s#{]+)(?:#(\w+))?/gm)]
-    assert.isAbove(included.length, 3)
-    for (const [, path = "", region] of included) {
-      const text = read(path)
-      if (region === undefined) continue
-      assert.include(text, `// #region ${region}\n`, path)
-      assert.include(text, `// #endregion ${region}\n`, path)
-    }
-  })
 })
 
 describe("prometheus-alerts.yaml", () => {

@@ -572,11 +572,10 @@ describe("The token service", () => {
       const { ask } = yield* Service.listen(Service.appsOf(...stubs))
       const { json, status, text } = yield* ask("/healthz")
       assert.strictEqual(status, 503)
-      assert.deepStrictEqual(json.apps[0], {
-        app_id: "cli_expired",
-        ok: false,
-        reason: "the newest ticket expired 2m ago"
-      })
+      const [{ reason, ...health }] = json.apps
+      assert.deepStrictEqual(health, { app_id: "cli_expired", ok: false })
+      // A busy machine may ask a second later.
+      assert.match(reason, /^the newest ticket expired 2m( \d+s)? ago$/)
       assert.match(json.apps[1].reason, /TicketStore\.get for cli_away: no connection/)
       assert.notInclude(text, "an expired ticket")
     }))
