@@ -1,3 +1,4 @@
+// @effect-diagnostics globalTimers:off -- a program without Effect
 /** What official-sdk.ts does, where this library has the ticket, the tokens and the webhook, and the SDK makes the calls. */
 import { createFeishuFromEnv } from "@effect-feishu/core/promise"
 import * as Lark from "@larksuiteoapi/node-sdk"
