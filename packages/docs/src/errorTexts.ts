@@ -1,5 +1,5 @@
 /** Explains each error code of `ErrorCode.table` in both languages. A test compares the codes with the table. */
-import type { ErrorCode } from "@effect-feishu/core"
+import { ErrorCode } from "@effect-feishu/core"
 
 /** One text in both languages. */
 export interface Text {
@@ -145,27 +145,7 @@ const userToken = "使用 refresh_token 刷新 user_access_token，或让用户�
 
 export const codes: ReadonlyMap<number, CodeText> = new Map([
   ...all(
-    [
-      1500,
-      1551,
-      1557,
-      1642,
-      1663,
-      1665,
-      1668,
-      2200,
-      4006,
-      5000,
-      10101,
-      10105,
-      10500,
-      105001,
-      1000003,
-      1050002,
-      1050008,
-      1069301,
-      1069399
-    ],
+    [...ErrorCode.table.values()].flatMap(({ code, kind }) => kind === "Internal" ? [code] : []),
     {
       cause: {
         en:
