@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { anchorOf } from "../../packages/docs/src/anchors.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), "utf8")
@@ -26,10 +27,6 @@ const proseOf = (page: string) => read(page).replaceAll(/^```.*?^```$/gms, "")
 
 /** Returns the targets of the links and of the images of a page. */
 const targetsOf = (page: string) => [...proseOf(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, target = ""]) => target)
-
-/** Returns the anchor that GitHub gives a heading. */
-const anchorOf = (heading: string) =>
-  heading.toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(/\s/g, "-")
 
 const anchorsOf = (page: string) =>
   new Set([...proseOf(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => anchorOf(heading)))

@@ -55,7 +55,7 @@ export const titleOf = (file: string): string => {
   const text = readFileSync(file, "utf8")
   const title = /^---\n(?:.*\n)*?nav: (.*)\n(?:.*\n)*?---\n/.exec(text)?.[1] ?? /^# (.*)$/m.exec(text)?.[1]
   if (title === undefined) throw new Error(`${file} has no heading of the first level`)
-  return title.replace(/\s*\{#.*\}$/, "").replaceAll("`", "")
+  return title.replaceAll("`", "")
 }
 
 /** Returns the address of a page. */
