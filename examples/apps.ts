@@ -6,7 +6,6 @@ import { Console, Context, Effect, Layer, LayerMap, Option, Redacted } from "eff
 /** What each app has in the developer console. Stands for your database. */
 export const database = new Map<string, FeishuApp.Options>()
 
-// #region apps
 /** The services of each app, built when they are first needed, and kept for a day. */
 export class Apps extends LayerMap.Service<Apps>()("Apps", {
   lookup: (appId: string) =>
@@ -19,7 +18,6 @@ export class Apps extends LayerMap.Service<Apps>()("Apps", {
   dependencies: [TicketStore.layerMemory, FeishuClient.layerFetch],
   idleTimeToLive: "1 day"
 }) {}
-// #endregion apps
 
 const servicesOf = (appId: string) =>
   Apps.runtime(appId).pipe(
@@ -28,7 +26,6 @@ const servicesOf = (appId: string) =>
     Effect.tapError(() => Apps.invalidate(appId))
   )
 
-// #region find
 /** Finds the subscription of an app, for a request URL that names the app. */
 export const findApp = (appId: string) =>
   database.has(appId)
@@ -37,7 +34,6 @@ export const findApp = (appId: string) =>
       (services) => Option.some(Context.get(services, EventSubscription.EventSubscription))
     )
     : Effect.succeedNone
-// #endregion find
 
 /** Registers an app on both ends, and waits for its ticket. */
 export const register = (appId: string, url: string) =>

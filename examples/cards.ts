@@ -27,7 +27,6 @@ const card = (text: string) => ({
 /** Work that takes longer than the 2.5 s of a handler. */
 const makeReport = Effect.as(Effect.sleep("3 seconds"), "The report is ready.")
 
-// #region update
 /** Replaces the card of a click (page "延时更新消息卡片"). The platform wants this call after the answer to the click. */
 const updateLater = ({ payload, tenantKey }: FeishuEvent.FeishuEvent<FeishuEvents.CardAction>) =>
   Effect.gen(function*() {
@@ -38,9 +37,7 @@ const updateLater = ({ payload, tenantKey }: FeishuEvent.FeishuEvent<FeishuEvent
     })
     yield* FeishuClient.filterCodeOk(response)
   })
-// #endregion update
 
-// #region clicks
 const onClick = EventHandler.callback(FeishuEvents.CardAction, (event) => {
   switch (event.payload.action.name) {
     case "approve":
@@ -66,9 +63,7 @@ const onLink = EventHandler.callback(
 )
 
 const Callbacks = EventSubscription.layer({ handlers: [onClick, onLink] })
-// #endregion clicks
 
-// #region program
 // Only for calls of the platform, here for the card that is updated later. Without calls, leave out this layer and `layerFetch`.
 const Tokens = AccessToken.layer().pipe(Layer.provide([AppTicket.layer(), TokenStore.layerMemory]))
 
@@ -80,4 +75,3 @@ HttpLayerRouter.serve(EventHttpApp.layer("/webhook/event")).pipe(
   Layer.launch,
   NodeRuntime.runMain
 )
-// #endregion program

@@ -30,7 +30,6 @@ const Stores = Layer.merge(RedisTicketStore.layer(), RedisTokenStore.layer()).pi
 
 const App = Layer.mergeAll(FeishuApp.layerConfig(), FeishuClient.layerFetch, Stores)
 
-// #region receive
 const Subscription = EventSubscription.layer({
   handlers: [
     // Acknowledges the event when the queue has the message. If the queue fails, the platform pushes the event again.
@@ -40,7 +39,6 @@ const Subscription = EventSubscription.layer({
     )
   ]
 })
-// #endregion receive
 
 const receive = HttpLayerRouter.serve(EventHttpApp.layer("/webhook/event")).pipe(
   Layer.provide(Subscription),
@@ -49,7 +47,6 @@ const receive = HttpLayerRouter.serve(EventHttpApp.layer("/webhook/event")).pipe
   Layer.launch
 )
 
-// #region work
 /** May run again for a message. The platform sends one reply for each `uuid` within an hour (page "回复消息"). */
 const reply = ({ payload: { message }, tenantKey }: Message) =>
   Effect.gen(function*() {
@@ -68,7 +65,6 @@ const reply = ({ payload: { message }, tenantKey }: Message) =>
 const work = Effect.flatMap(MessageQueue, (queue) => queue.run(reply)).pipe(
   Effect.provide(AccessToken.layer().pipe(Layer.provide(AppTicket.layer()), Layer.provideMerge(App)))
 )
-// #endregion work
 
 const failed = Effect.gen(function*() {
   const queue = yield* MessageQueue

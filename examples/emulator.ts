@@ -4,7 +4,6 @@ import { Emulator, Fault } from "@effect-feishu/emulator"
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Redacted } from "effect"
 
-// #region emulator
 const EmulatorLive = Emulator.layerServer({
   apps: [{ appId: "cli_example", appSecret: Redacted.make("an example's secret") }],
   // What goes wrong with the first calls, one after the other
@@ -24,7 +23,6 @@ const program = Effect.gen(function*() {
     if (entry._tag === "Call") yield* Console.log(`${entry.method} ${entry.path}: ${entry.fault ?? "answered"}`)
   }
 })
-// #endregion emulator
 
 program.pipe(
   Effect.provide([EmulatorLive, FeishuClient.layerFetch]),

@@ -12,7 +12,6 @@ import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Schema } from "effect"
 import { createServer } from "node:http"
 
-// #region subscription
 const UserCreated = Schema.Struct({ object: Schema.Struct({ name: Schema.String }) })
 
 const Subscription = EventSubscription.layer({
@@ -31,7 +30,6 @@ const Subscription = EventSubscription.layer({
     EventHandler.all(({ type }) => Effect.logInfo(`nothing is done about ${type}`))
   ]
 })
-// #endregion subscription
 
 HttpLayerRouter.serve(EventHttpApp.layer("/webhook/event")).pipe(
   Layer.provide(Subscription),

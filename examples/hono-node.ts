@@ -42,7 +42,5 @@ serve({ fetch: app.fetch, port: Number(process.env["PORT"] ?? 3000) }, ({ port }
   process.stdout.write(`Listening on http://localhost:${port}/webhook/event\n`)
 })
 
-// #region stop
 // Without this line, the process ends at once, and the tasks are lost.
 process.on("SIGTERM", () => runtime.dispose().then(() => process.exit(0)))
-// #endregion stop

@@ -10,7 +10,6 @@ import { createServer, type RequestListener } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Apps, findApp, register } from "./apps.js"
 
-// #region servers
 /** Before every body parser, because the signature covers the bytes. */
 const expressApp = Effect.map(
   EventNodeListener.makeApps(findApp),
@@ -26,7 +25,6 @@ const honoApp = Effect.map(
       ({ req }) => Runtime.runPromise(runtime)(EventWebHandler.handleApp(req.raw, req.param("appId"), findApp))
     )
 )
-// #endregion servers
 
 /** Listens until the scope ends, and returns the origin. */
 const listen = (listener: RequestListener) =>

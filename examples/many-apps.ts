@@ -10,12 +10,9 @@ import { Array, Console, Effect, Layer, Option } from "effect"
 import { createServer } from "node:http"
 import { Apps, database, findApp, register } from "./apps.js"
 
-// #region url-of-each
 /** One request URL for each app. */
 const UrlOfEach = EventHttpApp.layerApps("/webhook/:appId", findApp)
-// #endregion url-of-each
 
-// #region url-of-all
 /** The apps that can be built: one that is set up wrongly must not keep the others from their events. */
 const subscriptions = Effect.suspend(() =>
   Effect.forEach([...database.keys()], (appId) =>
@@ -34,7 +31,6 @@ const UrlOfAll = EventHttpApp.layer("/webhook").pipe(
     Effect.map(Apps, (apps) => EventSubscription.anyOf(Effect.provideService(subscriptions, Apps, apps)))
   ))
 )
-// #endregion url-of-all
 
 const program = Effect.gen(function*() {
   const origin = yield* HttpServer.addressFormattedWith(Effect.succeed)

@@ -14,12 +14,10 @@ import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer } from "effect"
 import { createServer } from "node:http"
 
-// #region stores
 // The only difference from a server that runs alone
 const Stores = Layer.merge(RedisTicketStore.layer(), RedisTokenStore.layer()).pipe(
   Layer.provide(RedisConnection.layerConfig())
 )
-// #endregion stores
 
 // Whichever machine an event reaches, it is handled once.
 const Subscription = EventSubscription.layer({

@@ -9,7 +9,6 @@ const required = (name: string) => {
   return value
 }
 
-// #region client
 const client = new Lark.Client({
   appId: required("FEISHU_APP_ID"),
   appSecret: required("FEISHU_APP_SECRET"),
@@ -21,13 +20,11 @@ const dispatcher = new Lark.EventDispatcher({
   verificationToken: env["FEISHU_VERIFICATION_TOKEN"] ?? ""
 })
 const webhook = Lark.adaptDefault("/webhook/event", dispatcher, { autoChallenge: true })
-// #endregion client
 
 interface Answer {
   readonly data: { readonly tenant: { readonly name: string; readonly display_id: string } }
 }
 
-// #region call
 const whoIs = async (tenantKey: string) => {
   // Where there is no ticket yet, this goes out without a token, and is refused.
   const { data } = await client.request<Answer>(
@@ -36,7 +33,6 @@ const whoIs = async (tenantKey: string) => {
   )
   return `${data.tenant.name} (${data.tenant.display_id})`
 }
-// #endregion call
 
 const server = createServer(async (request, response) => {
   const [, key] = /^\/tenants\/(\w+)$/.exec(request.url ?? "") ?? []

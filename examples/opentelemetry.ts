@@ -23,7 +23,6 @@ import { randomUUID } from "node:crypto"
 import { createServer } from "node:http"
 import { reply } from "./reply.js"
 
-// #region telemetry
 const Telemetry = Layer.unwrapEffect(Effect.gen(function*() {
   const baseUrl = yield* Config.withDefault(Config.string("OTEL_EXPORTER_OTLP_ENDPOINT"), "http://localhost:4318")
   const serviceName = yield* Config.withDefault(Config.string("OTEL_SERVICE_NAME"), "feishu-service")
@@ -33,7 +32,6 @@ const Telemetry = Layer.unwrapEffect(Effect.gen(function*() {
     resource: { serviceName, attributes: { "service.instance.id": randomUUID() } }
   })
 })).pipe(Layer.provide(FetchHttpClient.layer))
-// #endregion telemetry
 
 const Tenant = Schema.Struct({ tenant: Schema.Struct({ name: Schema.String, display_id: Schema.String }) })
 
@@ -60,7 +58,6 @@ const Subscription = EventSubscription.layer({
 
 const Tokens = AccessToken.layer().pipe(Layer.provide([AppTicket.layer(), TokenStore.layerMemory]))
 
-// #region provide
 HttpLayerRouter.serve(Layer.merge(EventHttpApp.layer("/webhook/event"), Page)).pipe(
   Layer.provide(Subscription),
   Layer.provide(Tokens),
@@ -71,4 +68,3 @@ HttpLayerRouter.serve(Layer.merge(EventHttpApp.layer("/webhook/event"), Page)).p
   Layer.launch,
   NodeRuntime.runMain
 )
-// #endregion provide

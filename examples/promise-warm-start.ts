@@ -10,7 +10,6 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { join } from "node:path"
 import process from "node:process"
 
-// #region store
 /** One file for each key. The ticket is a secret: let nobody else read this directory. Keep the directory at a deploy. */
 const files = (directory: string): KeyValueStore => {
   // A key has slashes.
@@ -33,7 +32,6 @@ const files = (directory: string): KeyValueStore => {
 }
 
 const feishu = createFeishuFromEnv({ store: files(process.env["TICKET_DIRECTORY"] ?? ".tickets") })
-// #endregion store
 
 /** Answers 200 if there is a ticket. Otherwise asks the platform for one, and answers 503 after a second. */
 const answerReady = async (response: ServerResponse) => {
@@ -57,7 +55,6 @@ const server = createServer(answer).listen(Number(process.env["PORT"] ?? 3000), 
   process.stdout.write(`Listening on http://localhost:${typeof address === "object" ? address?.port : address}\n`)
 })
 
-// #region stop
 /** Ends when the requests and the handlers have ended. */
 const stop = () => {
   server.close(() => void feishu.close())
@@ -65,4 +62,3 @@ const stop = () => {
   setTimeout(() => server.closeAllConnections(), 3000).unref()
 }
 process.once("SIGTERM", stop).once("SIGINT", stop)
-// #endregion stop

@@ -3,14 +3,11 @@ import { AppTicket, FeishuApp, FeishuClient, type FeishuError, RetryPolicy } fro
 import { NodeRuntime } from "@effect/platform-node"
 import { Console, Effect, Schedule } from "effect"
 
-// #region quick
 // At start-up: give up soon. Whatever runs inside has this policy, and nothing outside.
 const quick = AppTicket.resend.pipe(
   Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.make({ retries: 2, totalTimeout: "3 seconds" }))
 )
-// #endregion quick
 
-// #region schedules
 // A Schedule of one's own. It alone decides: this one goes on only while it makes sense to.
 const steady = RetryPolicy.fromSchedule(
   Schedule.spaced("100 millis").pipe(
@@ -23,7 +20,6 @@ const steady = RetryPolicy.fromSchedule(
 const watched = RetryPolicy.schedule({ baseDelay: "50 millis" }).pipe(
   Schedule.tapInput((error: FeishuError.FeishuError) => Console.log(`Tried again after ${error._tag}`))
 )
-// #endregion schedules
 
 const program = Effect.gen(function*() {
   yield* quick

@@ -18,8 +18,6 @@ import { NodeHttpServer, NodeKeyValueStore, NodeRuntime } from "@effect/platform
 import { Config, Effect, Layer, Option, Schema } from "effect"
 import { createServer } from "node:http"
 
-// #region calls
-// #region call
 const Tenant = Schema.Struct({ tenant: Schema.Struct({ name: Schema.String, display_id: Schema.String }) })
 
 /** The tenant's own data, with the tenant's own token. */
@@ -30,7 +28,6 @@ const whoIs = (tenantKey: string) =>
     const { tenant } = yield* FeishuClient.schemaData(Tenant)(response)
     return `${tenant.name} (${tenant.display_id})`
   })
-// #endregion call
 
 const Page = HttpLayerRouter.add(
   "GET",
@@ -51,9 +48,7 @@ const Page = HttpLayerRouter.add(
 )
 
 const Tokens = AccessToken.layer().pipe(Layer.provide([AppTicket.layer(), TokenStore.layerMemory]))
-// #endregion calls
 
-// #region program
 // The ticket is a secret: let nobody else read this directory.
 const Tickets = Layer.unwrapEffect(
   Effect.map(Config.option(Config.nonEmptyString("TICKET_DIRECTORY")), (directory) =>
@@ -69,4 +64,3 @@ HttpLayerRouter.serve(Layer.merge(EventHttpApp.layer("/webhook/event"), Page)).p
   Layer.launch,
   NodeRuntime.runMain
 )
-// #endregion program

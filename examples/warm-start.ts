@@ -8,7 +8,6 @@ import { NodeHttpServer, NodeKeyValueStore, NodeRuntime } from "@effect/platform
 import { Config, Effect, Layer } from "effect"
 import { createServer } from "node:http"
 
-// #region store
 // The ticket is a secret: let nobody else read this directory. Keep the directory when a new version is deployed.
 const Tickets = Layer.unwrapEffect(
   Effect.map(
@@ -16,14 +15,10 @@ const Tickets = Layer.unwrapEffect(
     (directory) => Layer.provide(TicketStore.layerKeyValueStore(), NodeKeyValueStore.layerFileSystem(directory))
   )
 )
-// #endregion store
 
-// #region wait
 // A request waits for a ticket for 20 s at most, because the proxy in front of this server waits for 30 s.
 const Ticket = AppTicket.layer({ waitFor: "20 seconds" })
-// #endregion wait
 
-// #region ready
 /** Answers 200 if there is a ticket. Otherwise asks the platform for one, and answers 503 after a second. */
 const Ready = HttpLayerRouter.use((router) =>
   Effect.flatMap(AppTicket.AppTicket, (ticket) =>
@@ -37,9 +32,7 @@ const Ready = HttpLayerRouter.use((router) =>
       )
     ))
 )
-// #endregion ready
 
-// #region stop
 // `SIGTERM` and Ctrl-C close the layers: the server finishes its answers, the subscription its handlers and tasks.
 HttpLayerRouter.serve(Layer.merge(EventHttpApp.layer("/webhook/event"), Ready)).pipe(
   Layer.provide([Ticket, EventSubscription.layer()]),
@@ -48,4 +41,3 @@ HttpLayerRouter.serve(Layer.merge(EventHttpApp.layer("/webhook/event"), Ready)).
   Layer.launch,
   NodeRuntime.runMain
 )
-// #endregion stop

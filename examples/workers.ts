@@ -33,7 +33,6 @@ interface Env {
   readonly STORE: KVNamespace
 }
 
-// #region key-value-store
 const keyValueStore = (namespace: KVNamespace) => {
   const run = <A>(method: string, key: string, operation: () => Promise<A>) =>
     Effect.tryPromise({
@@ -50,9 +49,7 @@ const keyValueStore = (namespace: KVNamespace) => {
     size: Effect.dieMessage("not used")
   })
 }
-// #endregion key-value-store
 
-// #region stores
 // Tickets and tokens are written seldom. Claims are written twice for each event, which is too often for KV.
 const stores = ({ STORE }: Env) =>
   Layer.mergeAll(
@@ -60,11 +57,9 @@ const stores = ({ STORE }: Env) =>
     TokenStore.layerKeyValueStore(),
     Claims.layerMemory
   ).pipe(Layer.provide(Layer.succeed(KeyValueStore.KeyValueStore, keyValueStore(STORE))))
-// #endregion stores
 
 const Tokens = AccessToken.layer().pipe(Layer.provide(AppTicket.layer()))
 
-// #region live
 const isText = (entry: [string, unknown]): entry is [string, string] => typeof entry[1] === "string"
 
 const live = (env: Env) =>
@@ -72,7 +67,6 @@ const live = (env: Env) =>
     Layer.provideMerge(Layer.mergeAll(FeishuApp.layerConfig(), FeishuClient.layerFetch, stores(env))),
     Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(env).filter(isText)))))
   )
-// #endregion live
 
 const Tenant = Schema.Struct({ tenant: Schema.Struct({ name: Schema.String, display_id: Schema.String }) })
 
@@ -84,7 +78,6 @@ const whoIs = (tenantKey: string) =>
     return new Response(`${tenant.name} (${tenant.display_id})`)
   }).pipe(Effect.catchAll(({ message }) => Effect.succeed(new Response(message, { status: 502 }))))
 
-// #region worker
 const start = (env: Env) => {
   const runtime = ManagedRuntime.make(live(env))
   return { runtime, webhook: EventWebHandler.make(runtime) }
@@ -105,4 +98,3 @@ export default {
       : runtime.runPromise(whoIs(tenantKey))
   }
 }
-// #endregion worker

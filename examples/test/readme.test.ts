@@ -18,9 +18,6 @@ const readmes = [
   ...site.filter((page) => page !== "packages/docs/README.md")
 ]
 
-/** Returns the text of a file without the lines that begin or end a region. */
-const withoutRegions = (text: string) => text.replaceAll(/^[ \t]*(\/\/|#) ?#(end)?region\b.*\n/gm, "")
-
 describe.each(readmes)("%s", (readme) => {
   // Finds each kind of fence, so that no block escapes the comparison.
   const blocks = [
@@ -35,7 +32,7 @@ describe.each(readmes)("%s", (readme) => {
     if (!/packages\/(cli|docs|proof)\//.test(readme)) assert.isAbove(blocks.length, 0)
     for (const block of blocks) {
       const [, path, code] = /^\/\/ (examples\/\S+)\n\n?(.*)$/s.exec(block) ?? assert.fail(`no path in:\n${block}`)
-      assert.include(withoutRegions(read(path ?? "")), code ?? "", `${path} differs`)
+      assert.include(read(path ?? ""), code ?? "", `${path} differs`)
     }
   })
 
@@ -45,7 +42,7 @@ describe.each(readmes)("%s", (readme) => {
         /^```(?:ya?ml|json)\n(?:#|\/\/) (examples\/\S+)\n\n?(.*?)^```$/gms
       )
     ) {
-      assert.include(withoutRegions(read(path)), code, `${path} differs`)
+      assert.include(read(path), code, `${path} differs`)
     }
   })
 })
