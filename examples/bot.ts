@@ -23,8 +23,8 @@ import { HttpBody } from "@effect/platform"
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer, Option, Schema } from "effect"
 import express from "express"
-import { once } from "node:events"
 import type { AddressInfo } from "node:net"
+import { listening } from "./listening.js"
 
 type MessageReceived = FeishuEvent.FeishuEvent<typeof FeishuEvents.MessageReceived.payload.Type>
 
@@ -96,30 +96,14 @@ const Live = EventSubscription.layer({
   Layer.provide([TicketStore.layerMemory, TokenStore.layerMemory, FeishuApp.layerConfig(), FeishuClient.layerFetch])
 )
 
-/** Listens until the scope ends. Then accepts no more, and waits for the answers that are under way, for 3 s at most. */
-const listen = (app: express.Express, port: number) =>
-  Effect.acquireRelease(
-    Effect.tryPromise(async () => {
-      const server = app.listen(port)
-      await once(server, "listening")
-      return server
-    }),
-    (server) =>
-      Effect.async<void>((resume) => void server.close(() => resume(Effect.void))).pipe(
-        Effect.interruptible,
-        Effect.timeout("3 seconds"),
-        // A connection that sends nothing would stay open.
-        Effect.catchAll(() => Effect.sync(() => server.closeAllConnections()))
-      )
-  )
-
 const program = Effect.gen(function*() {
   const app = express()
   // Before every body parser, because the signature covers the bytes.
   app.all("/webhook/event", yield* EventNodeListener.make)
   app.get("/healthz", (_, response) => void response.send("ok"))
 
-  const server = yield* listen(app, yield* Config.withDefault(Config.integer("PORT"), 3000))
+  const wantedPort = yield* Config.integer("PORT").pipe(Config.withDefault(3000))
+  const server = yield* listening(() => app.listen(wantedPort))
   const { port } = server.address() as AddressInfo
   yield* Console.log(`Listening on http://localhost:${port}/webhook/event`)
   return yield* Effect.never

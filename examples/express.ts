@@ -3,9 +3,9 @@ import { EventNodeListener, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer } from "effect"
 import express from "express"
-import { once } from "node:events"
 import type { AddressInfo } from "node:net"
 import { Events } from "./handlers.js"
+import { listening } from "./listening.js"
 
 const program = Effect.gen(function*() {
   const wantedPort = yield* Config.integer("PORT").pipe(Config.withDefault(3000))
@@ -15,20 +15,7 @@ const program = Effect.gen(function*() {
   app.use(express.json())
   app.post("/echo", (request, response) => void response.json(request.body))
 
-  const server = yield* Effect.acquireRelease(
-    Effect.tryPromise(async () => {
-      const server = app.listen(wantedPort)
-      await once(server, "listening")
-      return server
-    }),
-    (server) =>
-      Effect.async<void>((resume) => void server.close(() => resume(Effect.void))).pipe(
-        Effect.interruptible,
-        Effect.timeout("3 seconds"),
-        // A connection that sends nothing would stay open.
-        Effect.catchAll(() => Effect.sync(() => server.closeAllConnections()))
-      )
-  )
+  const server = yield* listening(() => app.listen(wantedPort))
   const { port } = server.address() as AddressInfo
   yield* Console.log(`Listening on http://localhost:${port}/webhook/event`)
   return yield* Effect.never

@@ -4,19 +4,14 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer } from "effect"
 import fastify from "fastify"
 import { Events } from "./handlers.js"
+import { end } from "./listening.js"
 
 const program = Effect.gen(function*() {
   const port = yield* Config.integer("PORT").pipe(Config.withDefault(3000))
   const listener = yield* EventNodeListener.make
   const app = yield* Effect.acquireRelease(
     Effect.sync(() => fastify()),
-    (app) =>
-      Effect.promise(() => app.close()).pipe(
-        Effect.interruptible,
-        Effect.timeout("3 seconds"),
-        // A connection that sends nothing would stay open.
-        Effect.catchAll(() => Effect.sync(() => app.server.closeAllConnections()))
-      )
+    (app) => end(app.server, Effect.promise(() => app.close()))
   )
   app.all("/webhook/event", {
     onRequest: (request, reply) => {

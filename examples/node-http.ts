@@ -2,30 +2,19 @@
 import { EventNodeListener, FeishuApp, TicketStore } from "@effect-feishu/core"
 import { NodeKeyValueStore, NodeRuntime } from "@effect/platform-node"
 import { Config, Console, Effect, Layer } from "effect"
-import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Events } from "./handlers.js"
+import { listening } from "./listening.js"
 
 const program = Effect.gen(function*() {
   const wantedPort = yield* Config.integer("PORT").pipe(Config.withDefault(3000))
   const listener = yield* EventNodeListener.make
-  const server = yield* Effect.acquireRelease(
-    Effect.tryPromise(async () => {
-      const server = createServer((request, response) => {
-        if (request.url === "/webhook/event") void listener(request, response)
-        else response.writeHead(404).end()
-      })
-      await once(server.listen(wantedPort), "listening")
-      return server
-    }),
-    (server) =>
-      Effect.async<void>((resume) => void server.close(() => resume(Effect.void))).pipe(
-        Effect.interruptible,
-        Effect.timeout("3 seconds"),
-        // A connection that sends nothing would stay open.
-        Effect.catchAll(() => Effect.sync(() => server.closeAllConnections()))
-      )
+  const server = yield* listening(() =>
+    createServer((request, response) => {
+      if (request.url === "/webhook/event") void listener(request, response)
+      else response.writeHead(404).end()
+    }).listen(wantedPort)
   )
   const { port } = server.address() as AddressInfo
   yield* Console.log(`Listening on http://localhost:${port}/webhook/event`)
