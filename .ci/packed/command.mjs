@@ -1,13 +1,12 @@
 /** Runs the packed command with nothing beside it: the command has all that it needs in itself until a Redis is named. */
-import { execFileSync, spawnSync } from "node:child_process"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-
-const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FEISHU_")))
+import { environment } from "./environment.mjs"
+import { unpack } from "./tarballs.mjs"
 
 export const runAlone = (tarball, folder) => {
-  mkdirSync(folder)
-  execFileSync("tar", ["-xzf", tarball, "-C", folder, "--strip-components=1"])
+  unpack(tarball, folder)
   const body = join(folder, "body.txt")
   writeFileSync(body, "not a delivery")
   for (const name of ["resend", "serve", "ticket", "token", "doctor", "verify", "emulator"]) {

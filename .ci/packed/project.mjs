@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { environment } from "./environment.mjs"
 import { packages } from "./tarballs.mjs"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
@@ -46,7 +47,7 @@ const lowestOf = (range) => {
   return version
 }
 
-/** What the examples need, and no peer of ours: `@effect/platform-node`. */
+/** `@effect/platform-node`, which the examples need, and which is no peer of ours. */
 const platformNode = {
   // Its own peers are named, because npm takes the newest ones otherwise, which refuse the lowest `@effect/platform`.
   lowest: {
@@ -60,7 +61,7 @@ const platformNode = {
   highest: { "@effect/platform-node": "^0.108.0" }
 }
 
-/** What each project installs beside the tarballs. */
+/** The packages that each project installs beside the tarballs. */
 export const choices = {
   lowest: {
     ...Object.fromEntries(Object.entries(peers).map(([name, range]) => [name, lowestOf(range)])),
@@ -121,9 +122,6 @@ const startRedis = (folder) =>
       }
     })
   })
-
-/** Removes the variables of the machine, such as those of an app. */
-const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FEISHU_")))
 
 /** Installs, compiles and runs. Returns the versions of the peers. */
 export const tryOut = async (choice, folder, tarballs, modules) => {

@@ -61,6 +61,12 @@ const attw = (name, tarball, entryPoints) => {
   }
 }
 
+/** Unpacks a tarball into a folder, which is made. */
+export const unpack = (tarball, folder) => {
+  mkdirSync(folder, { recursive: true })
+  execFileSync("tar", ["-xzf", tarball, "-C", folder, "--strip-components=1"])
+}
+
 /** Packs the package into the folder. Returns the tarball, and the names by which a program imports the package. */
 export const pack = async ({ manifest, name }, folder) => {
   const isLibrary = manifest.bin === undefined

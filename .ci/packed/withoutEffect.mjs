@@ -3,10 +3,10 @@ import { execFileSync, spawnSync } from "node:child_process"
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { environment } from "./environment.mjs"
+import { unpack } from "./tarballs.mjs"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
-
-const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FEISHU_")))
 
 const body = `
 const feishu = createFeishu({
@@ -37,9 +37,7 @@ void main()
 /** Compiles and runs the program with the packed libraries, by `import` and by `require`. */
 export const runWithoutEffect = (libraries, folder) => {
   for (const { manifest, tarball } of libraries) {
-    const target = join(folder, "node_modules", manifest.name)
-    mkdirSync(target, { recursive: true })
-    execFileSync("tar", ["-xzf", tarball, "-C", target, "--strip-components=1"])
+    unpack(tarball, join(folder, "node_modules", manifest.name))
   }
   const link = (name) => {
     mkdirSync(dirname(join(folder, "node_modules", name)), { recursive: true })
