@@ -8,6 +8,7 @@ import * as FeishuApp from "../../FeishuApp.js"
 import type { MoreOptions, Options } from "../../PromiseApi.js"
 import { isObject } from "../isObject.js"
 import { FeishuUsageError, valueOf } from "./errors.js"
+import { isStores } from "./stores.js"
 
 type Field = FeishuApp.FeishuAppError["field"]
 
@@ -107,8 +108,7 @@ const numbers = (options: MoreOptions): ReadonlyArray<
 ]
 
 const isStore = (store: object): boolean =>
-  "~@effect-feishu/core/promise/Stores" in store
-  || ["get", "set", "delete"].every((name) => typeof Reflect.get(store, name) === "function")
+  isStores(store) || ["get", "set", "delete"].every((name) => typeof Reflect.get(store, name) === "function")
 
 /** Throws a `FeishuUsageError` if an option is wrong. */
 export const check = (options: MoreOptions): void => {

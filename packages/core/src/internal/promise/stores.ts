@@ -14,7 +14,8 @@ const typeId = "~@effect-feishu/core/promise/Stores"
 
 type Layers = Layer.Layer<TicketStore.TicketStore | Claims | TokenStore.TokenStore, unknown>
 
-const isStores = (store: PromiseApi.KeyValueStore | PromiseApi.Stores): store is PromiseApi.Stores => typeId in store
+/** Returns `true` for the stores of another package of this library. */
+export const isStores = (store: object): store is PromiseApi.Stores => typeId in store
 
 const attempt = <A>(method: string, run: () => PromiseApi.Awaitable<A>) =>
   Effect.tryPromise({
