@@ -28,7 +28,7 @@ import { listening } from "./listening.js"
 
 type MessageReceived = FeishuEvent.FeishuEvent<typeof FeishuEvents.MessageReceived.payload.Type>
 
-/** What a button of the card sends back. */
+/** The value that a button of the card sends back. */
 const Choice = Schema.Struct({ close: Schema.String })
 
 const closeButton = (question: string) => ({

@@ -1,5 +1,5 @@
 /**
- * One resend, told attempt by attempt.
+ * Sends one resend, and prints each attempt.
  *
  * With `FEISHU_APP_ID` and `FEISHU_APP_SECRET` in the environment it calls the real platform. With none of them it calls
  * an emulator of the platform in this process, which drops the first connection and answers the second call with a

@@ -1,4 +1,4 @@
-/** What the READMEs and the pages of the site show is what the examples are and what the library does. */
+/** Compares the code and the tables of the READMEs and of the site with the examples and the library. */
 import { ErrorCode, FeishuError } from "@effect-feishu/core"
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync, readdirSync, readFileSync } from "node:fs"

@@ -31,7 +31,7 @@ export const ticketAge: Metric.Metric.Gauge<number> = Metric.gauge("feishu_ticke
 })
 
 /**
- * When the newest known ticket was sent, in seconds since 1970. Updated when a newer ticket is seen, and shows no value before the
+ * The time at which the newest known ticket was sent, in seconds since 1970. Updated when a newer ticket is seen, and shows no value before the
  * first one.
  *
  * Alerts use this metric: it stays true while no call is made, whereas `ticketAge` stands still between two calls of

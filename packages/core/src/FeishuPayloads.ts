@@ -1,7 +1,7 @@
 /**
  * The payloads of the events and callbacks of `FeishuEvents`, and the answers to callbacks, as plain interfaces.
  *
- * This file imports nothing, so that `promise`, which does not name Effect in its types, can name the payloads.
+ * Imports nothing, so that `promise`, which does not name Effect in its types, can name the payloads.
  *
  * @since 0.1.0
  */

@@ -52,7 +52,7 @@ export interface Stores {
 export type Awaitable<A> = A | PromiseLike<A>
 
 /**
- * One line of the log. Holds no secret.
+ * A line of the log, without secrets.
  *
  * @since 0.1.0
  * @category logging
@@ -300,7 +300,7 @@ export interface FetchOptions extends Abortable {
 }
 
 /**
- * What a handler can use.
+ * The calls for the tenant of an event, and the start of work that goes on after the answer.
  *
  * @since 0.1.0
  * @category events

@@ -1,9 +1,8 @@
 /**
- * This library for programs without Effect: promises in place of effects. Also for a program with another version of Effect,
- * because no type of this module names Effect.
+ * Gives promises in place of effects, to programs without Effect and to programs with another version of Effect: no type of this
+ * module names Effect.
  *
- * What fails rejects with the same errors as in the rest of the library, so that `instanceof`, `_tag`, `code` and `kind` tell
- * them apart. No promise rejects with a `FiberFailure`.
+ * Promises reject with the same errors as the rest of the library: branch on `instanceof`, `_tag`, `code` or `kind`. No promise rejects with a `FiberFailure`.
  *
  * @since 0.1.0
  */
@@ -113,7 +112,7 @@ export interface FeishuApiError extends Error {
   /** The platform's own text. */
   readonly msg: string
   readonly kind: ErrorKind
-  /** One or two sentences that say what to do. */
+  /** Says what to do, in one or two sentences. */
   readonly advice: string
   /** `true` if the same request may succeed later. */
   readonly isRetryable: boolean
@@ -146,7 +145,7 @@ export interface FeishuNetworkError extends Error {
     | "Schema"
   /** The failure in a few words. */
   readonly description: string
-  /** One or two sentences that say what to do. */
+  /** Says what to do, in one or two sentences. */
   readonly advice: string
   /** `true` if the same request may succeed later. The platform may have done what was asked. */
   readonly isRetryable: boolean
@@ -217,7 +216,7 @@ export interface BackgroundTasksError extends Error {
 }
 
 /**
- * This module is used in a wrong way.
+ * A wrong use of this module.
  *
  * - `Closed`: the app was closed.
  * - `Handler`: a handler comes too late, or is the second of its type, or its type is not one of events, or not of callbacks.

@@ -1,18 +1,18 @@
 /** Explains each error code of `ErrorCode.table` in both languages. A test compares the codes with the table. */
 import { ErrorCode } from "@effect-feishu/core"
 
-/** One text in both languages. */
+/** A text in both languages. */
 export interface Text {
   readonly en: string
   readonly zh: string
 }
 
 export interface KindText {
-  /** What the codes of the kind have in common. */
+  /** Names the common cause of the codes. */
   readonly title: Text
   /** The cure in Chinese. The English cure is `ErrorCode.advice`. */
   readonly cure: string
-  /** What the library does by itself. */
+  /** Says how the library reacts without the caller. */
   readonly library: Text
 }
 

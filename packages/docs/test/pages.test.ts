@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { folderOf, groups } from "../src/navigation.js"
 import { pages, typedIn } from "../src/pages.js"
 
-/** What a page may show. `examples/test/readme.test.ts` compares each block of `ts` with the example that it names. */
+/** The languages of blocks that a page may show. `examples/test/readme.test.ts` compares each block of `ts` with the example that it names. */
 const allowed = new Set(["ts", "sh", "bash", "json", "http", "ini", "yaml", "sql", "text", "dockerfile", ""])
 
-/** What VitePress shows otherwise than GitHub does: files that are included, containers, and anchors that are set by hand. */
+/** Finds syntax that VitePress and GitHub show differently: files that are included, containers, and anchors that are set by hand. */
 const ofVitePress = /^[ \t]*(<<<|:::|\[\[toc\]\]).*$|^#.*\{#.*\}$/gm
 
 /** A link that leads nowhere on GitHub. The API reference is made by the build, so that it is on the site alone. */

@@ -42,7 +42,7 @@ export interface Machine {
 
 /** The program of each machine. */
 export interface Program {
-  /** One of `child.ts`, which prints where it listens. */
+  /** A program of `child.ts` that prints its address when it listens. */
   readonly name: string
   /** Options of Node itself. */
   readonly node?: ReadonlyArray<string>

@@ -1,4 +1,4 @@
-/** What the platform has seen. */
+/** Collects the journal of the platform. */
 import type * as Emulator from "@effect-feishu/emulator/Emulator"
 import type * as Journal from "@effect-feishu/emulator/Journal"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** What a command found wrong, each beside the command that repeats it. */
+/** Lists the faults that a command found, each with the command that repeats the fault. */
 import type * as Table from "./Table.js"
 
 export interface Finding {

@@ -128,7 +128,7 @@ const settle = (emulator: Emulator.Service, unsettled: () => number) => {
       Effect.repeat({ until: () => unsettled() === 0 }),
       Effect.timeoutOption(Duration.seconds(seconds))
     )
-  // What an attempt in an outage has claimed is free again after 13 s.
+  // A claim that was made in an outage ends after 13 s.
   return Effect.zipRight(within(20, Effect.void), within(20, emulator.advance("1 hour")))
 }
 

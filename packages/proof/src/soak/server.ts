@@ -45,7 +45,7 @@ export interface Failure {
   readonly end: number
 }
 
-/** What the page `/figures` shows. */
+/** The content of the page `/figures`. */
 export interface Figures {
   /** In bytes, after the garbage was collected. */
   readonly heap: number

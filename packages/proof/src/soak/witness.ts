@@ -7,7 +7,7 @@ import { messagePath, queryPath } from "../storeApp.js"
 import * as Tally from "../tally.js"
 import * as Explained from "./explained.js"
 
-/** One event of the app, as the platform has seen it. */
+/** The deliveries of an event, as the journal of the platform shows them. */
 export interface Pushed {
   readonly begin: number
   end: number
@@ -17,7 +17,7 @@ export interface Pushed {
 
 export type Push = Extract<Journal.Entry, { readonly _tag: "Push" }>
 
-/** All that the journal has shown so far. Grows until the scope ends. */
+/** Counts and entries of the journal. Grows until the scope ends. */
 export interface Seen {
   readonly counts: Tally.Tally
   readonly events: ReadonlyMap<string, Pushed>
@@ -92,7 +92,7 @@ const explainPush = (
   if (push.origin !== "platform") return [what, push.outcome === "acknowledged" ? undefined : "push forged"]
   if (push.outcome === "lost") return [what, "push lost"]
   if (push.fault === "Tampered" && push.attempt === 1) return [what, "push tampered"]
-  // What an attempt in the outage has claimed is free again later.
+  // A claim that was made in the outage ends later.
   const begin = events.get(push.eventId)?.begin ?? push.at
   const ofRedis = Explained.outageOf(outages, { begin, end: push.endedAt }, "Redis")
   // Redis has a second to answer, and the app has three.

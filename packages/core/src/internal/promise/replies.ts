@@ -1,4 +1,4 @@
-/** What a handler reads from an event and answers to a callback. */
+/** Reads the text of a message, and makes the answer to a click. */
 import * as Option from "effect/Option"
 import * as FeishuEvents from "../../FeishuEvents.js"
 import type { Message } from "../../FeishuPayloads.js"
