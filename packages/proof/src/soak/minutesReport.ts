@@ -2,6 +2,7 @@
 import { median, slope } from "../measure/statistics.js"
 import { atLeastOnce, type Claim, never } from "../report/Claim.js"
 import type { Section } from "../report/Section.js"
+import type { Table } from "../report/Table.js"
 import type * as Tally from "../tally.js"
 import * as Explained from "./explained.js"
 import { times } from "./shrunk.js"
@@ -112,34 +113,24 @@ const happened = ({ callbacks, counts, events, faults, tenants }: Result): Reado
   ].map(([name, count]) => atLeastOnce(`soak, minutes: ${name}`, count))
 }
 
-export const section = (result: Result): Section => {
-  const {
-    broken,
-    calls,
-    counts,
-    events,
-    failed,
-    faults,
-    idle,
-    rate,
-    samples,
-    secrets,
-    seconds,
-    stalls,
-    tookMillis,
-    warmUp
-  } = result
-  const machines = (samples[0]?.machines ?? []).map((_, n) => n)
-  const ofMachine = (n: number) => (sample: Sample) => sample.machines[n] ?? { heap: NaN, rss: NaN, handles: NaN }
-  const tenths = Array.from({ length: 11 }, (_, n) => samples[Math.round(n / 10 * (samples.length - 1))])
-    .filter((sample) => sample !== undefined)
-  const reached = sumOf(calls) / tookMillis * 1000
+/** The numbers of the processes of the app, from 0 on. */
+const machinesOf = ({ samples }: Result): ReadonlyArray<number> => (samples[0]?.machines ?? []).map((_, n) => n)
+
+const ofMachine = (n: number) => (sample: Sample) => sample.machines[n] ?? { heap: NaN, rss: NaN, handles: NaN }
+
+/** Returns the calls in a second that were made. */
+const reachedOf = ({ calls, tookMillis }: Result): number => sumOf(calls) / tookMillis * 1000
+
+const claimsOf = (result: Result): ReadonlyArray<Claim> => {
+  const { broken, events, failed, idle, rate, samples, seconds, secrets } = result
+  const machines = machinesOf(result)
+  const reached = reachedOf(result)
   const heaps = machines.map((n) => follow(samples, (sample) => ofMachine(n)(sample).heap))
   const callsAMinute = reached * 60 / machines.length
   const unexplained = (is: (row: Explained.Row) => boolean) =>
     failed.reduce((sum, row) => row.why === undefined && is(row) ? sum + row.times : sum, 0)
   const isTwice = ({ what }: Explained.Row) => what === Explained.handledTwice
-  const claims: ReadonlyArray<Claim> = [
+  return [
     {
       name: "soak, minutes: growth of the heap in a minute, of the process that grows most",
       values: [Math.max(...heaps.map(({ percent }) => percent))],
@@ -179,91 +170,107 @@ export const section = (result: Result): Section => {
       isExact: true
     }
   ]
+}
+
+const overview = (result: Result): Table => {
+  const { calls, counts, events, faults, rate, seconds, secrets, stalls, warmUp } = result
   return {
-    tables: [
-      {
-        title:
-          `${seconds} s of ${machines.length} processes with a Redis and ${result.tenants} tenants, after ${warmUp} s of warm-up`,
-        head: ["", ""],
-        rows: [
-          ["calls of the app in these seconds", counted(sumOf(calls))],
-          ["calls in a second", `${reached.toFixed(0)} of ${rate}`],
-          [
-            `tickets that were pushed and acknowledged, one each ${3600 / times} s`,
-            counted(counts["ticket acknowledged"])
-          ],
-          ["resends of a ticket", counted(counts[`call ${auth("app_ticket/resend")}`])],
-          ["app access tokens issued", counted(counts[`success ${auth("app_access_token")}`])],
-          [
-            `tenant access tokens issued, for ${7200 / times} s each`,
-            counted(counts[`success ${auth("tenant_access_token")}`])
-          ],
-          ["calls with a token that had expired, sent again with another", counted(counts["token refused"])],
-          ["events pushed", counted(events.pushed)],
-          ["deliveries of events acknowledged", counted(counts["event acknowledged"])],
-          ["callbacks with the answer of the handler", counted(result.callbacks)],
-          ["secrets that the outputs were searched for", counted(secrets.searched)],
-          [
-            "stops of a process, because the machine was busy with other programs",
-            `${stalls.times}, the longest ${(stalls.longest / 1000).toFixed(1)} s`
-          ],
-          ...Explained.namesOfCalls.map((name) => [`fault of a call: ${name}`, counted(faults[name])]),
-          ...Explained.namesOfPushes.map((name) => [
-            `fault of a push: ${name}`,
-            counted(counts[`fault of a push: ${name}`])
-          ])
-        ]
-      },
-      {
-        title: "What failed, and the fault that explains it",
-        head: ["", "times", "fault"],
-        rows: failed.toSorted((a, b) => b.times - a.times).map((row) => [
-          row.what,
-          counted(row.times),
-          row.why ?? "NONE"
-        ])
-      },
-      {
-        title: "Memory, when the garbage is collected",
-        head: ["MB", "heap: first", "median", "last", "slope a minute", "% a minute", "RSS"],
-        rows: [
-          ...machines.map((n) => memoryRow(`process ${n + 1}`, samples, ofMachine(n))),
-          memoryRow("platform, balancer and test", samples, ({ platform }) => platform)
-        ]
-      },
-      {
-        title: "Heap after each tenth of the run, when the garbage is collected, MB",
-        head: ["", ...tenths.map((_, n) => `${n}/10`)],
-        rows: machines.map((n) => [
-          `process ${n + 1}`,
-          ...tenths.map((sample) => megabytes(ofMachine(n)(sample).heap))
-        ])
-      },
-      {
-        title: "Handles",
-        head: ["", "idle, before the load", "idle, after the load", "under load: median", "slope a minute"],
-        rows: machines.map((n) => {
-          const handles = follow(samples, (sample) => ofMachine(n)(sample).handles)
-          return [
-            `process ${n + 1}`,
-            `${idle.before[n]}`,
-            `${idle.after[n]}`,
-            `${handles.median}`,
-            handles.slope.toFixed(2)
-          ]
-        })
-      },
-      ...(secrets.found.length === 0 ? [] : [{
-        title: "Secrets in what the processes print",
-        head: [""],
-        rows: secrets.found.map((line) => [line])
-      }]),
-      ...(broken.length === 0 ? [] : [{
-        title: "Processes that ended, and errors that nobody handled",
-        head: [""],
-        rows: broken.map((line) => [line])
-      }])
-    ],
-    claims
+    title: `${seconds} s of ${
+      machinesOf(result).length
+    } processes with a Redis and ${result.tenants} tenants, after ${warmUp} s of warm-up`,
+    head: ["", ""],
+    rows: [
+      ["calls of the app in these seconds", counted(sumOf(calls))],
+      ["calls in a second", `${reachedOf(result).toFixed(0)} of ${rate}`],
+      [
+        `tickets that were pushed and acknowledged, one each ${3600 / times} s`,
+        counted(counts["ticket acknowledged"])
+      ],
+      ["resends of a ticket", counted(counts[`call ${auth("app_ticket/resend")}`])],
+      ["app access tokens issued", counted(counts[`success ${auth("app_access_token")}`])],
+      [
+        `tenant access tokens issued, for ${7200 / times} s each`,
+        counted(counts[`success ${auth("tenant_access_token")}`])
+      ],
+      ["calls with a token that had expired, sent again with another", counted(counts["token refused"])],
+      ["events pushed", counted(events.pushed)],
+      ["deliveries of events acknowledged", counted(counts["event acknowledged"])],
+      ["callbacks with the answer of the handler", counted(result.callbacks)],
+      ["secrets that the outputs were searched for", counted(secrets.searched)],
+      [
+        "stops of a process, because the machine was busy with other programs",
+        `${stalls.times}, the longest ${(stalls.longest / 1000).toFixed(1)} s`
+      ],
+      ...Explained.namesOfCalls.map((name) => [`fault of a call: ${name}`, counted(faults[name])]),
+      ...Explained.namesOfPushes.map((name) => [
+        `fault of a push: ${name}`,
+        counted(counts[`fault of a push: ${name}`])
+      ])
+    ]
   }
 }
+
+const failures = ({ failed }: Result): Table => ({
+  title: "What failed, and the fault that explains it",
+  head: ["", "times", "fault"],
+  rows: failed.toSorted((a, b) => b.times - a.times).map((row) => [
+    row.what,
+    counted(row.times),
+    row.why ?? "NONE"
+  ])
+})
+
+const memory = (result: Result): ReadonlyArray<Table> => {
+  const { samples } = result
+  const machines = machinesOf(result)
+  const tenths = Array.from({ length: 11 }, (_, n) => samples[Math.round(n / 10 * (samples.length - 1))])
+    .filter((sample) => sample !== undefined)
+  return [
+    {
+      title: "Memory, when the garbage is collected",
+      head: ["MB", "heap: first", "median", "last", "slope a minute", "% a minute", "RSS"],
+      rows: [
+        ...machines.map((n) => memoryRow(`process ${n + 1}`, samples, ofMachine(n))),
+        memoryRow("platform, balancer and test", samples, ({ platform }) => platform)
+      ]
+    },
+    {
+      title: "Heap after each tenth of the run, when the garbage is collected, MB",
+      head: ["", ...tenths.map((_, n) => `${n}/10`)],
+      rows: machines.map((n) =>
+        [`process ${n + 1}`].concat(tenths.map((sample) => megabytes(ofMachine(n)(sample).heap)))
+      )
+    }
+  ]
+}
+
+const handles = (result: Result): Table => ({
+  title: "Handles",
+  head: ["", "idle, before the load", "idle, after the load", "under load: median", "slope a minute"],
+  rows: machinesOf(result).map((n) => {
+    const handles = follow(result.samples, (sample) => ofMachine(n)(sample).handles)
+    return [
+      `process ${n + 1}`,
+      `${result.idle.before[n]}`,
+      `${result.idle.after[n]}`,
+      `${handles.median}`,
+      handles.slope.toFixed(2)
+    ]
+  })
+})
+
+/** A table of lines, if there are any. */
+const listed = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<Table> =>
+  lines.length === 0 ? [] : [{ title, head: [""], rows: lines.map((line) => [line]) }]
+
+export const section = (result: Result): Section => ({
+  tables: [
+    overview(result),
+    failures(result),
+    ...memory(result),
+    handles(result),
+    ...listed("Secrets in what the processes print", result.secrets.found),
+    ...listed("Processes that ended, and errors that nobody handled", result.broken)
+  ],
+  claims: claimsOf(result)
+})
