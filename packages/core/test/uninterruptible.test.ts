@@ -1,6 +1,6 @@
 /** A call in an uninterruptible region goes to its end, over each of the usual HTTP clients. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber } from "effect"
+import { Deferred, Effect, Exit, Fiber, TestClock } from "effect"
 import * as AppTicket from "../src/AppTicket.js"
 import * as FeishuClient from "../src/FeishuClient.js"
 import * as RetryPolicy from "../src/RetryPolicy.js"
@@ -52,20 +52,25 @@ describe.each(clients)("In an uninterruptible region, over %s,", (_, http) => {
       assert.deepStrictEqual(steps, ["acquired", "released"])
     }))
 
-  it.scopedLive("the time limit of an attempt holds, and nothing is left open", () =>
+  it.scoped("the time limit of an attempt holds, and nothing is left open", () =>
     Effect.gen(function*() {
+      const arrived = yield* Deferred.make<void>()
       const closed = yield* Deferred.make<void>()
       const { baseUrl } = yield* serve((response) => {
         response.on("close", () => Deferred.unsafeDone(closed, Effect.void))
+        Deferred.unsafeDone(arrived, Effect.void)
       })
-      const exit = yield* FeishuClient.forTenant("tenant_1").pipe(
+      const call = yield* FeishuClient.forTenant("tenant_1").pipe(
         Effect.flatMap((client) => client.post(path)),
-        Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.make({ attemptTimeout: "100 millis" })),
+        Effect.provideService(RetryPolicy.RetryPolicy, RetryPolicy.make({ attemptTimeout: "3 seconds" })),
         Effect.provide(services(baseUrl, http)),
         Effect.uninterruptible,
-        Effect.exit
+        Effect.exit,
+        Effect.fork
       )
-      assert.isTrue(Exit.isFailure(exit))
+      yield* Deferred.await(arrived)
+      yield* TestClock.adjust("3 seconds")
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(call)))
       yield* Deferred.await(closed)
     }))
 })
