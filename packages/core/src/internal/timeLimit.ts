@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import { constVoid, identity } from "effect/Function"
 import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 
 let live: Clock.Clock | undefined
 
@@ -77,6 +78,9 @@ export const startLimited = <A, E, R, E2>(
   return fiber
 }
 
+/** The fibers of this runtime are left out of Effect's metrics of fibers, which cost a twentieth of a call. */
+const uncounted = Runtime.disableRuntimeFlag(RuntimeFlags.RuntimeMetrics)
+
 /**
  * Runs an effect and fails with `onTimeout` if the effect takes longer than `duration`.
  *
@@ -101,7 +105,7 @@ export const timeLimit = <A, E, R, E2>(
     (runtime) =>
       Effect.clockWith((clock) =>
         Effect.async<A, E | E2>((resume) => {
-          const fiber = startLimited(Runtime.runFork(updateRuntime(runtime)), clock, self, options, resume)
+          const fiber = startLimited(Runtime.runFork(uncounted(updateRuntime(runtime))), clock, self, options, resume)
           return isAbandoned ? Fiber.interruptFork(fiber) : Fiber.interrupt(fiber)
         })
       )
