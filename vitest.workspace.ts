@@ -58,7 +58,7 @@ const projects = defineWorkspace([{
   resolve,
   test: {
     name: "effect-feishu",
-    globalSetup: ["packages/cli/test/bundle.ts"],
+    globalSetup: ["packages/cli/test/bundle.ts", "examples/test/bundle.ts"],
     setupFiles: ["packages/core/test/ownIt.ts"],
     include: ["packages/*/test/**/*.test.ts", "examples/test/**/*.test.ts"],
     exclude: [

@@ -2,7 +2,6 @@
 import { NodeContext } from "@effect/platform-node"
 import { assert, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { bundled } from "./bundled.js"
 import { secrets, start } from "./programs.js"
 
 const pushDelay = 3
@@ -20,7 +19,6 @@ it.live(
   "after a deploy, calls fail with the official SDK, wait with this library, and do neither with a ticket in a file",
   () =>
     Effect.gen(function*() {
-      yield* Effect.forEach(["official-sdk.ts", "tenant.ts"], bundled, { discard: true })
       const { output, printed, started } = yield* start(["after-deploy.ts"], {
         PUSH_DELAY: `${pushDelay} seconds`,
         CALL_EVERY: "100 millis"

@@ -4,7 +4,6 @@ import { FileSystem } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { bundled } from "./bundled.js"
 import { app, connectSilently, get, pushed, secrets, start, startServer } from "./programs.js"
 import { checkWebhook } from "./webhook.js"
 
@@ -31,7 +30,6 @@ describe.concurrent("servers", () => {
         const emulator = yield* Emulator.Emulator
         const appId = `cli_${name}`
         yield* emulator.setApp(app(appId))
-        if (program.length > 1) yield* bundled(name)
         const { output, printed, started } = yield* start(program, {
           FEISHU_APP_ID: appId,
           FEISHU_BASE_URL: emulator.baseUrl,
@@ -82,7 +80,6 @@ describe.concurrent("servers", () => {
           const emulator = yield* Emulator.Emulator
           const appId = `cli_tenant_${name}`
           yield* emulator.setApp(app(appId))
-          if (program.length > 1) yield* bundled(name)
           const { origin, output } = yield* startServer(program, appId)
           if (name === "official-sdk.ts") {
             // It does not wait for one.

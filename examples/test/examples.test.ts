@@ -17,8 +17,7 @@ for (const name of Object.keys(process.env)) {
   if (name.startsWith("FEISHU_")) delete process.env[name]
 }
 
-const run = (program: string, variables: Record<string, string>) =>
-  Effect.flatMap(bundled(program), (file) => runNode([file], variables))
+const run = (program: string, variables: Record<string, string>) => runNode([bundled(program)], variables)
 
 const runNode = (args: ReadonlyArray<string>, variables: Record<string, string>) =>
   Effect.gen(function*() {

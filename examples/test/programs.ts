@@ -49,10 +49,7 @@ export const run = (command: Command.Command, variables: Record<string, string>)
 
 /** Runs an example until the scope ends. */
 export const start = ([program, ...args]: readonly [string, ...Array<string>], variables: Record<string, string>) =>
-  Effect.flatMap(
-    bundled(program),
-    (path) => run(Command.workingDirectory(Command.make("node", path, ...args), root), variables)
-  )
+  run(Command.workingDirectory(Command.make("node", bundled(program), ...args), root), variables)
 
 /** Runs an example that is a server of this app of the emulator, and saves its request URL, until the scope ends. */
 export const startServer = (

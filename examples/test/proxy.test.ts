@@ -10,7 +10,7 @@ const text = <E>(stream: Stream.Stream<Uint8Array, E>) => Stream.mkString(Stream
 
 const run = (env: Record<string, string>) =>
   Effect.gen(function*() {
-    const started = yield* Command.make("node", yield* bundled("proxy.ts")).pipe(
+    const started = yield* Command.make("node", bundled("proxy.ts")).pipe(
       Command.env({ FEISHU_APP_SECRET: "an app's secret", ...env }),
       Command.start
     )

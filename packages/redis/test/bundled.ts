@@ -19,7 +19,8 @@ export const bundled = (program: string): Effect.Effect<string> => {
         tsconfig: fileURLToPath(new URL("../../../tsconfig.json", import.meta.url)),
         // What is CommonJS in it requires Node's own modules.
         banner: {
-          js: "import { createRequire } from \"node:module\"; const require = createRequire(import.meta.url);"
+          js:
+            "import { createRequire as makeRequire } from \"node:module\"; const require = makeRequire(import.meta.url);"
         },
         logLevel: "silent"
       })

@@ -34,8 +34,8 @@ import {
 } from "effect"
 import { Redis } from "ioredis"
 import { spawn } from "node:child_process"
-import { fileURLToPath } from "node:url"
 import * as RedisConnection from "../src/RedisConnection.js"
+import { bundled } from "./bundled.js"
 import * as Proxy from "./proxy.js"
 import * as RedisServer from "./redisServer.js"
 import * as Systems from "./systems.js"
@@ -849,24 +849,25 @@ describe("The end of the layer", () => {
       assert.strictEqual(lines.length, before, "nothing is told after the end")
     }))
 
-  const example = fileURLToPath(new URL("process.ts", import.meta.url))
+  const program = bundled("process")
 
   /** Runs a process that uses a Redis, ends the layer, and has nothing else to do. */
   const run = (...args: ReadonlyArray<string>) =>
-    Effect.async<{ readonly code: number | null; readonly output: string }>((resume) => {
-      const child = spawn(process.execPath, ["--import", "tsx", example, ...args], {
-        cwd: fileURLToPath(new URL("../../..", import.meta.url)),
-        stdio: ["ignore", "pipe", "pipe"]
-      })
-      let output = ""
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.on("data", (bytes: Buffer) => {
-          output += bytes.toString()
+    Effect.flatMap(
+      program,
+      (file) =>
+        Effect.async<{ readonly code: number | null; readonly output: string }>((resume) => {
+          const child = spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "pipe"] })
+          let output = ""
+          for (const stream of [child.stdout, child.stderr]) {
+            stream.on("data", (bytes: Buffer) => {
+              output += bytes.toString()
+            })
+          }
+          child.on("close", (code) => resume(Effect.succeed({ code, output })))
+          return Effect.sync(() => child.kill("SIGKILL"))
         })
-      }
-      child.on("close", (code) => resume(Effect.succeed({ code, output })))
-      return Effect.sync(() => child.kill("SIGKILL"))
-    })
+    )
 
   test("an ended layer leaves nothing that keeps the process alive", () =>
     Effect.gen(function*() {

@@ -4,27 +4,28 @@ import { Array as Arr, Duration, Effect, Either, Redacted, Stream } from "effect
 import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
 import type { LookupFunction } from "node:net"
-import { fileURLToPath } from "node:url"
 import * as RedisConnection from "../src/RedisConnection.js"
+import { bundled } from "./bundled.js"
 import { makeAuthority } from "./certificates.js"
 import * as RedisServer from "./redisServer.js"
 import * as Systems from "./systems.js"
 
 const hour = Duration.hours(1)
 const patient = { timeout: "10 seconds" } as const
-const program = fileURLToPath(new URL("configured.ts", import.meta.url))
+const program = bundled("configured")
 
 /** Runs a process with variables of its environment, and returns what it prints. */
 const runWith = (variables: Record<string, string>) =>
-  Effect.async<string>((resume) => {
-    const child = execFile(
-      process.execPath,
-      ["--import", "tsx", program],
-      { cwd: fileURLToPath(new URL("../../..", import.meta.url)), env: { ...process.env, ...variables } },
-      (_, output, errors) => resume(Effect.succeed(output + errors))
-    )
-    return Effect.sync(() => child.kill("SIGKILL"))
-  })
+  Effect.flatMap(program, (file) =>
+    Effect.async<string>((resume) => {
+      const child = execFile(
+        process.execPath,
+        [file],
+        { env: { ...process.env, ...variables } },
+        (_, output, errors) => resume(Effect.succeed(output + errors))
+      )
+      return Effect.sync(() => child.kill("SIGKILL"))
+    }))
 
 /** Resolves each host name of the tests to this machine, and no other name. */
 const lookup: LookupFunction = (name, options, callback) =>
