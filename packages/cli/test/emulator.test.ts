@@ -219,15 +219,15 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
         `
         for _ in $(seq 200); do
           [ -e "$folder/ended" ] && break
-          curl -s -X POST http://127.0.0.1:39475/_emulator/apps/cli_emulated/tickets > /dev/null; sleep 0.05
+          curl -s -X POST http://127.0.0.1:29475/_emulator/apps/cli_emulated/tickets > /dev/null; sleep 0.05
         done & pushes=$!
-        timeout 15 "$node" "$bin" emulator --port 39475 --state "$folder/state.json" | head -1; echo "code \${PIPESTATUS[0]}"
+        timeout 15 "$node" "$bin" emulator --port 29475 --state "$folder/state.json" | head -1; echo "code \${PIPESTATUS[0]}"
         touch "$folder/ended"; wait $pushes
         grep -q '"expiresAt"' "$folder/state.json" && echo kept
       `,
         { folder }
       )
-      assert.match(stdout, /^# The platform listens on \S+:39475\ncode 141\nkept\n$/)
+      assert.match(stdout, /^# The platform listens on \S+:29475\ncode 141\nkept\n$/)
     }))
 })
 

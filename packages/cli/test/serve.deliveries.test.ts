@@ -227,10 +227,10 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("serve and the
       const { stdout } = yield* bash(
         `
         exec 3> >(head -1 > "$folder/first"; echo closed > "$folder/closed")
-        "$node" "$bin" serve --port 39473 --store memory --drop-events --events --json >&3 2> "$folder/log" & pid=$!
+        "$node" "$bin" serve --port 29473 --store memory --drop-events --events --json >&3 2> "$folder/log" & pid=$!
         exec 3>&-
         until [ -e "$folder/closed" ]; do sleep 0.05; done
-        curl -sS -X PUT "$FEISHU_BASE_URL/_emulator/apps/cli_pipe/request-url" -H 'content-type: application/json' -d '{"url":"http://127.0.0.1:39473/webhook/event"}'
+        curl -sS -X PUT "$FEISHU_BASE_URL/_emulator/apps/cli_pipe/request-url" -H 'content-type: application/json' -d '{"url":"http://127.0.0.1:29473/webhook/event"}'
         for _ in 1 2 3; do
           curl -sS "$FEISHU_BASE_URL/_emulator/apps/cli_pipe/events" -H 'content-type: application/json' -d '{"type":"a.type_v1","payload":{}}' | grep -o '"status":[0-9]*'
         done
@@ -265,16 +265,16 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("serve and the
         `
         mkfifo "$folder/log"
         cat "$folder/log" > /dev/null & reader=$!
-        "$node" "$bin" serve --port 39474 --store memory --forward-to "$target/events" > "$folder/out" 2> "$folder/log" & pid=$!
+        "$node" "$bin" serve --port 29474 --store memory --forward-to "$target/events" > "$folder/out" 2> "$folder/log" & pid=$!
         until grep -q "^store" "$folder/out"; do sleep 0.05; done
         api="$FEISHU_BASE_URL/_emulator/apps/cli_unread"
-        curl -sS -X PUT "$api/request-url" -H 'content-type: application/json' -d '{"url":"http://127.0.0.1:39474/webhook/event"}'
+        curl -sS -X PUT "$api/request-url" -H 'content-type: application/json' -d '{"url":"http://127.0.0.1:29474/webhook/event"}'
         curl -sS "$api/events" -H 'content-type: application/json' -d '{"type":"a.type_v1","payload":{}}' > "$folder/push" & push=$!
         curl -sS "$target/arrived" > /dev/null
         kill $reader; wait $reader
         # A delivery that is not genuine is logged.
-        curl -sS -X POST http://127.0.0.1:39474/webhook/event -H 'content-type: application/json' -d '{}'
-        for _ in $(seq 20); do curl -s http://127.0.0.1:39474/healthz > /dev/null || break; sleep 0.05; done
+        curl -sS -X POST http://127.0.0.1:29474/webhook/event -H 'content-type: application/json' -d '{}'
+        for _ in $(seq 20); do curl -s http://127.0.0.1:29474/healthz > /dev/null || break; sleep 0.05; done
         curl -sS "$target/release"
         wait $push; grep -o '"status":[0-9]*' "$folder/push"
         timeout 10 tail --pid=$pid -f /dev/null || kill $pid

@@ -42,7 +42,7 @@ layer(Live, { excludeTestServices: true, timeout: "60 seconds" })("serve --token
       const words = (line: string) => line.split(" ").map((word) => word === "emulated.env" ? join(folder, word) : word)
       const emulator = yield* start([
         ...words(lineWith("emulator --request-url http://127.0.0.1:3000/webhook/event --write-env emulated.env"))
-          .map((word) => word.replace("127.0.0.1:3000", "127.0.0.1:39471")),
+          .map((word) => word.replace("127.0.0.1:3000", "127.0.0.1:29471")),
         "--port",
         "0"
       ])
@@ -50,7 +50,7 @@ layer(Live, { excludeTestServices: true, timeout: "60 seconds" })("serve --token
       const service = yield* start([
         ...words(lineWith("serve --dotenv emulated.env --tokens --events --drop-events")),
         "--port",
-        "39471",
+        "29471",
         "--tokens-port",
         "0",
         "--store",
@@ -77,7 +77,7 @@ layer(Live, { excludeTestServices: true, timeout: "60 seconds" })("serve --token
     Effect.gen(function*() {
       const appId = "cli_page"
       const emulator = yield* Emulator.Emulator
-      yield* emulator.setApp({ ...app(appId), requestUrl: "http://127.0.0.1:39472/webhook/event" })
+      yield* emulator.setApp({ ...app(appId), requestUrl: "http://127.0.0.1:29472/webhook/event" })
       const page = readFileSync(fileURLToPath(new URL("../TOKEN-SERVICE.md", import.meta.url)), "utf8")
       const [start = "", use = ""] = Array.from(page.matchAll(/^```bash\n([^]*?)^```/gm), ([, block = ""]) => block)
       const serving = "feishu-ticket serve --tokens --tokens-port 3001 --tokens-key-file tokens.keys"
@@ -88,11 +88,12 @@ layer(Live, { excludeTestServices: true, timeout: "60 seconds" })("serve --token
           serving,
           `"$node" "$bin" ${
             serving.replace("feishu-ticket ", "").replace("3001", "0")
-          } --port 39472 --store memory > out 2> log & pid=$!`
+          } --port 29472 --store memory > out 2> log & pid=$!`
         ),
-        "until grep -q '^tokens' out; do sleep 0.1; done",
+        "until_it() { until \"$@\"; do kill -0 $pid || { cat log >&2; exit 1; }; sleep 0.1; done; }",
+        "until_it grep -q '^tokens' out",
         "address=$(sed -n 's/^tokens *//p' out)",
-        "until curl -sSf \"$address/healthz\" > health; do sleep 0.2; done",
+        "until_it curl -sf -o health \"$address/healthz\"",
         use.replaceAll("http://127.0.0.1:3001", "$address").replace("TENANT_KEY", "tenant_1"),
         "kill -TERM $pid; wait $pid; echo \" code $?\"",
         "cat log >&2"
