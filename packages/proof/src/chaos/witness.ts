@@ -74,10 +74,10 @@ export const make = (): Witness => {
     texts,
     defects,
     note,
-    layer: Layer.mergeAll(
-      Logger.replace(Logger.defaultLogger, logger),
-      Logger.minimumLogLevel(LogLevel.All),
-      Layer.setTracer(tracer)
+    // One after another: `Layer.mergeAll` builds in fibers, after whose end a logger stays in the fiber that has provided it.
+    layer: Logger.replace(Logger.defaultLogger, logger).pipe(
+      Layer.provideMerge(Logger.minimumLogLevel(LogLevel.All)),
+      Layer.provideMerge(Layer.setTracer(tracer))
     ),
     noteMetrics: Effect.map(Metric.snapshot, (pairs) => {
       for (const { metricKey } of pairs) texts.push(`${metricKey.name} ${asText(metricKey.tags)}`)
