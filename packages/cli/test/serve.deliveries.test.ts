@@ -182,8 +182,8 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("serve and the
         [["--tokens-host", "0.0.0.0"], /--tokens-host belongs to --tokens/],
         [["--tokens", "--tokens-socket", "/tmp/x", "--tokens-port", "0"], /contradict each other/],
         [["--apps", "x", "--app-id", "cli_x"], /--apps and --app-id .* contradict each other/],
-        [["--tokens", "--tokens-host", "0.0.0.0"], /needs keys on http:\/\/0\.0\.0\.0:3001/],
-        [["--save-deliveries", "/dev/null/none"], /must be a folder that can be written to/]
+        [["--port", "0", "--tokens", "--tokens-host", "0.0.0.0"], /needs keys on http:\/\/0\.0\.0\.0:3001/],
+        [["--port", "0", "--save-deliveries", "/dev/null/none"], /must be a folder that can be written to/]
       ]
       for (const [args, sentence] of wrong) {
         const { code, stderr } = yield* run(["serve", ...args], { env })

@@ -43,7 +43,14 @@ export const groups: ReadonlyArray<Group> = [
   },
   {
     title: { en: "Reference", zh: "参考" },
-    pages: ["reference/error-codes", "reference/console", "reference/glossary", "reference/architecture", "api/index"]
+    pages: [
+      "reference/error-codes",
+      "reference/console",
+      "reference/glossary",
+      "reference/architecture",
+      "reference/faults",
+      "api/index"
+    ]
   }
 ]
 
