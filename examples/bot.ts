@@ -80,10 +80,14 @@ const onMessage = EventHandler.on(
 const onClick = EventHandler.callback(
   FeishuEvents.CardAction,
   ({ payload }) =>
-    Effect.map(Schema.decodeUnknown(Choice)(payload.action.value), ({ close }) => ({
-      toast: FeishuEvents.toast("success", "The question is closed."),
-      card: FeishuEvents.card(card(`Closed: ${close}`))
-    }))
+    Effect.match(Schema.decodeUnknown(Choice)(payload.action.value), {
+      // The card is not from this bot, or from an older version of this bot.
+      onFailure: () => ({ toast: FeishuEvents.toast("warning", "This bot does not know the button.") }),
+      onSuccess: ({ close }) => ({
+        toast: FeishuEvents.toast("success", "The question is closed."),
+        card: FeishuEvents.card(card(`Closed: ${close}`))
+      })
+    })
 )
 
 const Live = EventSubscription.layer({

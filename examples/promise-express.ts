@@ -9,7 +9,12 @@ const feishu = createFeishuFromEnv()
 feishu.on("im.message.receive_v1", async ({ payload: { message } }, { request }) => {
   await request({
     path: `/open-apis/im/v1/messages/${message.message_id}/reply`,
-    json: { msg_type: "text", content: JSON.stringify({ text: `You wrote: ${textOf(message) ?? "no text"}` }) }
+    json: {
+      msg_type: "text",
+      content: JSON.stringify({ text: `You wrote: ${textOf(message) ?? "no text"}` }),
+      // The platform sends one reply for each `uuid`, also if it pushes the message again.
+      uuid: message.message_id
+    }
   })
 })
 

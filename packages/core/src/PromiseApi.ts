@@ -400,7 +400,7 @@ export interface Feishu {
    */
   readonly ready: (
     options?: Abortable & {
-      /** In milliseconds. Default: `ticketTimeout`. */
+      /** In milliseconds, `ticketTimeout` at most. Default: `ticketTimeout`. */
       readonly timeout?: number | undefined
     }
   ) => Promise<void>

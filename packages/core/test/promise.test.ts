@@ -313,6 +313,10 @@ describe("errors", () => {
       const early = yield* rejection(() => patient.ready({ timeout: 50 }))
       assert.instanceOf(early, TicketTimeout)
       assert.include((early as Error).message, "within 50ms")
+      for (const timeout of [Number.NaN, -1, 0, null, "5"]) {
+        const wrong = yield* rejection(() => patient.ready({ timeout: timeout as never }))
+        assert.deepInclude(wrong, { _tag: "FeishuUsageError", reason: "Options" }, String(timeout))
+      }
     })
   )
 
@@ -640,7 +644,9 @@ describe("handlers", () => {
       [() => feishu.on("app_ticket", () => {}), /app_ticket/],
       [() => feishu.on("", () => {}), /no type of event/],
       [() => feishu.on("card.action.trigger", () => {}), /is a callback.*use callback/],
-      [() => feishu.callback("im.message.receive_v1", () => undefined), /is an event.*use on/]
+      [() => feishu.callback("im.message.receive_v1", () => undefined), /is an event.*use on/],
+      [() => feishu.on("b", undefined as never), /handler of b must be a function/],
+      [() => feishu.callback("c", "nope" as never), /handler of c must be a function/]
     ]
     for (const [add, message] of cases) {
       const error = thrown(add)

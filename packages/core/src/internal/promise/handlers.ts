@@ -153,7 +153,9 @@ export const make = (calls: Calls, handlerTimeout: number) => {
   const refuse = (message: string) => {
     throw new FeishuUsageError({ reason: "Handler", message })
   }
-  const check = (type: string, name: "on" | "callback"): void => {
+  /** A program without types may give anything. */
+  const check = (type: string, name: "on" | "callback", handle: unknown): void => {
+    if (typeof handle !== "function") refuse(`the handler of ${type} must be a function`)
     if (isClosed) {
       refuse(`the handler of ${type} comes too late: call ${name} before the first delivery, call or ready()`)
     }
@@ -174,12 +176,12 @@ export const make = (calls: Calls, handlerTimeout: number) => {
 
   return {
     on: (type: string, handle: Handle): void => {
-      check(type, "on")
+      check(type, "on", handle)
       const run = runner(handle, calls, handlerTimeout)
       handlers.set(type, once(events.get(type)?.(run) ?? EventHandler.on(type, run)))
     },
     callback: (type: string, handle: Handle): void => {
-      check(type, "callback")
+      check(type, "callback", handle)
       const run: Run = (event) =>
         // Also waits for a function that is too slow, so that its error is logged and `close` waits for the function.
         Effect.uninterruptible(

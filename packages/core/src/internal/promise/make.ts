@@ -295,7 +295,10 @@ const makeApp = (app: FeishuApp.Service, options: MoreOptions): Feishu => {
       checkProvable()
       return webhook
     },
-    ready: ({ timeout, ...abortable } = {}) => run(readyWithin(app, timeout), abortable),
+    ready: async ({ timeout, ...abortable } = {}) => {
+      CheckOptions.checkTimeout(timeout)
+      return run(readyWithin(app, timeout), abortable)
+    },
     ...calls,
     appToken: (abortable) =>
       run(Effect.flatMap(AccessToken.AccessToken, ({ app }) => Effect.map(app, tokenText)), abortable),

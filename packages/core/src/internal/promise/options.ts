@@ -107,6 +107,13 @@ const numbers = (options: MoreOptions): ReadonlyArray<
   ]
 ]
 
+/** Throws a `FeishuUsageError` if a time in milliseconds is wrong. */
+export const checkTimeout = (value: unknown): void => {
+  if (value !== undefined && (typeof value !== "number" || !isPositive(value))) {
+    refuse("timeout must be more than 0 milliseconds")
+  }
+}
+
 const isStore = (store: object): boolean =>
   isStores(store) || ["get", "set", "delete"].every((name) => typeof Reflect.get(store, name) === "function")
 
