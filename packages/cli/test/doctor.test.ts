@@ -810,7 +810,7 @@ layer(Live, { excludeTestServices: true, timeout: "40 seconds" })("doctor", (it)
             assert.strictEqual(checks.code, code)
             assert.include(checks.of("callback").detail, detail)
             assert.include(checks.of("callback").advice, advice)
-          }), { concurrency: "unbounded" })
+          }), { concurrency: 3 })
       }))
 
     it.effect("sends none to a service that does not answer its challenge", () =>
