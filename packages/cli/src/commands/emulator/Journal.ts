@@ -19,10 +19,11 @@ type Entry = typeof ControlApi.Entry.Type
 
 const decodeEntries = Schema.decode(Schema.parseJson(Schema.Array(ControlApi.Entry)))
 
+/** A line begins with the id, which `--entry` takes. */
 const print = (json: boolean) => (entry: Entry) =>
   Effect.flatMap(Output.Output, ({ line, paint }) => {
     const shown = show(entry as Journal.Entry, paint)
-    return line(json ? JSON.stringify(shown.json) : shown.text)
+    return line(json ? JSON.stringify(shown.json) : `${paint("dim", `${entry.id}`.padStart(4))}  ${shown.text}`)
   })
 
 const messageOf = (title: string, message: { readonly headers: object; readonly text: string } | undefined): string =>
