@@ -5,6 +5,7 @@ import { assert, describe, layer } from "@effect/vitest"
 import { Clock, Effect, Layer } from "effect"
 import * as Deliveries from "../../packages/core/test/deliveries.js"
 import { app, connectSilently, get, secrets, start, startServer } from "./programs.js"
+import { checkWebhook } from "./webhook.js"
 
 const Live = Layer.merge(NodeContext.layer, Emulator.layerServer({ apps: [] }))
 
@@ -149,6 +150,46 @@ describe.concurrent("without Effect", () => {
           yield* connectSilently(origin)
           yield* started.kill("SIGTERM").pipe(Effect.forkScoped)
           assert.strictEqual(Number(yield* Effect.timeout(started.exitCode, "20 seconds")), 0)
+        }).pipe(Effect.scoped),
+      { timeout: 120_000 }
+    )
+
+    it.effect.each<[string, readonly [string, ...Array<string>]]>([
+      ["promise-servers.ts koa", ["promise-servers.ts", "koa"]],
+      ["promise-servers.ts fastify", ["promise-servers.ts", "fastify"]],
+      ["promise-servers.ts nestjs", ["promise-servers.ts", "nestjs"]],
+      ["promise-servers.ts hono", ["promise-servers.ts", "hono"]],
+      ["promise-workers.ts", ["test/serve.ts", "../promise-workers.mjs"]]
+    ])(
+      "%s takes what the platform sends, refuses the rest, and ends on SIGTERM",
+      ([name, program]) =>
+        Effect.gen(function*() {
+          const appId = `cli_${name.replaceAll(/\W/g, "_")}`
+          const isWorker = name === "promise-workers.ts"
+          const { setApp } = yield* Emulator.Emulator
+          yield* setApp(app(appId))
+          const { origin, output, printed, started } = yield* startServer(program, appId)
+          yield* checkWebhook({
+            appId,
+            url: `${origin}/webhook/event`,
+            output,
+            printed,
+            hasHandlers: true,
+            ofFramework: []
+          })
+          const elsewhere = yield* get(`${origin}/elsewhere`)
+          assert.strictEqual(elsewhere.status, 404)
+
+          // What serves the Worker ends at once.
+          if (!isWorker) yield* connectSilently(origin)
+          yield* started.kill("SIGTERM").pipe(Effect.forkScoped)
+          const ended = yield* Effect.merge(Effect.timeout(started.exitCode, "20 seconds"))
+          if (isWorker) assert.match(String(ended), /signal: SIGTERM$/m)
+          else assert.strictEqual(Number(ended), 0)
+          const text = yield* output
+          for (const secret of Object.values(secrets)) assert.notInclude(text, secret)
+          const inKV = new Set([...text.matchAll(/^KV has (.*)\.$/gm)].map(([, key]) => key))
+          assert.deepStrictEqual([...inKV], isWorker ? [`feishu/ticket/${appId}`] : [])
         }).pipe(Effect.scoped),
       { timeout: 120_000 }
     )

@@ -1,4 +1,4 @@
-/** `proxy.ts` as a process of its own, with a proxy, a platform behind it, and an authority of the company's own. */
+/** `proxy.ts` and `promise-proxy.ts` as processes of their own, with a proxy, a platform behind it, and an authority of the company's own. */
 import { Command } from "@effect/platform"
 import { NodeContext } from "@effect/platform-node"
 import { assert, describe, layer } from "@effect/vitest"
@@ -8,9 +8,9 @@ import { bundled } from "./bundled.js"
 
 const text = <E>(stream: Stream.Stream<Uint8Array, E>) => Stream.mkString(Stream.decodeText(stream))
 
-const run = (env: Record<string, string>) =>
+const run = (env: Record<string, string>, program = "proxy.ts") =>
   Effect.gen(function*() {
-    const started = yield* Command.make("node", bundled("proxy.ts")).pipe(
+    const started = yield* Command.make("node", bundled(program)).pipe(
       Command.env({ FEISHU_APP_SECRET: "an app's secret", ...env }),
       Command.start
     )
@@ -29,6 +29,15 @@ layer(NodeContext.layer, { excludeTestServices: true })("proxy.ts", (it) => {
         assert.deepStrictEqual([code, output], [0, "Accepted: the platform will push the app ticket.\n"])
         assert.deepStrictEqual(tunnels, [{ authority: `platform.test:${port}`, authorization: undefined }])
         assert.deepStrictEqual(requests, ["POST /open-apis/auth/v3/app_ticket/resend"])
+      }))
+
+    it.scoped("promise-proxy.ts reaches the platform, too", () =>
+      Effect.gen(function*() {
+        const { env, port, requests, tunnels } = yield* proxied()
+        const { code, output } = yield* run({ ...env, FEISHU_APP_KIND: "self-built" }, "promise-proxy.ts")
+        assert.deepStrictEqual([code, output], [0, "The platform has given the app a token.\n"])
+        assert.deepStrictEqual(tunnels, [{ authority: `platform.test:${port}`, authorization: undefined }])
+        assert.deepStrictEqual(requests, ["POST /open-apis/auth/v3/app_access_token/internal"])
       }))
 
     it.scoped("names itself to the proxy", () =>

@@ -10,9 +10,17 @@ interface Module {
 }
 
 const entries = new Map<string, string>()
+const written = new Map<string, number>()
 const STORE = {
   get: async (key: string) => entries.get(key) ?? null,
-  put: async (key: string, value: string) => void entries.set(key, value),
+  put: async (key: string, value: string) => {
+    // KV takes one write a second to a key.
+    const now = performance.now()
+    if (now - (written.get(key) ?? -Infinity) < 1000) throw new Error("KV PUT failed: 429 Too Many Requests")
+    written.set(key, now)
+    stdout.write(`KV has ${key}.\n`)
+    entries.set(key, value)
+  },
   delete: async (key: string) => void entries.delete(key)
 }
 

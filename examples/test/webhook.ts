@@ -37,7 +37,7 @@ const event = ({ appId }: Webhook, id: string, description = "") =>
     id,
     appId,
     token: secrets.FEISHU_VERIFICATION_TOKEN,
-    payload: { object: { name: "飞书", description } }
+    payload: { object: { open_id: "ou_1", name: "飞书", description } }
   })
 
 /** Sends half of a body, and waits until the server has closed the connection. */
@@ -59,7 +59,7 @@ const takesPushes = Effect.fnUntraced(function*({ appId, hasHandlers, printed, u
   // The handshake may take 1 s, and no machine is too slow for that six times.
   yield* Effect.retry(emulator.setRequestUrl(appId, url), { times: 5 })
   yield* emulator.pushTicket(appId)
-  const payload = { object: { name: "飞书" } }
+  const payload = { object: { open_id: "ou_1", name: "飞书" } }
   const eventId = yield* emulator.push(appId, { type: "contact.user.created_v3", payload })
   for (const eventType of ["app_ticket", "contact.user.created_v3"]) {
     const push = yield* pushed((push) =>

@@ -42,7 +42,10 @@ export const proxied = (options?: {
       { cert: Certificates.trusted, key: Certificates.key },
       (request, response) => {
         requests.push(`${request.method} ${request.url}`)
-        response.writeHead(200, { "content-type": "application/json" }).end("{\"code\":0,\"msg\":\"success\"}")
+        const tokens = { app_access_token: "a-1", tenant_access_token: "t-1", expire: 7200 }
+        response.writeHead(200, { "content-type": "application/json" })
+        // The path of a self-built app.
+        response.end(JSON.stringify({ code: 0, msg: "success", ...(request.url?.endsWith("/internal") ? tokens : {}) }))
       }
     )
     const port = Number(new URL(yield* listen(platform)).port)
