@@ -282,7 +282,10 @@ export type QueryValue = string | number | boolean
 export interface FetchOptions extends Abortable {
   /** Default: `GET`. */
   readonly method?: string | undefined
-  /** `authorization` is set by this library, and may not be given. */
+  /**
+   * `authorization` is set by this library, and may not be given. A call with a `user_access_token` needs nothing of this
+   * library: make it by the global `fetch`.
+   */
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** A `ReadableStream` can be read once, so its request is sent once. */
   readonly body?:

@@ -604,6 +604,7 @@ describe.each([["node", byNode], ["web", byWeb]] as const)("webhook.%s", (_, ser
         throw reason
       })
       feishu.on("contact.user.created_v3", () => {})
+      feishu.callback("of.text", () => "no object" as never)
       yield* serve(feishu.webhook)
       yield* setPushFaults([Fault.Forged()])
       const genuine = yield* pushAndWait(appId, { type: "app_open", schema: "1.0", payload: {} })
@@ -617,6 +618,10 @@ describe.each([["node", byNode], ["web", byWeb]] as const)("webhook.%s", (_, ser
       const failed = log.find(({ error }) => error === reason)
       assert.deepInclude(failed, { level: "error", message: "the handler of of.mine failed" })
       assert.deepInclude(failed?.fields, { app_id: appId, event_type: "of.mine" })
+      const { callback } = yield* Emulator.Emulator
+      assert.deepStrictEqual(yield* callback(appId, { type: "of.text", payload: {} }), {})
+      const wrong = log.find(({ message }) => message === "the handler of the callback of.text failed")
+      assert.match(String(wrong?.error), /of of\.text must return an object, or nothing/)
       const misfit = yield* pushAndWait(appId, { type: "contact.user.created_v3", payload: {} })
       assert.strictEqual(misfit.status, 500)
       for (const secret of secrets) assert.notInclude(everything(log), secret)

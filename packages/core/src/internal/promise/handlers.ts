@@ -13,6 +13,7 @@ import * as EventHandler from "../../EventHandler.js"
 import type { FeishuEvent } from "../../FeishuEvent.js"
 import * as FeishuEvents from "../../FeishuEvents.js"
 import type * as PromiseApi from "../../PromiseApi.js"
+import { isObject } from "../isObject.js"
 import * as Lru from "../lru.js"
 import { FeishuUsageError } from "./errors.js"
 
@@ -124,6 +125,12 @@ const runner = (handle: Handle, calls: Calls, handlerTimeout: number): Run => (e
     })
   })
 
+/** A program without types may answer anything. */
+const objectOrNothing = (type: string) => (answer: unknown): Effect.Effect<object | undefined, FeishuUsageError> =>
+  answer === undefined || isObject(answer)
+    ? Effect.succeed(answer)
+    : new FeishuUsageError({ reason: "Handler", message: `the handler of ${type} must return an object, or nothing` })
+
 /** The most events whose handlers have succeeded that are remembered. */
 const maxHandled = 1000
 
@@ -188,7 +195,7 @@ export const make = (calls: Calls, handlerTimeout: number) => {
           Effect.map(runner(handle, calls, handlerTimeout)(event), (answer) => answer ?? undefined)
         )
       const handler = callbacks.get(type)?.(run)
-        ?? EventHandler.callback(type, (event) => Effect.map(run(event), (answer) => answer as object | undefined))
+        ?? EventHandler.callback(type, (event) => Effect.flatMap(run(event), objectOrNothing(type)))
       handlers.set(type, handler)
     },
     /** Returns the handlers. No other handler can be added after that. */
