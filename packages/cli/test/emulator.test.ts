@@ -95,7 +95,9 @@ layer(NodeContext.layer, { excludeTestServices: true, timeout: "20 seconds" })("
       yield* emulator.signal("SIGINT")
       const { code, stderr, stdout } = yield* emulator.ended
       assert.strictEqual(code, 0)
-      assert.strictEqual(stderr, "")
+      // Told after some seconds: on a busy machine, `serve` starts later.
+      const told = stderr.split("\n").filter((line) => line !== "" && !line.endsWith(" to answer the handshake"))
+      assert.deepStrictEqual(told, [])
       const variables = parseEnv(text)
       const names = ["FEISHU_APP_SECRET", "FEISHU_ENCRYPT_KEY", "FEISHU_VERIFICATION_TOKEN"]
       assert.deepStrictEqual(
