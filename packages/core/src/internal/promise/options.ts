@@ -84,10 +84,16 @@ const isPositive = (value: number): boolean => Number.isFinite(value) && value >
 
 const isCount = (value: number): boolean => Number.isInteger(value) && value > 0
 
-const numbers = (options: MoreOptions): ReadonlyArray<
-  readonly [name: string, value: unknown, isRight: (value: number) => boolean, must: string]
-> => [
-  ["ticketTimeout", options.ticketTimeout, isPositive, "more than 0 milliseconds"],
+type NumberOption = readonly [name: string, value: unknown, isRight: (value: number) => boolean, must: string]
+
+const checkNumber = ([name, value, isRight, must]: NumberOption): void => {
+  if (value !== undefined && (typeof value !== "number" || !isRight(value))) refuse(`${name} must be ${must}`)
+}
+
+const aTime = "more than 0 milliseconds"
+
+const numbers = (options: MoreOptions): ReadonlyArray<NumberOption> => [
+  ["ticketTimeout", options.ticketTimeout, isPositive, aTime],
   [
     "handlerTimeout",
     options.handlerTimeout,
@@ -95,8 +101,8 @@ const numbers = (options: MoreOptions): ReadonlyArray<
     "more than 0 milliseconds, and less than the 3,000 for which the platform waits"
   ],
   ["retry.retries", options.retry?.retries, (value) => value === 0 || isCount(value), "0 or a positive integer"],
-  ["retry.attemptTimeout", options.retry?.attemptTimeout, isPositive, "more than 0 milliseconds"],
-  ["retry.totalTimeout", options.retry?.totalTimeout, isPositive, "more than 0 milliseconds"],
+  ["retry.attemptTimeout", options.retry?.attemptTimeout, isPositive, aTime],
+  ["retry.totalTimeout", options.retry?.totalTimeout, isPositive, aTime],
   ["background.capacity", options.background?.capacity, isCount, "a positive integer"],
   ["background.concurrency", options.background?.concurrency, isCount, "a positive integer"],
   [
@@ -107,12 +113,8 @@ const numbers = (options: MoreOptions): ReadonlyArray<
   ]
 ]
 
-/** Throws a `FeishuUsageError` if a time in milliseconds is wrong. */
-export const checkTimeout = (value: unknown): void => {
-  if (value !== undefined && (typeof value !== "number" || !isPositive(value))) {
-    refuse("timeout must be more than 0 milliseconds")
-  }
-}
+/** Throws a `FeishuUsageError` if the timeout of `ready` is wrong. */
+export const checkTimeout = (value: unknown): void => checkNumber(["timeout", value, isPositive, aTime])
 
 const isStore = (store: object): boolean =>
   isStores(store) || ["get", "set", "delete"].every((name) => typeof Reflect.get(store, name) === "function")
@@ -120,9 +122,7 @@ const isStore = (store: object): boolean =>
 /** Throws a `FeishuUsageError` if an option is wrong. */
 export const check = (options: MoreOptions): void => {
   checkObject(options)
-  for (const [name, value, isRight, must] of numbers(options)) {
-    if (value !== undefined && (typeof value !== "number" || !isRight(value))) refuse(`${name} must be ${must}`)
-  }
+  numbers(options).forEach(checkNumber)
   const { fetch, logger, store, storeTokens } = options
   checkBoolean("storeTokens", storeTokens)
   if (fetch !== undefined && typeof fetch !== "function") refuse("fetch must be a function")
