@@ -15,7 +15,7 @@ import * as Lark from "@larksuiteoapi/node-sdk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { fromEntries, map as mapValues } from "effect/Record"
+import { map as mapValues } from "effect/Record"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -231,7 +231,7 @@ const processes = 3
 const joined = (all: ReadonlyArray<Times>): Times =>
   Object.fromEntries(concurrencies.map((concurrency) => [
     concurrency,
-    fromEntries(names.map((name) => [name, all.flatMap((times) => times[concurrency]?.[name] ?? [])]))
+    Object.fromEntries(names.map((name) => [name, all.flatMap((times) => times[concurrency]?.[name] ?? [])]))
   ]))
 
 export const section = (isQuick: boolean): Effect.Effect<Section> =>

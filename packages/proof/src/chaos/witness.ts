@@ -74,7 +74,7 @@ export const make = (): Witness => {
     texts,
     defects,
     note,
-    // One after another: `Layer.mergeAll` builds in fibers, after whose end a logger stays in the fiber that has provided it.
+    // Merged in turn, because `Layer.mergeAll` builds in fibers, and a logger would stay in the fiber that has provided the layer.
     layer: Logger.replace(Logger.defaultLogger, logger).pipe(
       Layer.provideMerge(Logger.minimumLogLevel(LogLevel.All)),
       Layer.provideMerge(Layer.setTracer(tracer))
