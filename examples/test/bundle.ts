@@ -5,6 +5,7 @@
 import { build } from "esbuild"
 import { readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { forNode } from "../../packages/redis/test/bundling.js"
 import { examples } from "./bundled.js"
 
 export default async () => {
@@ -16,19 +17,12 @@ export default async () => {
     outdir: `${examples}build/bundled`,
     outbase: examples,
     outExtension: { ".js": ".mjs" },
-    bundle: true,
+    ...forNode,
     // Each package is read once, and the programs share it.
     splitting: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
     // Nest requires packages that are not installed, and the SDK reads a file beside its own.
     external: ["@nestjs/*", "@larksuiteoapi/node-sdk"],
     tsconfig: fileURLToPath(new URL("../tsconfig.json", import.meta.url)),
-    // What is CommonJS in a bundle requires Node's own modules.
-    banner: {
-      js: "import { createRequire as makeRequire } from \"node:module\"; const require = makeRequire(import.meta.url);"
-    },
     logLevel: "warning"
   })
 }

@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { build } from "esbuild"
 import { fileURLToPath } from "node:url"
+import { forNode } from "./bundling.js"
 
 /** Returns an effect that builds the program at its first run, and gives the path of the file. */
 export const bundled = (program: string): Effect.Effect<string> => {
@@ -12,16 +13,8 @@ export const bundled = (program: string): Effect.Effect<string> => {
       built ??= build({
         entryPoints: [fileURLToPath(new URL(`${program}.ts`, import.meta.url))],
         outfile,
-        bundle: true,
-        platform: "node",
-        format: "esm",
-        target: "node20",
+        ...forNode,
         tsconfig: fileURLToPath(new URL("../../../tsconfig.json", import.meta.url)),
-        // What is CommonJS in it requires Node's own modules.
-        banner: {
-          js:
-            "import { createRequire as makeRequire } from \"node:module\"; const require = makeRequire(import.meta.url);"
-        },
         logLevel: "silent"
       })
     ),
