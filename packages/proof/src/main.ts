@@ -1,63 +1,46 @@
 /** Runs one of the commands of this package. */
 import * as Effect from "effect/Effect"
-import { parseArgs } from "node:util"
+import { type CommandLine, parse, pick, UsageError } from "./commandLine.js"
 import type * as Report from "./report/Report.js"
 
-const [name = "", ...args] = process.argv.slice(2)
+const [name = "", ...words] = process.argv.slice(2)
 
-const options = {
-  /** Shorter, and less exact. */
-  quick: { type: "boolean", default: false },
-  /** The sections to run, with commas between. */
-  only: { type: "string" },
-  /** A file to write everything to, as JSON. */
-  json: { type: "string" },
-  /** Writes the results and the plots to the repository. */
-  write: { type: "boolean", default: false },
-  /** Names of faults, with commas between. */
-  faults: { type: "string" },
-  /** The first seed. */
-  first: { type: "string", default: "0" },
-  /** How many inputs, or seeds. */
-  runs: { type: "string" }
-} as const
+type Sections = Report.Options["sections"]
 
-type Values = ReturnType<typeof parseArgs<{ readonly options: typeof options }>>["values"]
-
-const numberOf = (text: string | undefined) => text === undefined ? undefined : Number(text)
-
-const commands: Readonly<Record<string, (values: Values) => Promise<Report.Options["sections"]>>> = {
-  bench: async ({ quick }) => (await import("./bench/sections.js")).sections(quick),
-  chaos: async ({ faults, first, quick, runs }) =>
-    (await import("./chaos/sections.js")).sections({
-      isQuick: quick,
-      faults: faults?.split(",").filter((name) => name !== ""),
-      first: Number(first),
-      runs: numberOf(runs)
-    }),
-  soak: async ({ quick }) => (await import("./soak/sections.js")).sections(quick),
-  fuzz: async ({ first, quick, runs }) =>
-    (await import("./fuzz/sections.js")).sections({ isQuick: quick, first: Number(first), runs: numberOf(runs) })
+const commands: Readonly<Record<string, (line: CommandLine) => Promise<Sections>>> = {
+  bench: async ({ isQuick }) => (await import("./bench/sections.js")).sections(isQuick),
+  chaos: async (line) => (await import("./chaos/sections.js")).sections(line),
+  soak: async ({ isQuick }) => (await import("./soak/sections.js")).sections(isQuick),
+  fuzz: async (line) => (await import("./fuzz/sections.js")).sections(line)
 }
 
-const main = async (sections: (values: Values) => Promise<Report.Options["sections"]>): Promise<boolean> => {
-  const { values } = parseArgs({ args, options })
+/** Returns `false` if a claim does not hold. */
+const main = async (): Promise<boolean> => {
+  const command = commands[name]
+  if (command === undefined) {
+    throw new UsageError(`there is no command ${name}: there are ${Object.keys(commands).join(", ")}`)
+  }
+  const line = parse(words)
+  const sections = pick(name, await command(line), line.only)
   const { run } = await import("./report/Report.js")
   return Effect.runPromise(run({
     command: name,
-    sections: await sections(values),
-    only: values.only?.split(","),
-    json: values.json,
-    isQuick: values.quick,
-    write: values.write ? "packages/proof" : undefined
+    sections,
+    json: line.json,
+    isQuick: line.isQuick,
+    write: line.write ? "packages/proof" : undefined
   }))
 }
 
 if (name === "child") {
   const { run } = await import("./child.js")
-  await run(args)
+  await run(words)
 } else {
-  const command = commands[name]
-  if (command === undefined) throw new Error(`there is no command ${name}: ${Object.keys(commands).join(", ")}`)
-  process.exitCode = await main(command) ? 0 : 1
+  try {
+    process.exitCode = await main() ? 0 : 1
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 64
+  }
 }

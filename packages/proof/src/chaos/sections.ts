@@ -1,5 +1,6 @@
 /** Faults, in one process and between processes. */
 import type * as Effect from "effect/Effect"
+import { UsageError } from "../commandLine.js"
 import type { Section } from "../report/Section.js"
 import * as Faults from "./faults.js"
 import * as InProcess from "./inProcess.js"
@@ -18,7 +19,7 @@ export const sections = (
   { faults, first, isQuick, runs }: Options
 ): Readonly<Record<string, Effect.Effect<Section, unknown>>> => {
   const unknown = faults?.find((name) => !Faults.isName(name))
-  if (unknown !== undefined) throw new Error(`there is no fault ${unknown}: ${Faults.names.join(", ")}`)
+  if (unknown !== undefined) throw new UsageError(`there is no fault ${unknown}: there are ${Faults.names.join(", ")}`)
   return {
     "in-process": InProcess.section({
       faults: faults?.filter(Faults.isName),

@@ -14,12 +14,10 @@ import * as Table from "./Table.js"
 export interface Options {
   /** For example `bench`. */
   readonly command: string
-  /** What is run, under the names that `only` takes. */
+  /** What is run, by its names. */
   readonly sections: Readonly<Record<string, Effect.Effect<Section, unknown>>>
   /** `true`: the rounds are short, and limits of what varies are wider. */
   readonly isQuick?: boolean
-  /** Default: all. */
-  readonly only?: ReadonlyArray<string> | undefined
   /** A file to write everything to, as JSON. */
   readonly json?: string | undefined
   /** A folder to write the plots and the results to: `RESULTS.md` of `bench`, `FUZZ.md` of `fuzz`, and so on. */
@@ -78,18 +76,13 @@ const results = (command: string, done: ReadonlyArray<Done>, machine: string, on
     ""
   ].join("\n")
 
-/** Returns `false` if a claim does not hold. Dies for a name in `only` that is no section. */
-export const run = ({ command, isQuick, json, only, sections, write }: Options): Effect.Effect<boolean, unknown> =>
+/** Returns `false` if a claim does not hold. */
+export const run = ({ command, isQuick, json, sections, write }: Options): Effect.Effect<boolean, unknown> =>
   Effect.gen(function*() {
-    const names = Object.keys(sections)
-    const unknown = only?.find((name) => !names.includes(name))
-    if (unknown !== undefined) {
-      return yield* Effect.dieMessage(`there is no ${unknown}: ${command} has ${names.join(", ")}`)
-    }
-    const done: Array<Done> = []
-    for (const [name, section] of Object.entries(sections)) {
-      if (only?.includes(name) ?? true) done.push(yield* runSection(name, section, isQuick))
-    }
+    const done = yield* Effect.forEach(
+      Object.entries(sections),
+      ([name, section]) => runSection(name, section, isQuick)
+    )
     const outcomes = done.flatMap(({ outcomes }) => outcomes)
     yield* Console.log(`\n${Table.text(tableOf("What is claimed", outcomes))}`)
     const on = DateTime.formatIsoDate(yield* DateTime.now)
