@@ -95,6 +95,15 @@ describe("a report", () => {
       })
     ))
 
+  it.effect("keeps what is done if a later section dies", () =>
+    inFolder((folder) =>
+      Effect.gen(function*() {
+        const sections = { one: Effect.succeed(section), two: Effect.dieMessage("killed") }
+        yield* Effect.exit(Report.run({ command: "fuzz", sections, write: folder }))
+        assert.include(Fs.readFileSync(Path.join(folder, "FUZZ.md"), "utf8"), "| a claim | 2 |")
+      })
+    ))
+
   it.effect("is false if a claim does not hold", () =>
     Effect.gen(function*() {
       const missed = { ...section, claims: [{ ...claim, must: { most: 1 } }] }

@@ -76,34 +76,35 @@ const results = (command: string, done: ReadonlyArray<Done>, machine: string, on
     ""
   ].join("\n")
 
-/** Returns `false` if a claim does not hold. */
-export const run = ({ command, isQuick, json, sections, write }: Options): Effect.Effect<boolean, unknown> =>
-  Effect.gen(function*() {
-    const done = yield* Effect.forEach(
-      Object.entries(sections),
-      ([name, section]) => runSection(name, section, isQuick)
-    )
-    const outcomes = done.flatMap(({ outcomes }) => outcomes)
-    yield* Console.log(`\n${Table.text(tableOf("What is claimed", outcomes))}`)
-    const on = DateTime.formatIsoDate(yield* DateTime.now)
+/** Writes what is done so far, so that a long run that is stopped leaves what it has found. */
+const writeResults = ({ command, json, write }: Options, done: ReadonlyArray<Done>) =>
+  Effect.map(DateTime.now, (now) => {
+    const on = DateTime.formatIsoDate(now)
     const { machine } = Machine
     if (json !== undefined) {
-      const record = { command, on, machine, outcomes, sections: done }
-      yield* Effect.sync(() => Fs.writeFileSync(json, `${JSON.stringify(record, null, 2)}\n`))
+      const outcomes = done.flatMap(({ outcomes }) => outcomes)
+      Fs.writeFileSync(json, `${JSON.stringify({ command, on, machine, outcomes, sections: done }, null, 2)}\n`)
     }
-    if (write !== undefined) {
-      yield* Effect.sync(() => {
-        const plots = Path.join(write, "plots")
-        Fs.mkdirSync(plots, { recursive: true })
-        for (const curve of done.flatMap(({ curves = [] }) => curves)) {
-          Fs.writeFileSync(Path.join(plots, `${curve.file}.svg`), `${Curve.svg(curve)}\n`)
-        }
-        Fs.writeFileSync(
-          Path.join(write, `${command === "bench" ? "RESULTS" : command.toUpperCase()}.md`),
-          results(command, done, machine, on)
-        )
-      })
+    if (write === undefined) return
+    const plots = Path.join(write, "plots")
+    for (const curve of done.flatMap(({ curves = [] }) => curves)) {
+      Fs.mkdirSync(plots, { recursive: true })
+      Fs.writeFileSync(Path.join(plots, `${curve.file}.svg`), `${Curve.svg(curve)}\n`)
     }
+    const file = `${command === "bench" ? "RESULTS" : command.toUpperCase()}.md`
+    Fs.writeFileSync(Path.join(write, file), results(command, done, machine, on))
+  })
+
+/** Returns `false` if a claim does not hold. */
+export const run = (options: Options): Effect.Effect<boolean, unknown> =>
+  Effect.gen(function*() {
+    const done: Array<Done> = []
+    for (const [name, section] of Object.entries(options.sections)) {
+      done.push(yield* runSection(name, section, options.isQuick))
+      yield* writeResults(options, done)
+    }
+    const outcomes = done.flatMap(({ outcomes }) => outcomes)
+    yield* Console.log(`\n${Table.text(tableOf("What is claimed", outcomes))}`)
     const missed = outcomes.filter(({ holds }) => !holds)
     yield* Console.log(
       missed.length === 0
