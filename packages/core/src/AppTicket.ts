@@ -10,7 +10,6 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -18,44 +17,31 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type * as Tracer from "effect/Tracer"
 import { Claims } from "./Claims.js"
 import { FeishuApp, FeishuAppError } from "./FeishuApp.js"
-import type { FeishuApiError, FeishuError, FeishuNetworkError } from "./FeishuError.js"
+import type { FeishuApiError, FeishuNetworkError } from "./FeishuError.js"
 import * as FeishuMetrics from "./FeishuMetrics.js"
 import { askedWait } from "./internal/askedWait.js"
 import { type Fork, makeFork, makeSingle } from "./internal/background.js"
-import * as OpenApi from "./internal/call/openApi.js"
 import * as MetricLabels from "./internal/metricLabels.js"
 import { monotonicMillis, readMonotonicMillis } from "./internal/monotonicMillis.js"
-import { outcomeOf } from "./internal/outcomeOf.js"
 import { isRequestBound } from "./internal/requestBound.js"
 import * as Span from "./internal/span.js"
 import * as Arrivals from "./internal/store/arrivals.js"
 import * as Outage from "./internal/store/outage.js"
 import { timeLimit } from "./internal/timeLimit.js"
+import * as AskAgain from "./internal/token/askAgain.js"
 import * as NewestTicket from "./internal/token/newestTicket.js"
 import * as Polling from "./internal/token/polling.js"
+import * as Resend from "./internal/token/resend.js"
 import * as Resending from "./internal/token/resending.js"
+import * as SharedResend from "./internal/token/sharedResend.js"
 import * as Waiting from "./internal/token/waiting.js"
 import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.js"
 
 type CallContext = FeishuApp | HttpClient.HttpClient
 
-const attributesOf = (appId: string) => () => ({ "feishu.app_id": appId })
-
-const spanOptions = (appId: string) => () => ({ captureStackTrace: false, attributes: attributesOf(appId)() })
-
-/** `beforeSend` runs just before each request is sent, and may interrupt the resend. */
-const resendAfter = (beforeSend: Effect.Effect<void>): Effect.Effect<void, FeishuError, CallContext> =>
-  Effect.flatMap(FeishuApp, ({ appId, appSecret }) =>
-    OpenApi.post({
-      name: "appTicketResend",
-      path: "/open-apis/auth/v3/app_ticket/resend",
-      body: { app_id: appId, app_secret: appSecret },
-      beforeSend,
-      decode: () => Effect.void
-    }).pipe(Span.withSpan("AppTicket.resend", spanOptions(appId))))
+const spanOptions = (appId: string) => () => ({ captureStackTrace: false, attributes: Resend.attributesOf(appId)() })
 
 /**
  * Asks the platform to push an `app_ticket` event now: `POST /open-apis/auth/v3/app_ticket/resend`.
@@ -72,7 +58,7 @@ export const resend: Effect.Effect<
   void,
   FeishuNetworkError | FeishuApiError,
   FeishuApp | HttpClient.HttpClient
-> = resendAfter(Effect.void)
+> = Resend.send(Effect.void)
 
 /**
  * No ticket came in time.
@@ -191,116 +177,7 @@ const longestLook = Duration.seconds(5)
 /** The longest look at the store while there is a valid ticket in memory. */
 const longestLookWithTicket = Duration.millis(100)
 
-/** The time between two log lines of a wait. */
-const progressEvery = Duration.seconds(15)
-
-const inSeconds = (millis: number): string => Duration.format(Duration.seconds(Math.round(millis / 1000)))
-
 const together = { concurrency: "unbounded", discard: true } as const
-
-/** Sends a resend. Sends nothing and returns `false` if nobody waits for a ticket when the first request is sent. */
-const resendIf = (
-  isWanted: () => boolean,
-  onExit: (exit: Exit.Exit<void, FeishuError>) => void
-): Effect.Effect<boolean, FeishuError, CallContext> =>
-  Effect.suspend(() => {
-    if (!isWanted()) return Effect.succeed(false)
-    let isSent = false
-    let isUnwanted = false
-    // The retries follow even if nobody waits any longer, because the next caller would have to wait for the cool-down.
-    const beforeSend = Effect.suspend(() => {
-      if (isSent) return Effect.void
-      if (!isWanted()) {
-        isUnwanted = true
-        return Effect.interrupt
-      }
-      isSent = true
-      return Effect.logInfo("asking the platform for an app ticket")
-    })
-    const counted = Effect.onExit(resendAfter(beforeSend), (exit) =>
-      Effect.sync(() => {
-        if (!isUnwanted) onExit(exit)
-      }))
-    return Effect.matchCauseEffect(counted, {
-      onSuccess: () => Effect.succeed(true),
-      onFailure: (cause) =>
-        isUnwanted
-          ? Effect.succeed(false)
-          : Effect.andThen(
-            Effect.logError("the platform was asked for an app ticket in vain", cause),
-            Effect.failCause(cause)
-          )
-    })
-  })
-
-/** The resend of a service, for all fibers that wait. */
-const makeSharedResend = (appId: string, waiting: () => Waiting.Waiting<Ticket, TicketError>) => {
-  const isAlwaysWanted = isRequestBound()
-  const byOutcome = MetricLabels.make("outcome", { app_id: appId })
-  /** The span of the resend whose push is awaited. */
-  let span = Span.none
-  return {
-    send: Effect.suspend(() => {
-      const spanOfSend = Span.makeShared("AppTicket.fetch", attributesOf(appId))
-      span = spanOfSend
-      const send = Effect.suspend(() => {
-        waiting().spans().forEach(spanOfSend.link)
-        return resendIf(
-          () => isAlwaysWanted || waiting().size() > 0,
-          (exit) => FeishuMetrics.ticketResends.unsafeUpdate(1, byOutcome(outcomeOf(exit)))
-        )
-      })
-      return Effect.onExit(spanOfSend.within(send), (exit) =>
-        Effect.sync(() => {
-          const isAccepted = Exit.isSuccess(exit) && exit.value
-          if (!isAccepted && span === spanOfSend) span = Span.none
-        }))
-    }),
-    /** Links a fiber that waits for the push. */
-    link: (request: Option.Option<Tracer.AnySpan>) => span.link(request),
-    /** Links no more fibers, because the push has come. */
-    forgetSpan: () => {
-      span = Span.none
-    }
-  }
-}
-
-const logProgress = Effect.flatMap(monotonicMillis, (since) =>
-  Effect.flatMap(
-    Effect.delay(monotonicMillis, progressEvery),
-    (now) => Effect.logInfo(`still waiting for an app ticket, for ${inSeconds(now - since)} so far`)
-  ).pipe(Effect.forever))
-
-/** Says why the platform is not asked now. Another process may have asked, and only that process knows the answer. */
-const heldBack = (failure: FeishuError | undefined): string => {
-  switch (failure?._tag) {
-    case undefined:
-      return "was asked lately"
-    case "FeishuApiError":
-      return "refused lately"
-    case "FeishuNetworkError":
-      return "could not be reached lately"
-  }
-}
-
-/** Asks for a resend, and asks again as soon as the next resend may be sent. */
-const askAgainAndAgain = <R>(
-  ask: Effect.Effect<Duration.Duration, FeishuError, R>,
-  { failureAt, heldBackFor }: Pick<Resending.Resending<FeishuError, R>, "failureAt" | "heldBackFor">
-) =>
-  Effect.gen(function*() {
-    const left = yield* ask
-    if (Duration.lessThanOrEqualTo(left, Duration.zero)) return
-    const now = yield* monotonicMillis
-    if (heldBackFor(now) !== undefined) {
-      yield* Effect.logInfo(
-        `the platform ${heldBack(failureAt(now))}, and is asked again in ${
-          inSeconds(Duration.toMillis(left))
-        } unless a ticket comes`
-      )
-    }
-    yield* Effect.sleep(left)
-  }).pipe(Effect.forever)
 
 const logFailedRenewal = (cause: Cause.Cause<TicketError>) => {
   const error = Option.getOrUndefined(Cause.failureOption(cause))
@@ -365,9 +242,9 @@ const makeReceiver = ({ appId, coolDown, fork, newest, store, tickets, waitFor }
 }) =>
   Effect.gen(function*() {
     const ofApp = MetricLabels.make("app_id")(appId)
-    const attributes = attributesOf(appId)
+    const attributes = Resend.attributesOf(appId)
 
-    const sharedResend = makeSharedResend(appId, () => waiting)
+    const sharedResend = SharedResend.make(appId, () => waiting)
     const resending = Resending.make({
       appId,
       claims: Outage.ofClaims(yield* Claims),
@@ -406,7 +283,7 @@ const makeReceiver = ({ appId, coolDown, fork, newest, store, tickets, waitFor }
       Effect.andThen(Effect.never)
     )
 
-    const askAgain = Effect.all([askAgainAndAgain(asking.run, resending), logProgress], together)
+    const askAgain = Effect.all([AskAgain.forever(asking.run, resending), AskAgain.logProgress], together)
 
     const timeout: Timeout = (reason) =>
       Effect.flatMap(Effect.clock, (clock) =>
