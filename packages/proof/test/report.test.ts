@@ -100,7 +100,7 @@ describe("a report", () => {
       Effect.gen(function*() {
         const sections = { one: Effect.succeed(section), two: Effect.dieMessage("killed") }
         yield* Effect.exit(Report.run({ command: "fuzz", sections, write: folder }))
-        assert.include(Fs.readFileSync(Path.join(folder, "FUZZ.md"), "utf8"), "| a claim | 2 |")
+        assert.include(Fs.readFileSync(Path.join(folder, "results/fuzz-one.md"), "utf8"), "| a claim | 2 |")
       })
     ))
 

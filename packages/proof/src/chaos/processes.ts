@@ -1,5 +1,6 @@
 /** Faults between processes: machines are killed and paused, clocks are wrong, Redis is away or has lost everything. */
 import * as Journal from "@effect-feishu/emulator/Journal"
+import * as Arr from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -30,6 +31,9 @@ const faulty = Duration.toMillis("40 seconds")
 
 /** Within this time after the faults each machine must work: a resend is held back for a minute, and the ticket is pushed after it. */
 const recovery = Duration.seconds(150)
+
+/** So many seeds run at once, because a run waits for most of its time. */
+const atOnce = 4
 
 /** The longest that a call may take. The wait for a ticket is the longest part. */
 const longestCall = Duration.minutes(6)
@@ -210,7 +214,12 @@ export const run = (first: number, runs: number): Effect.Effect<ReadonlyArray<Ru
 
 export const section = (first: number, runs: number): Effect.Effect<Section> =>
   Effect.gen(function*() {
-    const results = yield* Child.run<ReadonlyArray<Run>>("chaos-processes", [`${first}`, `${runs}`])
+    const parts = Arr.chunksOf(Arr.makeBy(runs, (n) => first + n), Math.ceil(runs / atOnce))
+    const results = yield* Effect.forEach(
+      parts,
+      ([begin, ...others]) => Child.run<ReadonlyArray<Run>>("chaos-processes", [`${begin}`, `${others.length + 1}`]),
+      { concurrency: "unbounded" }
+    ).pipe(Effect.map(Arr.flatten))
     const broken = results.flatMap(({ broken }, n) => broken.map((rule) => ({ rule, seed: first + n })))
     const count = ({ outcomes }: Run, is: (name: string) => boolean) =>
       Object.entries(outcomes).reduce((sum, [name, times]) => is(name) ? sum + times : sum, 0)

@@ -64,9 +64,10 @@ interface Answer {
   readonly end: "close" | "reset" | "open"
 }
 
+/** Node's `fetch` removes two byte order marks, and other readers one. */
 const codeOf = (body: string): unknown => {
   try {
-    const json = JSON.parse(body.replace(/^\ufeff/, "")) as unknown
+    const json = JSON.parse(body.replace(/^\ufeff{1,2}/, "")) as unknown
     return typeof json === "object" && json !== null ? (json as Record<string, unknown>)["code"] : undefined
   } catch {
     return undefined

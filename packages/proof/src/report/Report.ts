@@ -20,7 +20,10 @@ export interface Options {
   readonly isQuick?: boolean
   /** A file to write everything to, as JSON. */
   readonly json?: string | undefined
-  /** A folder to write the plots and the results to: `RESULTS.md` of `bench`, `FUZZ.md` of `fuzz`, and so on. */
+  /**
+   * A folder to write the plots and the results to: `RESULTS.md` of `bench`, which is run as a whole, and a file for each part of the
+   * others, for example `results/fuzz-webhook.md`, because each part takes long.
+   */
   readonly write?: string | undefined
 }
 
@@ -60,11 +63,12 @@ const runSection = (
     return { ...done, name, outcomes, seconds: Math.round(((yield* Clock.currentTimeMillis) - begin) / 1000) }
   })
 
-const results = (command: string, done: ReadonlyArray<Done>, machine: string, on: string): string =>
+/** `words`: the command with its options. */
+const results = (words: string, done: ReadonlyArray<Done>, machine: string, on: string): string =>
   [
-    `# Results of \`npm run ${command}\``,
+    `# Results of \`npm run ${words}\``,
     "",
-    `Written by \`npm run ${command} -- --write\` on ${on}. ${machine}`,
+    `Written on ${on}. ${machine}`,
     "",
     Table.markdown(tableOf("What is claimed", done.flatMap(({ outcomes }) => outcomes))),
     ...done.flatMap(({ curves = [], name, tables }) => [
@@ -91,8 +95,18 @@ const writeResults = ({ command, json, write }: Options, done: ReadonlyArray<Don
       Fs.mkdirSync(plots, { recursive: true })
       Fs.writeFileSync(Path.join(plots, `${curve.file}.svg`), `${Curve.svg(curve)}\n`)
     }
-    const file = `${command === "bench" ? "RESULTS" : command.toUpperCase()}.md`
-    Fs.writeFileSync(Path.join(write, file), results(command, done, machine, on))
+    if (command === "bench") {
+      Fs.writeFileSync(Path.join(write, "RESULTS.md"), results("bench -- --write", done, machine, on))
+      return
+    }
+    const folder = Path.join(write, "results")
+    Fs.mkdirSync(folder, { recursive: true })
+    for (const part of done) {
+      Fs.writeFileSync(
+        Path.join(folder, `${command}-${part.name}.md`),
+        results(`${command} -- --only ${part.name} --write`, [part], machine, on)
+      )
+    }
   })
 
 /** Returns `false` if a claim does not hold. */
