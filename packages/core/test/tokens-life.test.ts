@@ -143,7 +143,7 @@ const withoutCallTimeouts = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     )
   )
 
-describe("Three days of calls by 100 tenants", () => {
+describe("Three days of calls by 200 tenants", () => {
   const step = Duration.toMillis("5 minutes")
   const hour = 12
   const end = 72 * hour
@@ -155,7 +155,7 @@ describe("Three days of calls by 100 tenants", () => {
   const quiet = { from: 62 * hour, to: 65 * hour }
   const isIn = ({ from, to }: { readonly from: number; readonly to: number }, step: number) => step >= from && step < to
 
-  const tenants = Arr.makeBy(100, (n) => ({
+  const tenants = Arr.makeBy(200, (n) => ({
     key: `tenant_${n}`,
     /** Between two calls, in steps. */
     gap: n === 0 ? [1, 1] as const : n < 7 ? [2, 9] as const : [24, 384] as const
