@@ -104,6 +104,19 @@ describe("a report", () => {
       })
     ))
 
+  it.effect("of a bench that does not end leaves the results of the last one as they are", () =>
+    inFolder((folder) =>
+      Effect.gen(function*() {
+        const one = { one: Effect.succeed(section) }
+        yield* Report.run({ command: "bench", sections: one, write: folder })
+        const whole = Fs.readFileSync(Path.join(folder, "RESULTS.md"), "utf8")
+        const other = Effect.succeed({ ...section, tables: [] })
+        const sections = { other, two: Effect.dieMessage("killed") }
+        yield* Effect.exit(Report.run({ command: "bench", sections, write: folder }))
+        assert.strictEqual(Fs.readFileSync(Path.join(folder, "RESULTS.md"), "utf8"), whole)
+      })
+    ))
+
   it.effect("is false if a claim does not hold", () =>
     Effect.gen(function*() {
       const missed = { ...section, claims: [{ ...claim, must: { most: 1 } }] }

@@ -14,7 +14,7 @@ import * as Table from "./Table.js"
 export interface Options {
   /** For example `bench`. */
   readonly command: string
-  /** What is run, by its names. */
+  /** The parts that are run, by their names. */
   readonly sections: Readonly<Record<string, Effect.Effect<Section, unknown>>>
   /** `true`: the rounds are short, and limits of what varies are wider. */
   readonly isQuick?: boolean
@@ -63,6 +63,8 @@ const runSection = (
     return { ...done, name, outcomes, seconds: Math.round(((yield* Clock.currentTimeMillis) - begin) / 1000) }
   })
 
+const outcomesOf = (done: ReadonlyArray<Done>) => done.flatMap(({ outcomes }) => outcomes)
+
 /** `words`: the command with its options. */
 const results = (words: string, done: ReadonlyArray<Done>, machine: string, on: string): string =>
   [
@@ -70,7 +72,7 @@ const results = (words: string, done: ReadonlyArray<Done>, machine: string, on: 
     "",
     `Written on ${on}. ${machine}`,
     "",
-    Table.markdown(tableOf("What is claimed", done.flatMap(({ outcomes }) => outcomes))),
+    Table.markdown(tableOf("What is claimed", outcomesOf(done))),
     ...done.flatMap(({ curves = [], name, tables }) => [
       "",
       `## ${name}`,
@@ -80,44 +82,56 @@ const results = (words: string, done: ReadonlyArray<Done>, machine: string, on: 
     ""
   ].join("\n")
 
-/** Writes what is done so far, so that a long run that is stopped leaves what it has found. */
-const writeResults = ({ command, json, write }: Options, done: ReadonlyArray<Done>) =>
-  Effect.map(DateTime.now, (now) => {
-    const on = DateTime.formatIsoDate(now)
-    const { machine } = Machine
-    if (json !== undefined) {
-      const outcomes = done.flatMap(({ outcomes }) => outcomes)
-      Fs.writeFileSync(json, `${JSON.stringify({ command, on, machine, outcomes, sections: done }, null, 2)}\n`)
-    }
-    if (write === undefined) return
-    const plots = Path.join(write, "plots")
-    for (const curve of done.flatMap(({ curves = [] }) => curves)) {
-      Fs.mkdirSync(plots, { recursive: true })
-      Fs.writeFileSync(Path.join(plots, `${curve.file}.svg`), `${Curve.svg(curve)}\n`)
-    }
-    if (command === "bench") {
-      Fs.writeFileSync(Path.join(write, "RESULTS.md"), results("bench -- --write", done, machine, on))
-      return
-    }
-    const folder = Path.join(write, "results")
-    Fs.mkdirSync(folder, { recursive: true })
-    for (const part of done) {
-      Fs.writeFileSync(
-        Path.join(folder, `${command}-${part.name}.md`),
-        results(`${command} -- --only ${part.name} --write`, [part], machine, on)
-      )
-    }
+const today = Effect.map(DateTime.now, DateTime.formatIsoDate)
+
+const writeFile = (file: string, text: string) =>
+  Effect.sync(() => {
+    Fs.mkdirSync(Path.dirname(file), { recursive: true })
+    Fs.writeFileSync(file, text)
   })
+
+/** Writes the figures so far, so that a long run that is stopped leaves what it has found. */
+const writeJson = ({ command, json }: Options, done: ReadonlyArray<Done>) =>
+  Effect.flatMap(today, (on) => {
+    if (json === undefined) return Effect.void
+    const record = { command, on, machine: Machine.machine, outcomes: outcomesOf(done), sections: done }
+    return writeFile(json, `${JSON.stringify(record, null, 2)}\n`)
+  })
+
+/** Writes the results of a part as soon as the part is done, for the same reason. */
+const writePart = ({ command, write }: Options, part: Done) =>
+  write === undefined || command === "bench"
+    ? Effect.void
+    : Effect.flatMap(today, (on) =>
+      writeFile(
+        Path.join(write, "results", `${command}-${part.name}.md`),
+        results(`${command} -- --only ${part.name} --write`, [part], Machine.machine, on)
+      ))
+
+/** Writes the results and the plots of `bench` when all parts are done: the file is about the last run that ended. */
+const writeBench = ({ command, write }: Options, done: ReadonlyArray<Done>) =>
+  write === undefined || command !== "bench"
+    ? Effect.void
+    : Effect.flatMap(today, (on) =>
+      Effect.all([
+        ...done.flatMap(({ curves = [] }) => curves).map((curve) =>
+          writeFile(Path.join(write, "plots", `${curve.file}.svg`), `${Curve.svg(curve)}\n`)
+        ),
+        writeFile(Path.join(write, "RESULTS.md"), results("bench -- --write", done, Machine.machine, on))
+      ], { discard: true }))
 
 /** Returns `false` if a claim does not hold. */
 export const run = (options: Options): Effect.Effect<boolean, unknown> =>
   Effect.gen(function*() {
     const done: Array<Done> = []
     for (const [name, section] of Object.entries(options.sections)) {
-      done.push(yield* runSection(name, section, options.isQuick))
-      yield* writeResults(options, done)
+      const part = yield* runSection(name, section, options.isQuick)
+      done.push(part)
+      yield* writePart(options, part)
+      yield* writeJson(options, done)
     }
-    const outcomes = done.flatMap(({ outcomes }) => outcomes)
+    yield* writeBench(options, done)
+    const outcomes = outcomesOf(done)
     yield* Console.log(`\n${Table.text(tableOf("What is claimed", outcomes))}`)
     const missed = outcomes.filter(({ holds }) => !holds)
     yield* Console.log(
