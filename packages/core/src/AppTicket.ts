@@ -41,8 +41,6 @@ import { type Ticket, TicketStore, type TicketStoreError } from "./TicketStore.j
 
 type CallContext = FeishuApp | HttpClient.HttpClient
 
-const spanOptions = (appId: string) => () => ({ captureStackTrace: false, attributes: Resend.attributesOf(appId)() })
-
 /**
  * Asks the platform to push an `app_ticket` event now: `POST /open-apis/auth/v3/app_ticket/resend`.
  *
@@ -404,10 +402,10 @@ export const make = (
       get: Effect.clockWith((clock) => {
         const ticket = newest.fresh(clock.unsafeCurrentTimeMillis())
         return ticket === undefined
-          ? Span.withSpan("AppTicket.get", spanOptions(appId))(getOrWait)
+          ? Span.withSpan("AppTicket.get", Resend.spanOptions(appId))(getOrWait)
           : Effect.succeed(ticket)
       }),
-      refresh: Span.withSpan("AppTicket.refresh", spanOptions(appId))(refresh),
+      refresh: Span.withSpan("AppTicket.refresh", Resend.spanOptions(appId))(refresh),
       invalidate: (ticket) =>
         Effect.flatMap(monotonicMillis, (now) => {
           newest.refuse(ticket, now)

@@ -16,7 +16,7 @@ import { refused } from "../webhook/refused.js"
 import * as Log from "./log.js"
 import * as Stores from "./stores.js"
 
-/** What the calls of an app need. */
+/** The services that calls need. */
 export type CallServices = AccessToken.AccessToken | FeishuApp.FeishuApp | HttpClient.HttpClient
 
 export type Services = EventSubscription.EventSubscription | CallServices

@@ -9,6 +9,9 @@ import * as Span from "../span.js"
 /** The attributes of each span about tickets. */
 export const attributesOf = (appId: string) => () => ({ "feishu.app_id": appId })
 
+/** The options of each span about tickets. */
+export const spanOptions = (appId: string) => () => ({ captureStackTrace: false, attributes: attributesOf(appId)() })
+
 /** `beforeSend` runs just before each request is sent, and may interrupt the resend. */
 export const send = (
   beforeSend: Effect.Effect<void>
@@ -20,6 +23,4 @@ export const send = (
       body: { app_id: appId, app_secret: appSecret },
       beforeSend,
       decode: () => Effect.void
-    }).pipe(
-      Span.withSpan("AppTicket.resend", () => ({ captureStackTrace: false, attributes: attributesOf(appId)() }))
-    ))
+    }).pipe(Span.withSpan("AppTicket.resend", spanOptions(appId))))

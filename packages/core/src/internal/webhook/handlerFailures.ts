@@ -1,4 +1,4 @@
-/** The log of handlers and of the claims that they need. */
+/** Logs the failures of handlers, and of the claims that handlers need. */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
